@@ -1,0 +1,33 @@
+/* job.h: what a job process runs. A kind of job is a row in jobs.def and a function.
+ *
+ * The worker claims the row and calls job_execute; the handler computes, reports through the
+ * context, and publishes its outputs in one transaction opened by job_publish_begin, which
+ * fails with ERR_LEASE when the job meanwhile belongs to somebody else: effects are exactly
+ * once. Handlers never write to the store outside that transaction except run metrics. */
+#pragma once
+#include "app/app.h"
+#include "engine/engine.h"
+#include "store/job.h"
+
+struct job_ctx {
+    struct app *app;
+    const struct job *job;
+    struct val *args;               /* payload, parsed */
+    struct arena *arena;
+    const atomic_bool *cancel;      /* set on SIGTERM, cancel request or lost lease */
+    /* Thread-safe progress: the worker's beat thread sends it on. */
+    void (*report)(struct job_ctx *c, double progress, const char *message);
+    void *user;
+};
+struct job_kind {
+    const char *name;
+    int (*fn)(struct job_ctx *c, struct val *result, struct err *e);
+    const char *help;
+};
+extern const struct job_kind job_kinds[]; /* name NULL ends */
+const struct job_kind *job_kind_find(const char *name);
+int job_publish_begin(struct job_ctx *c, struct err *e);
+/* Marks the job succeeded with the result and commits. */
+int job_publish_end(struct job_ctx *c, const struct val *result, struct err *e);
+/* Runs the handler and records the outcome (fail, cancelled); succeeded is the handler's. */
+int job_execute(struct job_ctx *c, struct err *e);

@@ -1,0 +1,59 @@
+/* learner.h: the shape of a learner. A new one is a file in learn/ and a row in learners.def.
+ *
+ * A learner sees an encoded matrix, never a frame: the encoder (model/encoder.h) is part of
+ * the model, so training and serving cannot differ. It chooses one of two encodings:
+ *   ENC_DENSE  imputed, one-hot, standardised; row-major doubles, no NaN
+ *   ENC_TREE   one double per feature: the number (NaN missing) or the category's code
+ *              (0..levels-1; NaN for missing and for levels unseen in training); column-major
+ * Targets: regression y; binary y in {0,1}; multiclass y in {0..k-1}. Weights may be NULL.
+ * fit reports progress per round or iteration and returns -ERR_CANCELLED promptly when asked
+ * to stop. predict has no state and may run on any thread. */
+#pragma once
+#include "base/param.h"
+#include "engine/engine.h"
+#include "engine/model/buf.h"
+
+enum encoding { ENC_DENSE, ENC_TREE };
+
+struct matrix {
+    size_t n, d;         /* rows, features */
+    const double *x;     /* ENC_DENSE: x[row * d + j]; ENC_TREE: x[j * n + row] */
+    const int32_t *levels; /* ENC_TREE: number of category levels of feature j, 0: numeric */
+};
+
+struct fit_input {
+    enum task task;
+    int n_classes;            /* 2 for binary, 0 for regression */
+    struct matrix train;
+    const double *y, *w;      /* train.n values; w NULL: all 1 */
+    struct matrix valid;      /* n == 0: none; for early stopping and the valid curve */
+    const double *y_valid;
+    const struct val *params; /* bound against the learner's params */
+};
+
+struct learner {
+    const char *name;         /* "gbdt" */
+    const char *title;        /* "gradient-boosted trees" */
+    unsigned tasks;           /* mask of enum task */
+    enum encoding encoding;
+    const struct param *params;
+    /* *ret is the learner's own state, freed by free. */
+    int (*fit)(const struct engine *en, const struct fit_input *in, void **ret, struct err *e);
+    /* One row: x has d values in the learner's encoding. out: 1 value for regression and
+     * binary (probability of class 1), n_classes probabilities for multiclass. No malloc. */
+    void (*predict_row)(const void *state, const double *x, double *out);
+    /* Many rows of a matrix, rows [from, to); out row-major from row `from`. */
+    void (*predict)(const void *state, const struct matrix *m, size_t from, size_t to,
+                    double *out);
+    /* Gain-like importance per encoded feature, summing to 1 (or all 0); optional (NULL). */
+    void (*importance)(const void *state, size_t d, double *out);
+    int (*save)(const void *state, struct buf *out, struct err *e);
+    /* The section's bytes, already checksummed; still treated as hostile: every index and
+     * length is checked. d, n_classes: what the model's header says. */
+    int (*load)(struct cursor *in, enum task task, int n_classes, size_t d, void **ret,
+                struct err *e);
+    void (*free)(void *state);
+};
+
+extern const struct learner *const learners[]; /* NULL-terminated, in learners.def's order */
+const struct learner *learner_find(const char *name); /* NULL: unknown */

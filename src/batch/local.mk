@@ -1,0 +1,1 @@
+# batch: filled in with the folder

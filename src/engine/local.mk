@@ -1,0 +1,1 @@
+# engine: filled in with the folder

@@ -1,0 +1,1 @@
+# run: filled in with the folder

@@ -1,0 +1,1 @@
+# store: filled in with the folder

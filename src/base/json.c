@@ -1,0 +1,94 @@
+/* json.c: JSON text in and out of val trees. Parsing is jansson's, within limits, because
+ * documents here are small (arguments, payloads, settings); rows of data never come this way. */
+#include "base/utf8.h"
+#include "base/val.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#define MAX_BYTES (64u << 20)
+#define MAX_DEPTH 128
+
+void val_write_json_str(struct str *out, const char *s, size_t n)
+{
+    str_reserve(out, n + 2);
+    str_addc(out, '"');
+    while (n) {
+        unsigned char c = (unsigned char)*s;
+        uint32_t cp;
+        size_t k = utf8_next(s, n, &cp);
+        if (c == '"' || c == '\\') str_addf(out, "\\%c", c);
+        else if (c == '\n') str_add(out, "\\n");
+        else if (c == '\t') str_add(out, "\\t");
+        else if (c == '\r') str_add(out, "\\r");
+        else if (c < 0x20) str_addf(out, "\\u%04x", c);
+        else if (cp == 0xfffd && k == 1) str_add(out, "\xef\xbf\xbd");
+        else str_addn(out, s, k);
+        s += k;
+        n -= k;
+    }
+    str_addc(out, '"');
+}
+
+static int convert(struct arena *a, const json_t *j, int depth, struct val **ret, struct err *e);
+
+static int convert_object(struct arena *a, const json_t *j, int depth, struct val **ret,
+                          struct err *e)
+{
+    struct val *obj = val_obj(a);
+    json_t *mutable = (json_t *)(uintptr_t)j; /* jansson's iterator is not const-correct */
+    for (void *it = json_object_iter(mutable); it; it = json_object_iter_next(mutable, it)) {
+        struct val *item;
+        int rc = convert(a, json_object_iter_value(it), depth + 1, &item, e);
+        if (rc) return rc;
+        val_set(obj, json_object_iter_key(it), item);
+    }
+    *ret = obj;
+    return 0;
+}
+
+static int convert_array(struct arena *a, const json_t *j, int depth, struct val **ret,
+                         struct err *e)
+{
+    struct val *list = val_list(a);
+    for (size_t i = 0; i < json_array_size(j); i++) {
+        struct val *item;
+        int rc = convert(a, json_array_get(j, i), depth + 1, &item, e);
+        if (rc) return rc;
+        val_push(list, item);
+    }
+    *ret = list;
+    return 0;
+}
+
+static int convert(struct arena *a, const json_t *j, int depth, struct val **ret, struct err *e)
+{
+    if (depth > MAX_DEPTH) return err_set(e, ERR_LIMIT, "JSON is nested deeper than %d", MAX_DEPTH);
+    switch (json_typeof(j)) {
+    case JSON_OBJECT: return convert_object(a, j, depth, ret, e);
+    case JSON_ARRAY: return convert_array(a, j, depth, ret, e);
+    case JSON_STRING: *ret = val_strn(a, json_string_value(j), json_string_length(j)); break;
+    case JSON_INTEGER: *ret = val_int(a, json_integer_value(j)); break;
+    case JSON_REAL: *ret = val_real(a, json_real_value(j)); break;
+    case JSON_TRUE: *ret = val_bool(a, true); break;
+    case JSON_FALSE: *ret = val_bool(a, false); break;
+    case JSON_NULL: *ret = val_null(a); break;
+    }
+    return 0;
+}
+
+int val_parse_json(struct arena *a, const char *text, size_t n, struct val **ret, struct err *e)
+{
+    if (n > MAX_BYTES)
+        return err_set(e, ERR_LIMIT, "JSON document of %zu bytes; the limit is %u", n, MAX_BYTES);
+    json_error_t je;
+    json_t *j = json_loadb(text, n, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &je);
+    if (!j)
+        return err_set(e, ERR_PARSE, "JSON, line %d, column %d: %s", je.line, je.column, je.text);
+    struct val *v;
+    int rc = convert(a, j, 0, &v, e);
+    json_decref(j);
+    if (rc) return rc;
+    *ret = v;
+    return 0;
+}

@@ -1,0 +1,68 @@
+/* mem.c: see mem.h for the policy: bookkeeping aborts, data reports. */
+#include "base/mem.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *mem_alloc(size_t size)
+{
+    void *p = malloc(size ? size : 1);
+    if (!p) abort();
+    return p;
+}
+
+void *mem_zalloc(size_t n, size_t size)
+{
+    void *p = calloc(n ? n : 1, size ? size : 1);
+    if (!p) abort();
+    return p;
+}
+
+void *mem_realloc(void *old, size_t size)
+{
+    void *p = realloc(old, size ? size : 1);
+    if (!p) abort();
+    return p;
+}
+
+char *mem_strdup(const char *s) { return mem_strndup(s, strlen(s)); }
+
+char *mem_strndup(const char *s, size_t n)
+{
+    char *p = mem_alloc(n + 1);
+    memcpy(p, s, n);
+    p[n] = '\0';
+    return p;
+}
+
+static int fits(size_t n, size_t size) { return size == 0 || n <= (SIZE_MAX / 2) / size; }
+
+void *mem_try(size_t n, size_t size)
+{
+    return fits(n, size) ? malloc(n && size ? n * size : 1) : NULL;
+}
+
+void *mem_try_zero(size_t n, size_t size)
+{
+    return fits(n, size) ? calloc(n ? n : 1, size ? size : 1) : NULL;
+}
+
+void *mem_try_grow(void *p, size_t n, size_t size)
+{
+    return fits(n, size) ? realloc(p, n && size ? n * size : 1) : NULL;
+}
+
+void *mem_try_aligned(size_t n, size_t size)
+{
+    if (!fits(n, size)) return NULL;
+    size_t bytes = (n * size + 63) & ~(size_t)63;
+    return aligned_alloc(64, bytes ? bytes : 64);
+}
+
+void mem_freep(void *pp)
+{
+    void *p;
+    memcpy(&p, pp, sizeof p); /* pp is the address of a pointer of any type */
+    free(p);
+}

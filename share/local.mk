@@ -1,1 +1,3 @@
-# share
+# share: what is installed beside the program, and the files of the tree that are not compiled.
+dist_doc_DATA = README.md CHANGES LICENSE share/doc/REPLIES
+EXTRA_DIST += .clang-format .editorconfig .ci/run bootstrap share/deps.debian

@@ -1,1 +1,39 @@
-# tests
+# tests: what make check runs. Unit tests add themselves in tests/unit/<folder>/local.mk, whole
+# programs in tests/integration/, rules of the tree in tests/checks/.
+RULES = tests/checks/check-layers.sh tests/checks/check-headers.sh \
+	tests/checks/check-functions.sh tests/checks/check-engine.sh tests/checks/check-dist.sh
+TESTS += $(RULES)
+dist_check_SCRIPTS += $(RULES)
+EXTRA_DIST += tests/totals tests/checks/engine-symbols.allow tests/bench/report
+tests/checks/check-engine.log: src/engine/libengine.a
+
+# make check-layers and so on: one rule alone, with its findings on the terminal
+rule_env = top_srcdir='$(top_srcdir)' top_builddir='$(top_builddir)' CC='$(CC)' NM='$(NM)' \
+	MAKE='$(MAKE)' CHECK_CPPFLAGS='$(DEFS) $(AM_CPPFLAGS)'
+check-layers check-headers check-functions check-dist check-docs:
+	@$(rule_env) $(SHELL) $(top_srcdir)/tests/checks/$@.sh
+check-engine: src/engine/libengine.a
+	@$(rule_env) $(SHELL) $(top_srcdir)/tests/checks/$@.sh
+
+# make totals: "N passed, N failed" of the last make check, cmocka cases counted singly
+totals:
+	@$(SHELL) $(top_srcdir)/tests/totals $(TEST_LOGS)
+
+# make programs: compile everything the tests need and run nothing
+programs: all $(check_PROGRAMS) $(BENCHES)
+
+# make bench: every program named in BENCHES prints JSON lines, {"bench":…,"value":…,"unit":…};
+# the report makes one table of them and leaves the lines in bench.json. Options of a program
+# can be given as BENCH_ARGS.
+EXTRA_PROGRAMS += $(BENCHES)
+CLEANFILES += $(BENCHES) bench.json
+bench: all $(BENCHES)
+	@$(rule_env) SIGNALBOX='$(abs_top_builddir)/signalbox' \
+		$(SHELL) $(top_srcdir)/tests/bench/report bench.json $(BENCHES)
+
+# make dist-list: the names of all files that make dist packs
+dist-list:
+	@for file in $(DISTFILES); do echo "$$file"; done | \
+		sed -e 's|^$(srcdir)/||' -e 's|^$(top_srcdir)/||' | LC_ALL=C sort -u
+.PHONY: check-layers check-headers check-functions check-engine check-dist check-docs totals \
+	programs bench dist-list

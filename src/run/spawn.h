@@ -2,7 +2,7 @@
  * /proc/self/exe worker --job ID in a session of its own (it survives the terminal), with
  * stdio on the job's log file and a progress pipe as descriptor 3 when somebody follows. */
 #pragma once
-#include "app/ports.h"
+#include "app/app.h"
 #include "run/loop.h"
 
 /* Follows jobs on a private loop: for the command line. interrupt: set by main's signal

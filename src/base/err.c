@@ -69,8 +69,10 @@ int err_prefix(struct err *e, const char *fmt, ...)
     va_start(ap, fmt);
     int n = vsnprintf(e->msg, sizeof e->msg, fmt, ap);
     va_end(ap);
-    if (n >= 0 && (size_t)n < sizeof e->msg)
-        snprintf(e->msg + n, sizeof e->msg - (size_t)n, ": %s", old);
+    /* cut at the end of the buffer is fine */
+    if (n >= 0 && (size_t)n < sizeof e->msg &&
+        snprintf(e->msg + n, sizeof e->msg - (size_t)n, ": %s", old) < 0)
+        e->msg[n] = '\0';
     return -(int)e->kind;
 }
 

@@ -1,20 +1,34 @@
-/* spawn.h: worker processes. Fills in the job slots of struct ports. A worker is
- * /proc/self/exe worker --job ID in a session of its own (it survives the terminal), with
- * stdio on the job's log file and a progress pipe as descriptor 3 when somebody follows. */
+/* spawn.h: worker processes. Fills in the job slots of struct ports.
+ *
+ * A worker is /proc/self/exe worker --job ID -w DIR in a session of its own (it survives the
+ * terminal and its Ctrl-C), with output on DIR/jobs/ID/log and, when somebody follows, the
+ * write end of a progress pipe as descriptor 3. The job's row is the truth, the pipe only
+ * news: a follower that loses the pipe reads the row. */
 #pragma once
 #include "app/app.h"
 #include "run/loop.h"
 
-/* Follows jobs on a private loop: for the command line. interrupt: set by main's signal
- * handler; asks for cancellation once, forces it the second time. */
-struct follower { volatile int *interrupt; const char *exe; void *user;
-                  void (*progress)(void *user, const struct job_news *n); };
-struct ports ports_process(struct follower *f);
+struct app_config;
+
+/* Follows jobs on a private loop: for the command line. interrupt: counts SIGINTs, set by
+ * main's signal handler; the first asks for cancellation, the second kills the worker. May be
+ * NULL. exe NULL: /proc/self/exe. */
+struct follower {
+    volatile int *interrupt;
+    const char *exe;
+    void *user;
+    void (*progress)(void *user, const struct job_news *n);
+};
+struct ports ports_process(struct follower *f); /* f must outlive the ports */
 
 /* In the console and the daemon: keeps up to max workers running for ready jobs, rescues
- * expired leases, restarts after crashes. Wakes on notify and every 5 s. */
+ * expired leases, restarts after crashes. Wakes on notify and every 5 s. Loop's thread, but
+ * jobrunner_notify, which any thread may call. */
 struct jobrunner;
 int jobrunner_new(struct loop *l, const struct app_config *cfg, int max, struct jobrunner **ret,
                   struct err *e);
 void jobrunner_notify(struct jobrunner *j);
+/* job_start wakes the runner; there is no job_follow (verbs answer with the job's id). Fill a
+ * struct app_config's ports with these before verbthreads_new. */
+struct ports ports_jobrunner(struct jobrunner *j);
 void jobrunner_free(struct jobrunner *j); /* workers go on */

@@ -1,1 +1,21 @@
-# engine: filled in with the folder
+noinst_LIBRARIES += %D%/libengine.a
+%C%_libengine_a_CFLAGS = $(STRICT)
+%C%_libengine_a_SOURCES = \
+	%D%/demo.h \
+	%D%/engine.c \
+	%D%/engine.h \
+	%D%/frame/dict.c \
+	%D%/frame/frame.c \
+	%D%/frame/frame.h \
+	%D%/frame/profile.h \
+	%D%/frame/split.c \
+	%D%/frame/split.h \
+	%D%/learn/learner.h \
+	%D%/learn/learners.c \
+	%D%/learn/learners.def \
+	%D%/metric/metric.h \
+	%D%/model/buf.c \
+	%D%/model/buf.h \
+	%D%/model/model.h \
+	%D%/pool.c \
+	%D%/pool.h

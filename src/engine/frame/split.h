@@ -11,7 +11,8 @@ struct split {
 void split_done(struct split *s);
 
 /* share: fraction of rows that goes to test, in (0,1).
- * by: STRATIFIED: the target (numbers: ten quantile groups); TIME: the ordering column, or
+ * by: STRATIFIED: the target (numbers of more than 20 values: ten quantile groups; missing
+ * values: a group of their own); TIME: the ordering column, not coded, or
  * NULL for row order (the last rows are the test; equal times stay on one side, rows with a
  * missing time count as oldest). ERR_INVALID when a side would be empty. */
 int split_holdout(size_t n_rows, enum split_kind kind, double share, const struct column *by,

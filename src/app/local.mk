@@ -1,1 +1,14 @@
-# app: filled in with the folder
+# app: the verbs. One file a line, sorted.
+noinst_LIBRARIES += %D%/libapp.a
+%C%_libapp_a_SOURCES = \
+	%D%/app.c \
+	%D%/app.h \
+	%D%/job.c \
+	%D%/job.h \
+	%D%/jobs.def \
+	%D%/ports.h \
+	%D%/reply.c \
+	%D%/reply.h \
+	%D%/verb.c \
+	%D%/verb.h \
+	%D%/verbs.def

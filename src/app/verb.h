@@ -9,15 +9,20 @@
 #include "base/param.h"
 
 enum perm { PERM_VIEWER, PERM_AUDITOR, PERM_DEVELOPER, PERM_OPERATOR, PERM_APPROVER, PERM_ADMIN };
+const char *perm_name(enum perm p); /* "viewer" … "admin" */
 
 enum verb_flag {
     VERB_WRITE = 1,        /* changes the workspace; serialised in the console's writer thread */
     VERB_LONG = 2,         /* may take seconds: a job, or progress */
     VERB_NO_WORKSPACE = 4, /* runs without one */
     VERB_CREATES = 8,      /* makes the default workspace when there is none */
-    VERB_REASON = 16,      /* wants --reason: it changes what is in production */
+    VERB_REASON = 16,      /* needs a reason: it changes what is in production. Verbs that
+                              write have the argument `reason` without saying so; with this
+                              flag it is required */
     VERB_AUDIT = 32,       /* verb_call appends an audit row after success (verbs that change
                               several things at once append their own inside their transaction) */
+    VERB_DRY = 64,         /* looks at app->dry_run itself; other writing verbs are not run
+                              then, and the reply says what would have been called */
 };
 
 struct verb {

@@ -38,4 +38,5 @@ dist-list:
 .PHONY: check-layers check-headers check-functions check-engine check-dist check-docs totals \
 	programs bench dist-list
 # tests
+include tests/unit/batch/local.mk
 include tests/unit/run/local.mk

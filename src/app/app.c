@@ -27,8 +27,10 @@ int app_open(struct app *app, const struct app_config *cfg, struct err *e)
     arena_done(&a);
     if (!there && !cfg->create) {
         err_set(e, ERR_NOTFOUND, "%s is not a workspace", cfg->dir);
-        return err_hint(e, "make one with 'signalbox init %s', or choose another with "
-                           "--workspace DIR", cfg->dir);
+        return err_hint(e,
+                        "make one with 'signalbox init %s', or choose another with "
+                        "--workspace DIR",
+                        cfg->dir);
     }
     int rc = file_mkdirs(cfg->dir, e);
     if (rc) return rc;

@@ -8,8 +8,7 @@
 #include "base/mem.h"
 #include <assert.h>
 
-#define JOB(name, help)                                                                          \
-    int job_##name(struct job_ctx *c, struct val *result, struct err *e);
+#define JOB(name, help) int job_##name(struct job_ctx *c, struct val *result, struct err *e);
 #include "app/jobs.def"
 #undef JOB
 

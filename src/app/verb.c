@@ -10,30 +10,41 @@
 #include <assert.h>
 #include <string.h>
 
-#define VERB(id, name, perm, flags, help, ...)                                                   \
+#define VERB(id, name, perm, flags, help, ...)                                                     \
     int verb_##id(struct app *app, const struct val *args, struct reply *r, struct err *e);
 #include "app/verbs.def"
 #undef VERB
 
-#define POS(n, t, f, d, h)                                                                       \
-    { .name = n, .type = PARAM_##t, .flags = (f) | PARAM_POSITIONAL, .dflt = d, .help = h }
-#define OPT(n, t, f, d, h) { .name = n, .type = PARAM_##t, .flags = (f), .dflt = d, .help = h }
-#define NUM(n, t, f, d, lo, hi, h)                                                               \
-    { .name = n, .type = PARAM_##t, .flags = (f), .dflt = d, .min = lo, .max = hi, .help = h }
-#define ONE(n, d, c, h) { .name = n, .type = PARAM_ENUM, .dflt = d, .choices = c, .help = h }
-#define REASON(flags)                                                                            \
-    { .name = (flags) & (VERB_REASON | VERB_WRITE) ? "reason" : NULL,                            \
-      .type = PARAM_STR,                                                                         \
-      .flags = (flags) & VERB_REASON ? PARAM_REQUIRED : PARAM_HIDDEN,                            \
-      .help = "why; kept in the audit log" }
-#define VERB(id, name, perm, flags, help, ...)                                                   \
-    static const struct param params_##id[] = { __VA_ARGS__ __VA_OPT__(, )                       \
-                                                    REASON(flags), { .name = NULL } };
+#define POS(n, t, f, d, h)                                                                         \
+    {                                                                                              \
+        .name = n, .type = PARAM_##t, .flags = (f) | PARAM_POSITIONAL, .dflt = d, .help = h        \
+    }
+#define OPT(n, t, f, d, h)                                                                         \
+    {                                                                                              \
+        .name = n, .type = PARAM_##t, .flags = (f), .dflt = d, .help = h                           \
+    }
+#define NUM(n, t, f, d, lo, hi, h)                                                                 \
+    {                                                                                              \
+        .name = n, .type = PARAM_##t, .flags = (f), .dflt = d, .min = lo, .max = hi, .help = h     \
+    }
+#define ONE(n, d, c, h)                                                                            \
+    {                                                                                              \
+        .name = n, .type = PARAM_ENUM, .dflt = d, .choices = c, .help = h                          \
+    }
+#define REASON(flags)                                                                              \
+    {                                                                                              \
+        .name = (flags) & (VERB_REASON | VERB_WRITE) ? "reason" : NULL, .type = PARAM_STR,         \
+        .flags = (flags)&VERB_REASON ? PARAM_REQUIRED : PARAM_HIDDEN,                              \
+        .help = "why; kept in the audit log"                                                       \
+    }
+#define VERB(id, name, perm, flags, help, ...)                                                     \
+    static const struct param params_##id[] = { __VA_ARGS__ __VA_OPT__(, ) REASON(flags),          \
+                                                { .name = NULL } };
 #include "app/verbs.def"
 #undef VERB
 
 const struct verb verbs[] = {
-#define VERB(id, name, perm, flags, help, ...)                                                   \
+#define VERB(id, name, perm, flags, help, ...)                                                     \
     { name, verb_##id, PERM_##perm, (flags), help, params_##id },
 #include "app/verbs.def"
 #undef VERB
@@ -115,19 +126,17 @@ static int dry_reply(const struct verb *v, const struct val *args, struct reply 
 /* ---- audit --------------------------------------------------------------------------- */
 
 /* What the call was about: "run:ID", "job:ID", "experiment:NAME" … Runs and jobs are known by
- * id, everything else by name; failing both, the first bare word. */
+ * their id, everything else by name; failing that, the first bare word. */
 static const char *audit_object(struct arena *a, const struct verb *v, const struct val *args,
                                 const struct val *reply)
 {
-    size_t n = strcspn(v->name, " ");
-    const char *noun = arena_strndup(a, v->name, n), *id = NULL;
-    if (str_eq(noun, "run") || str_eq(noun, "job")) id = val_get_str(reply, "id", NULL);
-    if (!id) id = val_get_str(reply, arena_printf(a, "%s_id", noun), NULL);
+    const char *noun = arena_strndup(a, v->name, strcspn(v->name, " "));
+    bool by_id = str_eq(noun, "run") || str_eq(noun, "job");
+    const char *what = val_get_str(reply, by_id ? "id" : "name", NULL);
     const struct param *p = v->params;
     while (p->name && !(p->flags & PARAM_POSITIONAL)) p++;
-    if (!id && !param_find(v->params, "run")) id = val_get_str(reply, "name", NULL);
-    if (!id && p->name) id = val_get_str(args, p->name, NULL);
-    return id ? arena_printf(a, "%s:%s", noun, id) : noun;
+    if (!what && p->name) what = val_get_str(args, p->name, NULL);
+    return what ? arena_printf(a, "%s:%s", noun, what) : noun;
 }
 
 static const char *audit_detail(struct arena *a, const struct val *args, const struct reply *r)
@@ -165,8 +174,8 @@ static int audit(struct app *app, const struct verb *v, const struct val *args,
 
 /* ---- calls --------------------------------------------------------------------------- */
 
-int verb_call_bound(struct app *app, const struct verb *v, const struct val *args,
-                    struct reply *r, struct err *e)
+int verb_call_bound(struct app *app, const struct verb *v, const struct val *args, struct reply *r,
+                    struct err *e)
 {
     int rc = check_role(app, v, e);
     if (!rc) rc = check_workspace(app, v, e);

@@ -292,18 +292,33 @@ static int convert(const struct binder *b, const struct param *p, const struct v
 
 /* ---- whole objects ------------------------------------------------------------------- */
 
+/* The row whose spelling is nearest to a wrong name, if it is near; *ret_no: with "no-". */
+static const struct param *nearest(const struct binder *b, const char *name, bool *ret_no)
+{
+    bool no = b->argv && str_starts(name, "no-");
+    const struct param *near = NULL;
+    int best = 2 + (int)strlen(name) / 3;
+    for (const struct param *p = b->table; p && p->name; p++) {
+        int plain = str_distance(p->name, name);
+        int negated = no && p->type == PARAM_BOOL ? str_distance(p->name, name + 3) : best;
+        int d = negated < plain ? negated : plain;
+        if (d >= best || p->flags & PARAM_HIDDEN) continue;
+        best = d;
+        near = p;
+        *ret_no = negated < plain;
+    }
+    return near;
+}
+
 static int unknown(const struct binder *b, const char *dash, const char *name)
 {
-    const struct param *near = NULL;
-    int best = 99;
-    for (const struct param *p = b->table; p && p->name; p++) {
-        int d = str_distance(p->name, name);
-        if (d < best) best = d, near = p;
-    }
+    bool no = false;
+    const struct param *near = nearest(b, name, &no);
     err_set(b->e, ERR_USAGE, "unknown %s %s%.*s", b->argv ? "option" : "argument", dash, QUOTE_MAX,
             name);
-    if (near && best <= 1 + (int)strlen(name) / 3)
-        return err_hint(b->e, "did you mean %s%s?", b->argv ? "--" : "", near->name);
+    if (near)
+        return err_hint(b->e, "did you mean %s%s%s?", b->argv ? "--" : "", no ? "no-" : "",
+                        near->name);
     STR_AUTO s = STR_INIT;
     param_synopsis(b->table, &s);
     return err_hint(b->e, "arguments: %s", s.len ? s.p : "none");

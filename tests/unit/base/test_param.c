@@ -9,10 +9,14 @@
 
 #include "base/mem.h"
 #include "base/param.h"
+#include <stdlib.h>
 #include <string.h>
 
 static const struct param table[] = {
-    { .name = "name", .type = PARAM_STR, .flags = PARAM_POSITIONAL | PARAM_REQUIRED, .help = "who" },
+    { .name = "name",
+      .type = PARAM_STR,
+      .flags = PARAM_POSITIONAL | PARAM_REQUIRED,
+      .help = "who" },
     { .name = "more", .type = PARAM_LIST, .flags = PARAM_POSITIONAL | PARAM_REST, .help = "rest" },
     { .name = "seed", .type = PARAM_INT, .dflt = "7", .help = "seed" },
     { .name = "limit", .type = PARAM_INT, .min = 1, .max = 100, .help = "rows" },
@@ -150,8 +154,8 @@ static void t_usage_errors(void **state)
     assert_error(f, words(f, ""), ERR_USAGE, "NAME is missing", "NAME: who");
     assert_error(f, words(f, "a --sed 1"), ERR_USAGE, "unknown option --sed",
                  "did you mean --seed?");
-    assert_error(f, words(f, "a --no-sed"), ERR_USAGE, "unknown option --no-sed",
-                 "did you mean --seed?");
+    assert_error(f, words(f, "a --no-wat"), ERR_USAGE, "unknown option --no-wat",
+                 "did you mean --no-wait?");
     assert_int_equal(words(f, "a --zzzzzzzzz"), -ERR_USAGE);
     assert_non_null(strstr(f->e.hint, "arguments: NAME"));
     assert_int_equal(words(f, "a -z"), -ERR_USAGE);
@@ -177,8 +181,8 @@ static void t_bad_values(void **state)
                  "--seed must be a whole number, not '1.5'", "seed: seed");
     assert_error(f, words(f, "a --seed 99999999999999999999"), ERR_INVALID,
                  "--seed must be a whole number, not '99999999999999999999'", "seed: seed");
-    assert_error(f, words(f, "a --limit 0"), ERR_INVALID, "--limit must be between 1 and 100, not '0'",
-                 "limit: rows");
+    assert_error(f, words(f, "a --limit 0"), ERR_INVALID,
+                 "--limit must be between 1 and 100, not '0'", "limit: rows");
     assert_error(f, words(f, "a --share 0.91"), ERR_INVALID,
                  "--share must be between 0.5 and 0.9, not '0.91'", "share: share");
     assert_error(f, words(f, "a --share nan"), ERR_INVALID, "--share must be a number, not 'nan'",
@@ -272,7 +276,9 @@ static void t_required_list(void **state)
 {
     struct fixture *f = *state;
     static const struct param rows[] = {
-        { .name = "runs", .type = PARAM_LIST, .help = "run ids",
+        { .name = "runs",
+          .type = PARAM_LIST,
+          .help = "run ids",
           .flags = PARAM_POSITIONAL | PARAM_REST | PARAM_REQUIRED },
         { .name = NULL },
     };
@@ -288,10 +294,9 @@ static void t_synopsis(void **state)
     (void)state;
     STR_AUTO s = STR_INIT;
     param_synopsis(table, &s);
-    assert_string_equal(str_c(&s),
-                        "NAME [MORE]… [--seed N] [--limit N] [--share X] [--no-wait] "
-                        "[--on-bad-row error|skip|null] [--param K=V]… [--drop DROP]… "
-                        "[--data FILE]");
+    assert_string_equal(str_c(&s), "NAME [MORE]… [--seed N] [--limit N] [--share X] [--no-wait] "
+                                   "[--on-bad-row error|skip|null] [--param K=V]… [--drop DROP]… "
+                                   "[--data FILE]");
 }
 
 static void t_find_and_names(void **state)
@@ -309,11 +314,24 @@ static void t_find_and_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(t_defaults), T(t_all_types), T(t_order_is_free_and_last_wins), T(t_underscores),
-        T(t_words_that_look_like_options), T(t_positional_by_name), T(t_list_escapes_and_blanks),
-        T(t_usage_errors), T(t_unexpected_word), T(t_bad_values), T(t_json_types),
-        T(t_json_errors), T(t_limits), T(t_long_values_are_cut_in_messages),
-        T(t_no_arguments_at_all), T(t_required_list), T(t_synopsis), T(t_find_and_names),
+        T(t_defaults),
+        T(t_all_types),
+        T(t_order_is_free_and_last_wins),
+        T(t_underscores),
+        T(t_words_that_look_like_options),
+        T(t_positional_by_name),
+        T(t_list_escapes_and_blanks),
+        T(t_usage_errors),
+        T(t_unexpected_word),
+        T(t_bad_values),
+        T(t_json_types),
+        T(t_json_errors),
+        T(t_limits),
+        T(t_long_values_are_cut_in_messages),
+        T(t_no_arguments_at_all),
+        T(t_required_list),
+        T(t_synopsis),
+        T(t_find_and_names),
     };
     return cmocka_run_group_tests_name("base.param", tests, NULL, NULL);
 }

@@ -37,6 +37,6 @@ dist-list:
 		sed -e 's|^$(srcdir)/||' -e 's|^$(top_srcdir)/||' | LC_ALL=C sort -u
 .PHONY: check-layers check-headers check-functions check-engine check-dist check-docs totals \
 	programs bench dist-list
-# tests
 include tests/unit/batch/local.mk
+include tests/unit/base/local.mk
 include tests/unit/run/local.mk

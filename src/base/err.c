@@ -69,10 +69,13 @@ int err_prefix(struct err *e, const char *fmt, ...)
     va_start(ap, fmt);
     int n = vsnprintf(e->msg, sizeof e->msg, fmt, ap);
     va_end(ap);
-    /* cut at the end of the buffer is fine */
-    if (n >= 0 && (size_t)n < sizeof e->msg &&
-        snprintf(e->msg + n, sizeof e->msg - (size_t)n, ": %s", old) < 0)
-        e->msg[n] = '\0';
+    size_t used = n < 0 ? 0 : (size_t)n, room = sizeof e->msg;
+    if (used + 2 < room) {
+        size_t keep = strnlen(old, room - used - 3); /* what does not fit is cut */
+        memcpy(e->msg + used, ": ", 2);
+        memcpy(e->msg + used + 2, old, keep);
+        e->msg[used + 2 + keep] = '\0';
+    }
     return -(int)e->kind;
 }
 

@@ -6,7 +6,11 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/job.c \
 	%D%/job.h \
 	%D%/jobs.def \
+	%D%/modelref.c \
+	%D%/modelref.h \
 	%D%/ports.h \
+	%D%/registry.c \
+	%D%/registry.h \
 	%D%/reply.c \
 	%D%/reply.h \
 	%D%/verb.c \

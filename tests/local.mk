@@ -40,3 +40,4 @@ dist-list:
 include tests/unit/batch/local.mk
 include tests/unit/base/local.mk
 include tests/unit/run/local.mk
+include tests/unit/engine/local.mk

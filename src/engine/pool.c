@@ -16,19 +16,15 @@
  * One caller at a time; calls do not nest. Workers take no signals. */
 #include "engine/pool.h"
 
-#include "base/file.h"
+#include "base/cpu.h"
 #include "base/mem.h"
-#include "base/str.h"
 
 #include <assert.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define MAX_THREADS 1024
 #define SPINS       4000 /* about 20-100 microseconds */
@@ -199,25 +195,4 @@ void pool_run(struct pool *p, size_t n, task_fn *fn, void *arg)
     wait_until_done(p);
 }
 
-/* CPUs worth of time the control group allows (cgroup v2), rounded up; a large number when
- * there is no limit. */
-static int quota_cpus(void)
-{
-    STR_AUTO text = STR_INIT;
-    long long quota, period;
-
-    if (file_read("/sys/fs/cgroup/cpu.max", 256, &text, NULL) < 0) return MAX_THREADS;
-    if (sscanf(str_c(&text), "%lld %lld", &quota, &period) != 2) return MAX_THREADS;
-    if (quota <= 0 || period <= 0 || quota / period >= MAX_THREADS) return MAX_THREADS;
-    return (int)((quota + period - 1) / period);
-}
-
-int pool_cpus(void)
-{
-    cpu_set_t set;
-    int cpus = 1, quota = quota_cpus();
-
-    if (sched_getaffinity(0, sizeof set, &set) == 0) cpus = CPU_COUNT(&set);
-    if (cpus < 1) cpus = 1;
-    return cpus < quota ? cpus : quota;
-}
+int pool_cpus(void) { return cpu_count(); }

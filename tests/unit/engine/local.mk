@@ -1,0 +1,17 @@
+# One program per source file of src/engine; linked with the engine and base alone, so that a
+# call upwards does not link. test_alone gets not even the libraries base uses elsewhere.
+if HAVE_CMOCKA
+ENGINE_TEST_LIBS = $(ENGINE_LIBS) $(CMOCKA_LIBS)
+ENGINE_TESTS = \
+	%D%/test_buf \
+	%D%/test_frame \
+	%D%/test_pool \
+	%D%/test_split
+check_PROGRAMS += $(ENGINE_TESTS)
+TESTS += $(ENGINE_TESTS)
+%C%_test_buf_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_frame_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_pool_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_split_LDADD = $(ENGINE_TEST_LIBS)
+endif
+EXTRA_DIST += %D%/enginetest.h

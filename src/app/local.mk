@@ -5,11 +5,14 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/app.h \
 	%D%/job.c \
 	%D%/job.h \
+	%D%/jobs.c \
 	%D%/jobs.def \
 	%D%/modelref.c \
 	%D%/modelref.h \
 	%D%/ports.h \
 	%D%/registry.c \
+	%D%/jobs.h \
+	%D%/ports.h \
 	%D%/registry.h \
 	%D%/reply.c \
 	%D%/reply.h \

@@ -10,11 +10,6 @@
 #include <assert.h>
 #include <string.h>
 
-#define VERB(id, name, perm, flags, help, ...)                                                     \
-    int verb_##id(struct app *app, const struct val *args, struct reply *r, struct err *e);
-#include "app/verbs.def"
-#undef VERB
-
 #define POS(n, t, f, d, h)                                                                         \
     {                                                                                              \
         .name = n, .type = PARAM_##t, .flags = (f) | PARAM_POSITIONAL, .dflt = d, .help = h        \
@@ -31,15 +26,14 @@
     {                                                                                              \
         .name = n, .type = PARAM_ENUM, .dflt = d, .choices = c, .help = h                          \
     }
-#define REASON(flags)                                                                              \
+#define REASON(f)                                                                                  \
     {                                                                                              \
-        .name = (flags) & (VERB_REASON | VERB_WRITE) ? "reason" : NULL, .type = PARAM_STR,         \
-        .flags = (flags)&VERB_REASON ? PARAM_REQUIRED : PARAM_HIDDEN,                              \
+        .name = (f) & (VERB_REASON | VERB_WRITE) ? "reason" : NULL, .type = PARAM_STR,             \
+        .flags = (f)&VERB_REASON ? PARAM_REQUIRED : PARAM_HIDDEN,                                  \
         .help = "why; kept in the audit log"                                                       \
     }
 #define VERB(id, name, perm, flags, help, ...)                                                     \
-    static const struct param params_##id[] = { __VA_ARGS__ __VA_OPT__(, ) REASON(flags),          \
-                                                { .name = NULL } };
+    static const struct param params_##id[] = { __VA_ARGS__ __VA_OPT__(, ) REASON(flags), { 0 } };
 #include "app/verbs.def"
 #undef VERB
 

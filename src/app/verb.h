@@ -33,6 +33,11 @@ struct verb {
     const char *help;      /* one line */
     const struct param *params; /* name NULL ends */
 };
+#define VERB(id, name, perm, flags, help, ...)                                                     \
+    int verb_##id(struct app *app, const struct val *args, struct reply *r, struct err *e);
+#include "app/verbs.def"
+#undef VERB
+
 extern const struct verb verbs[]; /* name NULL ends; sorted as in verbs.def */
 const struct verb *verb_find(const char *name);
 /* Longest verb name at the front of argv; *ret_words: how many words it took. */

@@ -1,0 +1,30 @@
+/* chart.h: line chart in braille dots (2x4 a cell), with axes, legend and a threshold; on an
+ * ASCII canvas one glyph a cell and series.
+ *
+ * Made for growing curves over a slow line: the ends of both axes are rounded outward to "nice"
+ * numbers, so a new point normally changes the cells it touches and nothing else; the chart
+ * re-scales rarely and never scrolls. Pure: draws its arguments, keeps no state. */
+#pragma once
+#include "views/canvas.h"
+
+struct chart_point {
+    double x, y;
+};
+struct chart_series {
+    const struct chart_point *p; /* by rising x; NAN y is a gap */
+    size_t n;
+    const char *name;
+    enum role role;
+};
+struct chart {
+    const struct chart_series *series;
+    size_t n_series;
+    double threshold;       /* NAN: none */
+    const char *x_label;    /* "step"; may be NULL */
+    double x_max;           /* > 0: the axis reaches at least so far (planned rounds) */
+};
+#define CHART_SERIES_MAX 8
+
+void chart_draw(struct canvas *cv, struct rect r, const struct chart *c);
+/* Rounds outward to 1, 2, 2.5 or 5 times a power of ten; for axes. */
+void chart_nice(double lo, double hi, int ticks, double *ret_lo, double *ret_hi, double *ret_step);

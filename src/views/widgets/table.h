@@ -1,0 +1,65 @@
+/* table.h: a list of rows with columns, cursor, marks and sorting, drawn from a reply.
+ *
+ * The cursor is bound to the id of its row, not to a position: when new data moves the row, the
+ * cursor goes with it, and a request always acts on the id. Rows may be a window on a longer
+ * list (base, total). Column widths depend on the width of the table only, never on the data,
+ * so nothing jumps when values change. One owner. */
+#pragma once
+#include "base/vec.h"
+#include "base/val.h"
+#include "views/canvas.h"
+#include "views/key.h"
+
+struct table_ctx {
+    const struct val *row;
+    int64_t now_us;
+};
+struct table_column {
+    const char *title; /* NULL ends a list of columns */
+    const char *path;  /* into the row; what a sort is by */
+    const char *format;
+    int width;         /* cells; 0: shares what is left */
+    int drop;          /* left out when narrow: highest first; 0: never */
+    bool right;        /* numbers */
+    enum role (*role)(const struct table_ctx *c, const struct table_column *col); /* or NULL */
+    /* Draws the cell itself; NULL: the value at path by format. */
+    void (*draw)(struct canvas *cv, struct rect at, const struct table_ctx *c,
+                 const struct table_column *col);
+};
+
+struct table_rows {
+    const struct val *list; /* NULL: nothing yet */
+    long base, total;       /* list is rows base … of total */
+    const char *empty;      /* what to say when total is 0 */
+};
+
+#define TABLE_ID_LEN 80
+struct table {
+    const char *id_key; /* path of a row's id */
+    long cursor, top;
+    char id[TABLE_ID_LEN]; /* of the row under the cursor; "" none */
+    int page;              /* rows visible at the last drawing */
+    bool no_marks;
+    VEC(char *) marks; /* ids */
+};
+
+void table_init(struct table *t, const char *id_key);
+void table_done(struct table *t);
+/* New data: the cursor follows its id, else stays where it was, inside the list. */
+void table_update(struct table *t, const struct table_rows *rows);
+void table_move(struct table *t, const struct table_rows *rows, long delta);
+/* Moves by one of the keys Up Down PgUp PgDn Home End; false: another key. */
+bool table_key(struct table *t, const struct table_rows *rows, uint32_t key);
+const struct val *table_selected(const struct table *t, const struct table_rows *rows);
+void table_toggle_mark(struct table *t);
+bool table_marked(const struct table *t, const char *id);
+void table_clear_marks(struct table *t);
+
+struct table_look {
+    const struct table_column *columns;
+    int sort;          /* index of the sorted column, -1 none */
+    bool descending, focus;
+    int64_t now_us;
+};
+void table_draw(struct canvas *cv, struct rect r, struct table *t, const struct table_rows *rows,
+                const struct table_look *look);

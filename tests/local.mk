@@ -41,3 +41,4 @@ include tests/unit/batch/local.mk
 include tests/unit/base/local.mk
 include tests/unit/run/local.mk
 include tests/unit/engine/local.mk
+include tests/unit/views/local.mk

@@ -47,8 +47,7 @@ void canvas_done(struct canvas *cv)
 void canvas_clear(struct canvas *cv)
 {
     size_t n = (size_t)cv->w * (size_t)cv->h;
-    for (size_t i = 0; i < n; i++)
-        cv->cells[i] = (struct cell){ ' ', ROLE_TEXT, GROUND_PLAIN, 1 };
+    for (size_t i = 0; i < n; i++) cv->cells[i] = (struct cell){ ' ', ROLE_TEXT, GROUND_PLAIN, 1 };
     cv->clip = rect_make(0, 0, cv->w, cv->h);
     cv->ground = GROUND_PLAIN;
     cv->cursor_x = cv->cursor_y = -1;

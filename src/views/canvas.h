@@ -40,9 +40,9 @@ void canvas_clear(struct canvas *cv); /* blanks, plain ground, whole clip, no cu
 const struct cell *canvas_at(const struct canvas *cv, int x, int y); /* must be inside */
 
 struct rect rect_make(int x, int y, int w, int h);
-struct rect rect_cut(struct rect a, struct rect b);      /* intersection, w and h >= 0 */
-struct rect rect_inset(struct rect r, int dx, int dy);   /* smaller by dx left and right … */
-struct rect rect_centre(struct rect in, int w, int h);   /* at most as large as `in` */
+struct rect rect_cut(struct rect a, struct rect b);    /* intersection, w and h >= 0 */
+struct rect rect_inset(struct rect r, int dx, int dy); /* smaller by dx left and right … */
+struct rect rect_centre(struct rect in, int w, int h); /* at most as large as `in` */
 bool rect_empty(struct rect r);
 
 /* Restricts drawing to the part of r inside the present clip; returns the old clip, to be

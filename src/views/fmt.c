@@ -9,11 +9,21 @@
 #include <string.h>
 
 static const struct metric_info metrics[] = {
-    { "auc", true },        { "accuracy", true },  { "f1", true },
-    { "rmse", false },      { "r2", true },        { "mae", false },
-    { "log_loss", false },  { "brier", false },    { "balanced_accuracy", true },
-    { "precision", true },  { "recall", true },    { "mcc", true },
-    { "average_precision", true }, { "ece", false }, { "mape", false },
+    { "auc", true },
+    { "accuracy", true },
+    { "f1", true },
+    { "rmse", false },
+    { "r2", true },
+    { "mae", false },
+    { "log_loss", false },
+    { "brier", false },
+    { "balanced_accuracy", true },
+    { "precision", true },
+    { "recall", true },
+    { "mcc", true },
+    { "average_precision", true },
+    { "ece", false },
+    { "mape", false },
 };
 static const struct metric_info unknown_metric = { "", true };
 
@@ -44,14 +54,10 @@ const char *fmt_metric(char buf[FMT_LEN], double v)
 {
     double a = fabs(v);
     if (!isfinite(v)) return set(buf, "–");
-    if (a != 0 && (a < 1e-4 || a >= 1e7))
-        snprintf(buf, FMT_LEN, "%.2g", v);
-    else if (a < 10)
-        snprintf(buf, FMT_LEN, "%.4f", v);
-    else if (a < 1000)
-        snprintf(buf, FMT_LEN, "%.2f", v);
-    else
-        snprintf(buf, FMT_LEN, "%.0f", v);
+    if (a != 0 && (a < 1e-4 || a >= 1e7)) snprintf(buf, FMT_LEN, "%.2g", v);
+    else if (a < 10) snprintf(buf, FMT_LEN, "%.4f", v);
+    else if (a < 1000) snprintf(buf, FMT_LEN, "%.2f", v);
+    else snprintf(buf, FMT_LEN, "%.0f", v);
     return buf;
 }
 
@@ -67,14 +73,10 @@ const char *fmt_delta(char buf[FMT_LEN], double d)
 const char *fmt_count(char buf[FMT_LEN], int64_t n)
 {
     long long v = n;
-    if (v < 0)
-        snprintf(buf, FMT_LEN, "%lld", v);
-    else if (v >= 1000000)
-        snprintf(buf, FMT_LEN, "%.2fM", (double)v / 1e6);
-    else if (v >= 1000)
-        snprintf(buf, FMT_LEN, "%lld,%03lld", v / 1000, v % 1000);
-    else
-        snprintf(buf, FMT_LEN, "%lld", v);
+    if (v < 0) snprintf(buf, FMT_LEN, "%lld", v);
+    else if (v >= 1000000) snprintf(buf, FMT_LEN, "%.2fM", (double)v / 1e6);
+    else if (v >= 1000) snprintf(buf, FMT_LEN, "%lld,%03lld", v / 1000, v % 1000);
+    else snprintf(buf, FMT_LEN, "%lld", v);
     return buf;
 }
 
@@ -95,16 +97,11 @@ const char *fmt_duration(char buf[FMT_LEN], double s)
 {
     if (!isfinite(s) || s < 0) return set(buf, "–");
     long long t = (long long)s;
-    if (s < 10)
-        snprintf(buf, FMT_LEN, "%.2fs", s);
-    else if (t < 60)
-        snprintf(buf, FMT_LEN, "%llds", t);
-    else if (t < 3600)
-        snprintf(buf, FMT_LEN, "%lldm%02llds", t / 60, t % 60);
-    else if (t < 86400)
-        snprintf(buf, FMT_LEN, "%lldh%02lldm", t / 3600, t / 60 % 60);
-    else
-        snprintf(buf, FMT_LEN, "%lldd%02lldh", t / 86400, t / 3600 % 24);
+    if (s < 10) snprintf(buf, FMT_LEN, "%.2fs", s);
+    else if (t < 60) snprintf(buf, FMT_LEN, "%llds", t);
+    else if (t < 3600) snprintf(buf, FMT_LEN, "%lldm%02llds", t / 60, t % 60);
+    else if (t < 86400) snprintf(buf, FMT_LEN, "%lldh%02lldm", t / 3600, t / 60 % 60);
+    else snprintf(buf, FMT_LEN, "%lldd%02lldh", t / 86400, t / 3600 % 24);
     return buf;
 }
 

@@ -14,11 +14,10 @@ const char *fmt_bytes(char buf[FMT_LEN], int64_t n);   /* "1.2 MB" */
 const char *fmt_duration(char buf[FMT_LEN], double s); /* "0.42s", "12s", "3m10s", "2h05m" */
 const char *fmt_age(char buf[FMT_LEN], const char *rfc3339, int64_t now_us); /* "3m", "–" */
 const char *fmt_time(char buf[FMT_LEN], const char *rfc3339); /* "2026-01-31 23:59" */
-const char *fmt_id(char buf[FMT_LEN], const char *id); /* the digits that tell ids apart */
-const char *fmt_percent(char buf[FMT_LEN], double fraction); /* "62 %" */
+const char *fmt_id(char buf[FMT_LEN], const char *id);        /* the digits that tell ids apart */
+const char *fmt_percent(char buf[FMT_LEN], double fraction);  /* "62 %" */
 /* A scalar by its format name, as in reply_column; NULL is text. */
-const char *fmt_val(char *buf, size_t cap, const struct val *v, const char *format,
-                    int64_t now_us);
+const char *fmt_val(char *buf, size_t cap, const struct val *v, const char *format, int64_t now_us);
 /* Follows "a.b.c" into objects. */
 const struct val *fmt_path(const struct val *v, const char *path);
 

@@ -8,10 +8,10 @@ static const struct {
     uint32_t key;
     const char *name;
 } names[] = {
-    { K_TAB, "Tab" },       { K_ENTER, "Enter" }, { K_ESC, "Esc" },    { K_BACKSPACE, "Bksp" },
-    { K_UP, "Up" },         { K_DOWN, "Down" },   { K_LEFT, "Left" },  { K_RIGHT, "Right" },
-    { K_HOME, "Home" },     { K_END, "End" },     { K_PGUP, "PgUp" },  { K_PGDN, "PgDn" },
-    { K_DELETE, "Del" },    { K_BACKTAB, "S-Tab" }, { ' ', "space" },
+    { K_TAB, "Tab" },    { K_ENTER, "Enter" },   { K_ESC, "Esc" },   { K_BACKSPACE, "Bksp" },
+    { K_UP, "Up" },      { K_DOWN, "Down" },     { K_LEFT, "Left" }, { K_RIGHT, "Right" },
+    { K_HOME, "Home" },  { K_END, "End" },       { K_PGUP, "PgUp" }, { K_PGDN, "PgDn" },
+    { K_DELETE, "Del" }, { K_BACKTAB, "S-Tab" }, { ' ', "space" },
 };
 
 const char *key_name(char buf[KEY_NAME_LEN], uint32_t key)

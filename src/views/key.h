@@ -21,7 +21,7 @@ enum {
     K_BACKTAB,
     K_LAST = K_BACKTAB,
 };
-#define K_CTRL(letter) ((letter) & 0x1f)
+#define K_CTRL(letter) ((letter)&0x1f)
 static inline int key_is_text(uint32_t key)
 {
     return key >= 32 && key != K_BACKSPACE && key < K_UP;

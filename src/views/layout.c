@@ -62,7 +62,7 @@ static struct rect cut_section(struct rect *r, int want, int reserve)
 void layout_overview(struct rect r, const struct overview_want *want, struct overview_layout *ret)
 {
     *ret = (struct overview_layout){ 0 };
-    int later = r.h >= 12 ? r.h / 2 : 0;
+    int later = r.h >= 6 ? r.h / 2 : 0;
     ret->attention = cut_section(&r, want->attention, later);
     if (r.w >= 100 && r.h >= 8) {
         /* Models and jobs side by side, runs below in full width. */

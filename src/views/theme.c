@@ -2,7 +2,7 @@
 #include "views/theme.h"
 
 const struct theme_role theme_roles[ROLE_COUNT] = {
-#define ROLE(id, fg256, lit256, fg8, attr, mono, help)                                            \
+#define ROLE(id, fg256, lit256, fg8, attr, mono, help)                                             \
     [ROLE_##id] = { #id, fg256, lit256, fg8, attr, mono, help },
 #include "views/theme.def"
 #undef ROLE

@@ -13,8 +13,8 @@
 enum { PLOT_MAX = 32768, LABEL_W = 8, DOTS_X = 2, DOTS_Y = 4 };
 
 struct plot {
-    struct rect r;   /* cells of the plot area */
-    int dx, dy;      /* dots in a cell: 2x4, or 1x1 for ASCII */
+    struct rect r; /* cells of the plot area */
+    int dx, dy;    /* dots in a cell: 2x4, or 1x1 for ASCII */
     double x0, x1, y0, y1, y_step;
     unsigned char *bits, *role; /* one a cell */
     unsigned series;            /* being drawn */
@@ -174,10 +174,8 @@ static void draw_y_axis(struct canvas *cv, const struct plot *p)
 
 static const char *x_text(char buf[FMT_LEN], double v)
 {
-    if (fabs(v - round(v)) < 1e-9 && fabs(v) < 1e7)
-        snprintf(buf, FMT_LEN, "%.0f", v);
-    else
-        fmt_metric(buf, v);
+    if (fabs(v - round(v)) < 1e-9 && fabs(v) < 1e7) snprintf(buf, FMT_LEN, "%.0f", v);
+    else fmt_metric(buf, v);
     return buf;
 }
 

@@ -19,9 +19,9 @@ struct chart_series {
 struct chart {
     const struct chart_series *series;
     size_t n_series;
-    double threshold;       /* NAN: none */
-    const char *x_label;    /* "step"; may be NULL */
-    double x_max;           /* > 0: the axis reaches at least so far (planned rounds) */
+    double threshold;    /* NAN: none */
+    const char *x_label; /* "step"; may be NULL */
+    double x_max;        /* > 0: the axis reaches at least so far (planned rounds) */
 };
 #define CHART_SERIES_MAX 8
 

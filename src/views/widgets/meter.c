@@ -35,7 +35,7 @@ void meter_bar(struct canvas *cv, struct rect at, enum role role, double fractio
 /* Mean of the values that fall into column i of cols. */
 static double bin_mean(const double *v, size_t n, size_t i, size_t cols)
 {
-    if (n <= cols) return i < n ? v[i] : NAN;
+    if (n <= cols) return i < n ? v[i] : (double)NAN;
     size_t from = i * n / cols, to = (i + 1) * n / cols;
     double sum = 0;
     size_t got = 0;
@@ -44,7 +44,7 @@ static double bin_mean(const double *v, size_t n, size_t i, size_t cols)
         sum += v[k];
         got++;
     }
-    return got ? sum / (double)got : NAN;
+    return got ? sum / (double)got : (double)NAN;
 }
 
 void meter_spark(struct canvas *cv, struct rect at, enum role role, const double *v, size_t n)

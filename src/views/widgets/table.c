@@ -35,10 +35,8 @@ static const char *row_id(const struct table *t, const struct val *row, char buf
 static void take_id(struct table *t, const struct table_rows *rows)
 {
     const struct val *row = row_at(rows, t->cursor);
-    if (row)
-        row_id(t, row, t->id);
-    else
-        t->id[0] = '\0';
+    if (row) row_id(t, row, t->id);
+    else t->id[0] = '\0';
 }
 
 static void keep_inside(struct table *t, const struct table_rows *rows)
@@ -178,10 +176,8 @@ static void draw_titles(struct canvas *cv, struct rect r, const struct placed *p
         if (sorted) strcat(title, look->descending ? "▼" : "▲");
         struct rect at = rect_make(p[i].x, r.y, p[i].w, 1);
         enum role role = sorted ? ROLE_TITLE : ROLE_DIM;
-        if (p[i].col->right)
-            canvas_right(cv, at, role, title);
-        else
-            canvas_fit(cv, at, role, title);
+        if (p[i].col->right) canvas_right(cv, at, role, title);
+        else canvas_fit(cv, at, role, title);
     }
 }
 
@@ -195,10 +191,8 @@ static void draw_cell(struct canvas *cv, struct rect at, const struct table_ctx 
     char buf[256];
     fmt_val(buf, sizeof buf, fmt_path(ctx->row, col->path), col->format, ctx->now_us);
     enum role role = col->role ? col->role(ctx, col) : ROLE_TEXT;
-    if (col->right)
-        canvas_right(cv, at, role, buf);
-    else
-        canvas_fit(cv, at, role, buf);
+    if (col->right) canvas_right(cv, at, role, buf);
+    else canvas_fit(cv, at, role, buf);
 }
 
 static void draw_row(struct canvas *cv, struct rect r, const struct table *t,
@@ -207,8 +201,7 @@ static void draw_row(struct canvas *cv, struct rect r, const struct table *t,
     char id[TABLE_ID_LEN];
     if (t->marks.n && table_marked(t, row_id(t, ctx->row, id)))
         canvas_put(cv, r.x + 1, r.y, ROLE_MARK, 0x25cf);
-    for (int i = 0; i < n; i++)
-        draw_cell(cv, rect_make(p[i].x, r.y, p[i].w, 1), ctx, p[i].col);
+    for (int i = 0; i < n; i++) draw_cell(cv, rect_make(p[i].x, r.y, p[i].w, 1), ctx, p[i].col);
 }
 
 static void scroll_to_cursor(struct table *t, int page, long total)

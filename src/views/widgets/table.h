@@ -5,8 +5,8 @@
  * list (base, total). Column widths depend on the width of the table only, never on the data,
  * so nothing jumps when values change. One owner. */
 #pragma once
-#include "base/vec.h"
 #include "base/val.h"
+#include "base/vec.h"
 #include "views/canvas.h"
 #include "views/key.h"
 
@@ -18,9 +18,9 @@ struct table_column {
     const char *title; /* NULL ends a list of columns */
     const char *path;  /* into the row; what a sort is by */
     const char *format;
-    int width;         /* cells; 0: shares what is left */
-    int drop;          /* left out when narrow: highest first; 0: never */
-    bool right;        /* numbers */
+    int width;  /* cells; 0: shares what is left */
+    int drop;   /* left out when narrow: highest first; 0: never */
+    bool right; /* numbers */
     enum role (*role)(const struct table_ctx *c, const struct table_column *col); /* or NULL */
     /* Draws the cell itself; NULL: the value at path by format. */
     void (*draw)(struct canvas *cv, struct rect at, const struct table_ctx *c,
@@ -57,7 +57,7 @@ void table_clear_marks(struct table *t);
 
 struct table_look {
     const struct table_column *columns;
-    int sort;          /* index of the sorted column, -1 none */
+    int sort; /* index of the sorted column, -1 none */
     bool descending, focus;
     int64_t now_us;
 };

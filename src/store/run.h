@@ -61,6 +61,13 @@ int store_run_add_artifact(struct store *s, const char *id, const struct artifac
 int store_run_artifacts(struct store *s, struct arena *a, const char *id, struct artifact **ret,
                         size_t *n, struct err *e);
 
+/* A data set the run has read; the same (name, digest) again adds nothing. */
+struct run_input { const char *name, *digest, *context; /* "training", … or "" */ };
+int store_run_add_input(struct store *s, const char *id, const struct run_input *in,
+                        struct err *e);
+int store_run_inputs(struct store *s, struct arena *a, const char *id, struct run_input **ret,
+                     size_t *n, struct err *e);
+
 enum run_view { RUNS_ACTIVE, RUNS_DELETED, RUNS_ALL };
 struct run_query {
     const char *const *experiments; /* names or ids, NULL-terminated; NULL: all active ones */

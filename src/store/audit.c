@@ -8,9 +8,10 @@
 #include "store/audit.h"
 #include "base/digest.h"
 #include "store/store_priv.h"
+#include <stdio.h>
 #include <string.h>
 
-#define PAGE 1000
+#define PAGE    1000
 #define GENESIS "0000000000000000000000000000000000000000000000000000000000000000"
 #define COLUMNS "seq, at_us, actor, verb, object, reason, detail, hash, prev"
 
@@ -83,9 +84,9 @@ static int insert_row(struct store *s, const struct audit_row *row, struct err *
     int r = store_exec(s,
                        "INSERT INTO audit (" COLUMNS ")"
                        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                       DB_ARGS(db_i(row->seq), db_i(row->at_us), db_t(row->actor),
-                               db_t(row->verb), db_t(row->object), db_t(row->reason),
-                               db_t(row->detail), db_t(row->hash), db_t(row->prev)),
+                       DB_ARGS(db_i(row->seq), db_i(row->at_us), db_t(row->actor), db_t(row->verb),
+                               db_t(row->object), db_t(row->reason), db_t(row->detail),
+                               db_t(row->hash), db_t(row->prev)),
                        NULL, e);
     if (r < 0) return r;
     return store_exec(s,
@@ -94,7 +95,10 @@ static int insert_row(struct store *s, const struct audit_row *row, struct err *
                       DB_ARGS(db_i(row->seq), db_t(row->hash)), NULL, e);
 }
 
-static const char *or_empty(const char *s) { return s ? s : ""; }
+static const char *or_empty(const char *s)
+{
+    return s ? s : "";
+}
 
 int audit_append(struct store *s, const struct audit_row *in, int64_t *ret_seq, struct err *e)
 {

@@ -12,11 +12,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define GRACE_S 3600
+#define GRACE_S  3600
 #define BLOB_MAX (4LL << 30)
 #define COPY_BUF (256 * 1024)
 
@@ -43,7 +45,10 @@ static void path_of(struct store *s, const char *digest, struct str *out)
 }
 
 /* True when the blob exists; its time is renewed. */
-static bool renew(const char *path) { return utimensat(AT_FDCWD, path, NULL, 0) == 0; }
+static bool renew(const char *path)
+{
+    return utimensat(AT_FDCWD, path, NULL, 0) == 0;
+}
 
 static int make_folder(struct store *s, const char *digest, struct err *e)
 {
@@ -154,8 +159,7 @@ int blob_put_file(struct store *s, const char *path, char ret_digest[65], int64_
     return 0;
 }
 
-int blob_path(struct store *s, struct arena *a, const char *digest, const char **ret,
-              struct err *e)
+int blob_path(struct store *s, struct arena *a, const char *digest, const char **ret, struct err *e)
 {
     int r = check_digest(digest, e);
     if (r < 0) return r;

@@ -11,6 +11,7 @@
 #include "base/digest.h"
 #include "base/mem.h"
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CACHE_MAX 96
@@ -192,12 +193,14 @@ int db_query(struct db *db, struct db_stmt **ret, const char *sql, struct db_arg
              struct err *e)
 {
     if (db->broken)
-        return err_set(e, ERR_STATE, "workspace database: the transaction failed earlier and "
-                                     "takes no further statement");
+        return err_set(e, ERR_STATE,
+                       "workspace database: the transaction failed earlier and "
+                       "takes no further statement");
     uint64_t hash = fnv1a64(sql, strlen(sql));
     struct db_stmt *st = cache_find(db, sql, hash);
     int r = st ? 0 : stmt_make(db, sql, hash, &st, e);
     if (r < 0) return r;
+    assert(st);
     st->busy = true;
     st->used = ++db->tick;
     for (size_t i = 0; i < args.n; i++) {
@@ -252,9 +255,18 @@ int db_number(struct db *db, const char *sql, struct db_args args, int64_t dflt,
     return r < 0 ? r : 0;
 }
 
-bool db_is_null(struct db_stmt *st, int col) { return st->db->drv->is_null(st->st, col); }
-int64_t db_i64(struct db_stmt *st, int col) { return st->db->drv->get_i64(st->st, col); }
-double db_f64(struct db_stmt *st, int col) { return st->db->drv->get_f64(st->st, col); }
+bool db_is_null(struct db_stmt *st, int col)
+{
+    return st->db->drv->is_null(st->st, col);
+}
+int64_t db_i64(struct db_stmt *st, int col)
+{
+    return st->db->drv->get_i64(st->st, col);
+}
+double db_f64(struct db_stmt *st, int col)
+{
+    return st->db->drv->get_f64(st->st, col);
+}
 
 const char *db_text(struct db_stmt *st, int col)
 {
@@ -290,10 +302,10 @@ int db_commit(struct db *db, struct err *e)
     assert(db->in_tx);
     int r = 0;
     if (db->broken)
-        r = err_set(e, ERR_STATE, "workspace database: the transaction failed earlier and was "
-                                  "rolled back");
-    else if (db->drv->commit(db->conn) < 0)
-        r = fail(db, e);
+        r = err_set(e, ERR_STATE,
+                    "workspace database: the transaction failed earlier and was "
+                    "rolled back");
+    else if (db->drv->commit(db->conn) < 0) r = fail(db, e);
     if (r < 0) {
         db_rollback(db);
         return r;
@@ -310,7 +322,10 @@ void db_rollback(struct db *db)
     db->in_tx = db->broken = false;
 }
 
-bool db_in_tx(const struct db *db) { return db->in_tx; }
+bool db_in_tx(const struct db *db)
+{
+    return db->in_tx;
+}
 
 /* -- the rest ----------------------------------------------------------------------------- */
 static const char *word_text(const struct db_word *w, const char *p, size_t n)
@@ -365,4 +380,7 @@ int db_check(struct db *db, struct err *e)
     return 0;
 }
 
-const char *db_dialect(const struct db *db) { return db->drv->dialect; }
+const char *db_dialect(const struct db *db)
+{
+    return db->drv->dialect;
+}

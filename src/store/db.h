@@ -57,8 +57,9 @@ struct db_word {
  * error(). Column numbers start at 0, parameter numbers at 1. */
 struct db_driver {
     const char *name;
-    const char *dialect;         /* which SQL overrides apply */
-    const struct db_word *words; /* column types and table options, for migrations; word NULL ends */
+    const char *dialect; /* which SQL overrides apply */
+    const struct db_word
+        *words; /* column types and table options, for migrations; word NULL ends */
     int (*open)(void **ret, const struct db_config *cfg, enum db_class *ret_class, struct str *why);
     void (*close)(void *conn);
     int (*prepare)(void *conn, const char *sql, void **ret);
@@ -77,8 +78,8 @@ struct db_driver {
     int64_t (*changes)(void *conn);                            /* rows of the last write */
     int (*begin)(void *conn);                                  /* a write transaction */
     int (*commit)(void *conn);
-    void (*rollback)(void *conn); /* nothing open: does nothing */
-    int (*script)(void *conn, const char *sql); /* several statements without parameters */
+    void (*rollback)(void *conn);                   /* nothing open: does nothing */
+    int (*script)(void *conn, const char *sql);     /* several statements without parameters */
     int (*has_table)(void *conn, const char *name); /* 1, 0 or -1 */
     int64_t (*foreign_commits)(void *conn); /* a number that changes when another handle commits */
     int (*check)(void *conn, struct str *finding); /* 1: sound, 0: finding, -1 */
@@ -103,8 +104,14 @@ struct db_args {
     const struct db_arg *v;
     size_t n;
 };
-static inline struct db_arg db_i(int64_t v) { return (struct db_arg){ .type = DB_I64, .i = v }; }
-static inline struct db_arg db_f(double v) { return (struct db_arg){ .type = DB_F64, .f = v }; }
+static inline struct db_arg db_i(int64_t v)
+{
+    return (struct db_arg){ .type = DB_I64, .i = v };
+}
+static inline struct db_arg db_f(double v)
+{
+    return (struct db_arg){ .type = DB_F64, .f = v };
+}
 struct db_arg db_t(const char *s); /* NULL gives a null */
 /* db_exec(db, sql, DB_ARGS(db_t(name), db_i(3)), …): the n-th is $n. */
 #define DB_ARGS(...)                                                                               \
@@ -128,8 +135,8 @@ int db_number(struct db *db, const char *sql, struct db_args args, int64_t dflt,
 bool db_is_null(struct db_stmt *st, int col);
 int64_t db_i64(struct db_stmt *st, int col);
 double db_f64(struct db_stmt *st, int col);
-const char *db_text(struct db_stmt *st, int col);             /* until the next step; may be NULL */
-char *db_dup(struct db_stmt *st, int col, struct arena *a);    /* NULL for null */
+const char *db_text(struct db_stmt *st, int col);           /* until the next step; may be NULL */
+char *db_dup(struct db_stmt *st, int col, struct arena *a); /* NULL for null */
 char *db_dup_or(struct db_stmt *st, int col, struct arena *a); /* "" for null */
 
 /* -- transactions and the rest ------------------------------------------------------------ */

@@ -80,7 +80,10 @@ static void script_finalize(void *st)
     free(st);
 }
 
-static int script_bind_null(void *st, int i) { return real->bind_null(((struct stmt *)st)->inner, i); }
+static int script_bind_null(void *st, int i)
+{
+    return real->bind_null(((struct stmt *)st)->inner, i);
+}
 
 static int script_bind_i64(void *st, int i, int64_t v)
 {
@@ -108,17 +111,32 @@ static int script_step(void *st)
     return fails(s->c, DB_OP_STEP) ? -1 : real->step(s->inner);
 }
 
-static void script_reset(void *st) { real->reset(((struct stmt *)st)->inner); }
-static bool script_is_null(void *st, int col) { return real->is_null(((struct stmt *)st)->inner, col); }
-static int64_t script_get_i64(void *st, int col) { return real->get_i64(((struct stmt *)st)->inner, col); }
-static double script_get_f64(void *st, int col) { return real->get_f64(((struct stmt *)st)->inner, col); }
+static void script_reset(void *st)
+{
+    real->reset(((struct stmt *)st)->inner);
+}
+static bool script_is_null(void *st, int col)
+{
+    return real->is_null(((struct stmt *)st)->inner, col);
+}
+static int64_t script_get_i64(void *st, int col)
+{
+    return real->get_i64(((struct stmt *)st)->inner, col);
+}
+static double script_get_f64(void *st, int col)
+{
+    return real->get_f64(((struct stmt *)st)->inner, col);
+}
 
 static const char *script_get_text(void *st, int col, size_t *ret_n)
 {
     return real->get_text(((struct stmt *)st)->inner, col, ret_n);
 }
 
-static int64_t script_changes(void *conn) { return real->changes(((struct conn *)conn)->inner); }
+static int64_t script_changes(void *conn)
+{
+    return real->changes(((struct conn *)conn)->inner);
+}
 
 static int script_begin(void *conn)
 {
@@ -132,7 +150,10 @@ static int script_commit(void *conn)
     return fails(c, DB_OP_COMMIT) ? -1 : real->commit(c->inner);
 }
 
-static void script_rollback(void *conn) { real->rollback(((struct conn *)conn)->inner); }
+static void script_rollback(void *conn)
+{
+    real->rollback(((struct conn *)conn)->inner);
+}
 
 static int script_script(void *conn, const char *sql)
 {

@@ -23,9 +23,9 @@
 #include <string.h>
 #include <time.h>
 
-#define BUSY_LIMIT_US (10 * 1000000LL)
-#define BUSY_MIN_US 300
-#define BUSY_SPREAD_US 700
+#define BUSY_LIMIT_US   (10 * 1000000LL)
+#define BUSY_MIN_US     300
+#define BUSY_SPREAD_US  700
 #define BUSY_MAX_FACTOR 8 /* the longest sleep is this many times the first */
 
 struct conn {
@@ -235,7 +235,10 @@ static int at(const struct stmt *s, int i)
     return s->index[i];
 }
 
-static int done(int rc) { return rc == SQLITE_OK ? 0 : -1; }
+static int done(int rc)
+{
+    return rc == SQLITE_OK ? 0 : -1;
+}
 
 static int lite_bind_null(void *st, int i)
 {
@@ -304,7 +307,10 @@ static const char *lite_get_text(void *st, int col, size_t *ret_n)
     return (const char *)p;
 }
 
-static int64_t lite_changes(void *conn) { return sqlite3_changes64(((struct conn *)conn)->db); }
+static int64_t lite_changes(void *conn)
+{
+    return sqlite3_changes64(((struct conn *)conn)->db);
+}
 
 /* -- transactions and the rest ------------------------------------------------------------ */
 static int lite_script(void *conn, const char *sql)
@@ -312,8 +318,14 @@ static int lite_script(void *conn, const char *sql)
     return done(sqlite3_exec(((struct conn *)conn)->db, sql, NULL, NULL, NULL));
 }
 
-static int lite_begin(void *conn) { return lite_script(conn, "BEGIN IMMEDIATE"); }
-static int lite_commit(void *conn) { return lite_script(conn, "COMMIT"); }
+static int lite_begin(void *conn)
+{
+    return lite_script(conn, "BEGIN IMMEDIATE");
+}
+static int lite_commit(void *conn)
+{
+    return lite_script(conn, "COMMIT");
+}
 
 static void lite_rollback(void *conn)
 {
@@ -375,7 +387,7 @@ const struct db_word db_sqlite_words[] = {
     { "f64", "REAL" },
     { "text", "TEXT" },
     { "blob", "BLOB" },
-    { "table", "STRICT" },                        /* ends CREATE TABLE */
+    { "table", "STRICT" },                       /* ends CREATE TABLE */
     { "table_by_key", "STRICT, WITHOUT ROWID" }, /* the same, stored in order of its key */
     { NULL, NULL },
 };

@@ -8,11 +8,12 @@
 #include "base/id.h"
 #include "store/job_priv.h"
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MAX_ATTEMPTS 3
-#define PRIORITY 100
-#define PAYLOAD_MAX (1024 * 1024)
+#define PRIORITY     100
+#define PAYLOAD_MAX  (1024 * 1024)
 #define CLAIM_CHANGES                                                                              \
     "UPDATE job SET state = 'running', attempt = attempt + 1, worker = $1, worker_pid = $2,"       \
     " lease_until_us = $3, started_us = $4, finished_us = 0, progress = 0, message = '' "
@@ -139,8 +140,7 @@ int store_job_add(struct store *s, const struct job *j, char ret_id[27], bool *r
 }
 
 /* -- looking ------------------------------------------------------------------------------ */
-int store_job_get(struct store *s, struct arena *a, const char *id, struct job *ret,
-                  struct err *e)
+int store_job_get(struct store *s, struct arena *a, const char *id, struct job *ret, struct err *e)
 {
     struct job *found = NULL;
     size_t n = 0;
@@ -173,8 +173,7 @@ int store_job_list(struct store *s, struct arena *a, const char *state, int64_t 
     if (limit <= 0) limit = 100;
     int r;
     if (!state)
-        r = store_all(s, a,
-                      "SELECT " JOB_COLUMNS " FROM job ORDER BY id DESC LIMIT $1 OFFSET $2",
+        r = store_all(s, a, "SELECT " JOB_COLUMNS " FROM job ORDER BY id DESC LIMIT $1 OFFSET $2",
                       DB_ARGS(db_i(limit), db_i(offset)), sizeof *jobs, job_read, &jobs, n, e);
     else if (!strcmp(state, "ready") || !strcmp(state, "scheduled"))
         r = store_all(s, a,
@@ -319,9 +318,9 @@ static int cancel(struct store *s, const char *id, struct err *e)
                              DB_ARGS(db_t(id), db_i(store_now(s))), NULL, e);
     if (r < 0) return r;
     return job_note(s, id,
-                     &(struct job_event){ .type = running ? "cancel requested" : "cancelled",
-                                          .attempt = b.attempt },
-                     e);
+                    &(struct job_event){ .type = running ? "cancel requested" : "cancelled",
+                                         .attempt = b.attempt },
+                    e);
 }
 
 int store_job_cancel(struct store *s, const char *id, struct err *e)

@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-#define BACKOFF_US (2 * 1000000LL)
+#define BACKOFF_US     (2 * 1000000LL)
 #define BACKOFF_CAP_US (300 * 1000000LL)
 
 static int lost(struct fence f, struct err *e)
@@ -76,16 +76,14 @@ int store_job_beat(struct store *s, struct fence f, double progress, const char 
 
 static int finish(struct store *s, struct fence f, const char *result, struct err *e)
 {
-    int r = fenced(s, f,
-                   "UPDATE job SET state = 'succeeded', progress = 1, result = $3, error = NULL,"
-                   " finished_us = $4, lease_until_us = 0"
-                   " WHERE id = $1 AND attempt = $2 AND state = 'running'",
-                   DB_ARGS(db_t(f.id), db_i(f.attempt), db_t(result ? result : "{}"),
-                           db_i(store_now(s))),
-                   e);
+    int r = fenced(
+        s, f,
+        "UPDATE job SET state = 'succeeded', progress = 1, result = $3, error = NULL,"
+        " finished_us = $4, lease_until_us = 0"
+        " WHERE id = $1 AND attempt = $2 AND state = 'running'",
+        DB_ARGS(db_t(f.id), db_i(f.attempt), db_t(result ? result : "{}"), db_i(store_now(s))), e);
     if (r < 0) return r;
-    return job_note(s, f.id,
-                     &(struct job_event){ .type = "succeeded", .attempt = f.attempt }, e);
+    return job_note(s, f.id, &(struct job_event){ .type = "succeeded", .attempt = f.attempt }, e);
 }
 
 int store_job_finish(struct store *s, struct fence f, const char *result, struct err *e)
@@ -215,9 +213,9 @@ int store_job_rescue(struct store *s, int64_t *ret_n, struct err *e)
     size_t n = 0;
     int64_t late = 0;
     /* A look without a write lock: this is called often and mostly finds nothing. */
-    int r = db_number(s->db,
-                      "SELECT count(*) FROM job WHERE state = 'running' AND lease_until_us < $1",
-                      DB_ARGS(db_i(store_now(s))), 0, &late, e);
+    int r =
+        db_number(s->db, "SELECT count(*) FROM job WHERE state = 'running' AND lease_until_us < $1",
+                  DB_ARGS(db_i(store_now(s))), 0, &late, e);
     if (r == 0 && late > 0) r = tx_enter(s, &own, e);
     if (r == 0 && late > 0) {
         struct arena a = ARENA_INIT;

@@ -17,7 +17,10 @@
     " v.created_us, v.updated_us"
 #define EVENT_COLUMNS "name, version, from_stage, to_stage, actor, reason, verb, at_us, audit_seq"
 
-static const char *or_empty(const char *s) { return s ? s : ""; }
+static const char *or_empty(const char *s)
+{
+    return s ? s : "";
+}
 
 static void read_model(struct db_stmt *st, struct arena *a, void *ret)
 {
@@ -240,8 +243,8 @@ int store_version_by_alias(struct store *s, struct arena *a, const char *name, c
     return r < 0 ? r : 0;
 }
 
-int store_version_list(struct store *s, struct arena *a, const char *name,
-                       struct reg_version **ret, size_t *n, struct err *e)
+int store_version_list(struct store *s, struct arena *a, const char *name, struct reg_version **ret,
+                       size_t *n, struct err *e)
 {
     struct reg_version *v = NULL;
     size_t count = 0;
@@ -266,8 +269,7 @@ static int set_stage(struct store *s, const char *name, int64_t version, const c
     int r = store_exec(s,
                        "UPDATE model_version SET stage = $4, updated_us = $5"
                        " WHERE name = $1 AND version = $2 AND stage = $3",
-                       DB_ARGS(db_t(name), db_i(version), db_t(from), db_t(to),
-                               db_i(store_now(s))),
+                       DB_ARGS(db_t(name), db_i(version), db_t(from), db_t(to), db_i(store_now(s))),
                        &changed, e);
     if (r == -ERR_EXISTS)
         return err_set(e, ERR_CONFLICT, "another version of %s is in %s", name, to);

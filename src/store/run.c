@@ -9,11 +9,12 @@
 #include "base/utf8.h"
 #include "store/run_priv.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define PARAM_MAX 6000
-#define TAG_MAX 8000
-#define NAME_TAG "mlflow.runName"
+#define TAG_MAX   8000
+#define NAME_TAG  "mlflow.runName"
 
 static int check_status(const char *status, struct err *e)
 {
@@ -27,8 +28,7 @@ static int check_status(const char *status, struct err *e)
 /* -- creation ----------------------------------------------------------------------------- */
 static int check_id(const char *id, struct err *e)
 {
-    static const char word[] =
-        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-";
+    static const char word[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-";
     size_t n = strlen(id);
     if (n > 0 && n <= 256 && strspn(id, word) == n && id[0] != '_' && id[0] != '-') return 0;
     return err_set(e, ERR_INVALID, "'%.80s' is not an id of a run", id);
@@ -188,8 +188,9 @@ static int log_param(struct store *s, int64_t rid, const char *id, const struct 
                   DB_ARGS(db_i(rid), db_t(kv->key), value), read_old, &old, e);
     if (r < 0) return r;
     if (old.same) return 0;
-    err_set(e, ERR_CONFLICT, "Changing param values is not allowed: '%s' of run %s is '%s', not "
-                             "'%.60s'",
+    err_set(e, ERR_CONFLICT,
+            "Changing param values is not allowed: '%s' of run %s is '%s', not "
+            "'%.60s'",
             kv->key, id, old.value, kv->value);
     return err_hint(e, "log it under another name, or as a tag");
 }
@@ -215,8 +216,8 @@ static int set_tag(struct store *s, int64_t rid, const struct kv *kv, struct err
                        " ON CONFLICT (rid, key) DO UPDATE SET value = excluded.value",
                        DB_ARGS(db_i(rid), db_t(kv->key), value), NULL, e);
     if (r < 0 || strcmp(kv->key, NAME_TAG) != 0) return r;
-    return store_exec(s, "UPDATE run SET name = $2 WHERE rid = $1", DB_ARGS(db_i(rid), value),
-                      NULL, e);
+    return store_exec(s, "UPDATE run SET name = $2 WHERE rid = $1", DB_ARGS(db_i(rid), value), NULL,
+                      e);
 }
 
 int store_run_set_tags(struct store *s, const char *id, const struct kv *kv, size_t n,
@@ -242,8 +243,7 @@ int store_run_delete_tag(struct store *s, const char *id, const char *key, struc
     if (r == 0)
         r = store_exec(s, "DELETE FROM tag WHERE rid = $1 AND key = $2",
                        DB_ARGS(db_i(rid), db_t(key)), &changed, e);
-    if (r == 0 && !changed)
-        r = err_set(e, ERR_NOTFOUND, "No tag with name: %s in run %s", key, id);
+    if (r == 0 && !changed) r = err_set(e, ERR_NOTFOUND, "No tag with name: %s in run %s", key, id);
     return tx_leave(s, own, r, e);
 }
 
@@ -263,7 +263,8 @@ static int log_metric(struct store *s, int64_t rid, const struct metric_point *m
 {
     bool nan = isnan(m->value);
     struct db_arg args[] = {
-        db_i(rid), db_t(m->key), db_i(m->step), db_i(m->time_us), db_f(nan ? 0 : m->value), db_i(nan),
+        db_i(rid), db_t(m->key), db_i(m->step), db_i(m->time_us), db_f(nan ? 0 : m->value),
+        db_i(nan),
     };
     struct db_args all = { args, sizeof args / sizeof *args };
     int r = store_exec(s,
@@ -296,8 +297,7 @@ int store_run_log_metrics(struct store *s, const char *id, const struct metric_p
 }
 
 /* -- artifacts and inputs ----------------------------------------------------------------- */
-int store_run_add_artifact(struct store *s, const char *id, const struct artifact *f,
-                           struct err *e)
+int store_run_add_artifact(struct store *s, const char *id, const struct artifact *f, struct err *e)
 {
     bool own;
     int64_t rid;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define PREFIX_MIN 4
-#define CHUNK 64
+#define CHUNK      64
 #define IN_CHUNK                                                                                   \
     "($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25," \
     "$26,$27,$28,$29,$30,$31,$32,$33,$34,$35,$36,$37,$38,$39,$40,$41,$42,$43,$44,$45,$46,$47,$48," \
@@ -49,10 +49,9 @@ static int by_prefix(struct store *s, const char *id, struct hit *ret, struct er
     struct arena a = ARENA_INIT;
     struct hit *hits = NULL;
     size_t n = 0;
-    int r = store_all(s, &a,
-                      "SELECT rid, lifecycle FROM run WHERE id > $1 AND id < $2 ORDER BY id LIMIT 2",
-                      DB_ARGS(db_t(id), db_t(arena_printf(&a, "%s~", id))), sizeof *hits, read_hit,
-                      &hits, &n, e);
+    int r = store_all(
+        s, &a, "SELECT rid, lifecycle FROM run WHERE id > $1 AND id < $2 ORDER BY id LIMIT 2",
+        DB_ARGS(db_t(id), db_t(arena_printf(&a, "%s~", id))), sizeof *hits, read_hit, &hits, &n, e);
     if (r == 0 && n == 1) *ret = hits[0];
     arena_done(&a);
     if (r < 0) return r;
@@ -103,7 +102,7 @@ static void read_metric(struct db_stmt *st, struct arena *a, void *ret)
     c->rid = db_i64(st, 0);
     c->v.metric = (struct metric_point){
         .key = db_dup_or(st, 1, a),
-        .value = db_i64(st, 3) ? NAN : db_f64(st, 2),
+        .value = db_i64(st, 3) ? (double)NAN : db_f64(st, 2),
         .step = db_i64(st, 4),
         .time_us = db_i64(st, 5),
     };
@@ -184,8 +183,7 @@ int run_load(struct store *s, struct arena *a, struct run_row *rows, size_t n, s
     return 0;
 }
 
-int store_run_get(struct store *s, struct arena *a, const char *id, struct run *ret,
-                  struct err *e)
+int store_run_get(struct store *s, struct arena *a, const char *id, struct run *ret, struct err *e)
 {
     int64_t rid;
     struct run_row row;
@@ -205,7 +203,7 @@ static void read_point(struct db_stmt *st, struct arena *a, void *ret)
 {
     (void)a;
     *(struct metric_point *)ret = (struct metric_point){
-        .value = db_i64(st, 1) ? NAN : db_f64(st, 0),
+        .value = db_i64(st, 1) ? (double)NAN : db_f64(st, 0),
         .step = db_i64(st, 2),
         .time_us = db_i64(st, 3),
     };
@@ -246,8 +244,7 @@ int store_run_artifacts(struct store *s, struct arena *a, const char *id, struct
     int64_t rid;
     int r = run_find(s, id, false, &rid, e);
     if (r < 0) return r;
-    return store_all(s, a,
-                     "SELECT path, digest, size FROM artifact WHERE rid = $1 ORDER BY path",
+    return store_all(s, a, "SELECT path, digest, size FROM artifact WHERE rid = $1 ORDER BY path",
                      DB_ARGS(db_i(rid)), sizeof **ret, read_artifact, ret, n, e);
 }
 

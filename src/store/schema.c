@@ -8,8 +8,8 @@
  *
  * run.rid and experiment.id are small integers, so the big tables (param, metric, tag) stay
  * narrow and are stored in the order they are read. NaN is a flag, because SQLite has no NaN. */
-#include "store/store_priv.h"
 #include "base/mem.h"
+#include "store/store_priv.h"
 #include <string.h>
 
 static const char tracking[] =
@@ -151,7 +151,10 @@ static const struct migration {
     { 1, "sqlite", audit_guard_sqlite },
 };
 
-int schema_latest(void) { return migrations[ARRAY_LEN(migrations) - 1].version; }
+int schema_latest(void)
+{
+    return migrations[ARRAY_LEN(migrations) - 1].version;
+}
 
 int schema_version(struct store *s, int64_t *ret, struct err *e)
 {
@@ -175,8 +178,9 @@ static int run_migration(struct store *s, int version, struct err *e)
     int r = store_exec(s, "INSERT INTO schema_version (version, at_us) VALUES ($1, $2)",
                        DB_ARGS(db_i(version), db_i(now)), NULL, e);
     if (r < 0 || version != 1) return r;
-    return store_exec(s, "INSERT INTO experiment (id, name, created_us, updated_us)"
-                         " VALUES (0, 'Default', $1, $1)",
+    return store_exec(s,
+                      "INSERT INTO experiment (id, name, created_us, updated_us)"
+                      " VALUES (0, 'Default', $1, $1)",
                       DB_ARGS(db_i(now)), NULL, e);
 }
 

@@ -3,12 +3,13 @@
  * Any number of processes may open, and even create, the same workspace at once: the driver
  * waits for the file, and migration happens in a write transaction that looks at the schema
  * again before changing it. One handle a thread. */
-#include "store/store_priv.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "base/vec.h"
+#include "store/store_priv.h"
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define KEY_MAX 250
@@ -46,8 +47,9 @@ static int check_schema(struct store *s, unsigned flags, struct err *e)
     }
     if (version == schema_latest()) return 0;
     if (flags & STORE_READONLY)
-        return err_set(e, ERR_STATE, "workspace %s has schema %lld and cannot be moved to %d while "
-                                     "opened read-only",
+        return err_set(e, ERR_STATE,
+                       "workspace %s has schema %lld and cannot be moved to %d while "
+                       "opened read-only",
                        s->dir, (long long)version, schema_latest());
     return schema_migrate(s, e);
 }
@@ -83,15 +85,39 @@ void store_close(struct store *s)
     free(s);
 }
 
-const char *store_dir(const struct store *s) { return s->dir; }
-int64_t store_now(const struct store *s) { return clock_now(s->clock); }
+const char *store_dir(const struct store *s)
+{
+    return s->dir;
+}
+int64_t store_now(const struct store *s)
+{
+    return clock_now(s->clock);
+}
 
-int store_begin(struct store *s, struct err *e) { return db_begin(s->db, e); }
-int store_commit(struct store *s, struct err *e) { return db_commit(s->db, e); }
-void store_rollback(struct store *s) { db_rollback(s->db); }
-bool store_in_tx(const struct store *s) { return db_in_tx(s->db); }
-int64_t store_revision(struct store *s) { return db_revision(s->db); }
-int store_check(struct store *s, struct err *e) { return db_check(s->db, e); }
+int store_begin(struct store *s, struct err *e)
+{
+    return db_begin(s->db, e);
+}
+int store_commit(struct store *s, struct err *e)
+{
+    return db_commit(s->db, e);
+}
+void store_rollback(struct store *s)
+{
+    db_rollback(s->db);
+}
+bool store_in_tx(const struct store *s)
+{
+    return db_in_tx(s->db);
+}
+int64_t store_revision(struct store *s)
+{
+    return db_revision(s->db);
+}
+int store_check(struct store *s, struct err *e)
+{
+    return db_check(s->db, e);
+}
 
 int store_schema_version(struct store *s)
 {

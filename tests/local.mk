@@ -42,3 +42,4 @@ include tests/unit/base/local.mk
 include tests/unit/run/local.mk
 include tests/unit/engine/local.mk
 include tests/unit/views/local.mk
+include tests/unit/codec/local.mk

@@ -1,0 +1,406 @@
+/* csv.c: see csv.h. One pass over the window with a bitmap scanner: 64 bytes at a time become a
+ * mask of the bytes that may end a field, and the loop steps from bit to bit. Nothing is copied:
+ * fields are slices, and doubled quotes are joined in place once the row is complete.
+ *
+ * A row that reaches the end of the window is scanned again from its start after more bytes were
+ * read, so no state survives within a row. Invariant: at the start of scan_row, block.start is
+ * the first byte of a row and `line` its number. */
+#include "codec/csv.h"
+#include "base/mem.h"
+#include "codec/text.h"
+#include <stdlib.h>
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+enum found { ROW_READY, ROW_MORE, ROW_END, ROW_UNCLOSED, ROW_FIELD_LIMIT, ROW_COLUMN_LIMIT };
+
+struct scanner {
+    const char *base; /* mask covers base[0..64) */
+    const char *end;
+    uint64_t mask; /* bytes not yet visited that are special */
+};
+
+struct csv {
+    struct block *b;
+    const struct row_options *o;
+    const struct row_sink *sink;
+    struct row_report *r;
+    struct err *e;
+    char delimiter;
+    struct scanner s;
+    struct field *fields;
+    size_t n, cap;
+    const char *next; /* first byte behind the row */
+    const char *stop; /* where an unfinished or bad field starts */
+    size_t bad_quote; /* field number (from 1) with text behind its closing quote; 0: none */
+    uint64_t line, row_lines;
+    char **names;
+    size_t n_cols;
+};
+
+/* -- scanner ------------------------------------------------------------------------------ */
+
+#ifdef __SSE2__
+static inline uint64_t special_mask(const char *p, char delimiter)
+{
+    const __m128i d = _mm_set1_epi8(delimiter), lf = _mm_set1_epi8('\n');
+    const __m128i cr = _mm_set1_epi8('\r'), quote = _mm_set1_epi8('"');
+    uint64_t mask = 0;
+
+    for (int i = 0; i < 4; i++) {
+        __m128i v = _mm_loadu_si128((const __m128i_u *)(const void *)(p + 16 * i));
+        __m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, d), _mm_cmpeq_epi8(v, lf)),
+                                   _mm_or_si128(_mm_cmpeq_epi8(v, cr), _mm_cmpeq_epi8(v, quote)));
+        mask |= (uint64_t)(unsigned)_mm_movemask_epi8(hit) << (16 * i);
+    }
+    return mask;
+}
+#else
+static inline uint64_t special_mask(const char *p, char delimiter)
+{
+    uint64_t mask = 0;
+
+    for (int i = 0; i < 64; i++)
+        mask |= (uint64_t)(p[i] == delimiter || p[i] == '\n' || p[i] == '\r' || p[i] == '"') << i;
+    return mask;
+}
+#endif
+
+static void scanner_at(struct csv *c, const char *p)
+{
+    c->s.base = p;
+    c->s.end = c->b->buf + c->b->end;
+    c->s.mask = p < c->s.end ? special_mask(p, c->delimiter) : 0;
+}
+
+/* Next special byte, or the end of the window. */
+static inline const char *scanner_next(struct csv *c)
+{
+    struct scanner *s = &c->s;
+    const char *p;
+
+    while (s->mask == 0) {
+        if (s->end - s->base <= 64) return s->end;
+        s->base += 64;
+        s->mask = special_mask(s->base, c->delimiter);
+    }
+    p = s->base + __builtin_ctzll(s->mask); /* before end: the padding holds nothing special */
+    s->mask &= s->mask - 1;
+    return p;
+}
+
+/* -- one row ------------------------------------------------------------------------------ */
+
+static uint64_t count_lines(const char *p, const char *end)
+{
+    uint64_t n = 0;
+
+    for (; p < end; p++) n += *p == '\n' || (*p == '\r' && !(p + 1 < end && p[1] == '\n'));
+    return n;
+}
+
+/* A field that begins with a quote at f. Sets out, leaves the scanner behind the closing quote
+ * and *ret_end on the byte that ends the field. */
+static enum found scan_quoted(struct csv *c, const char *f, struct field *out, const char **ret_end)
+{
+    const char *end = c->b->buf + c->b->end, *q = f + 1, *p;
+
+    out->flags = FIELD_QUOTED;
+    for (;;) {
+        q = memchr(q, '"', (size_t)(end - q));
+        if (!q) return c->b->eof ? ROW_UNCLOSED : ROW_MORE;
+        if (q + 1 == end) {
+            if (c->b->eof) break;
+            return ROW_MORE;
+        }
+        if (q[1] != '"') break;
+        out->flags |= FIELD_ESCAPED;
+        q += 2;
+    }
+    if ((size_t)(q - f) > ROWS_MAX_FIELD) return ROW_FIELD_LIMIT;
+    out->p = f + 1;
+    out->len = (uint32_t)(q - f - 1);
+    c->row_lines += count_lines(f + 1, q);
+    scanner_at(c, q + 1);
+    do p = scanner_next(c);
+    while (p < end && *p == '"');
+    if (p != q + 1 && !c->bad_quote) c->bad_quote = c->n + 1;
+    *ret_end = p;
+    return ROW_READY;
+}
+
+static bool grow_fields(struct csv *c)
+{
+    size_t cap = c->cap ? c->cap * 2 : 64;
+
+    if (c->cap >= ROWS_MAX_COLUMNS) return false;
+    c->fields = mem_realloc(c->fields, cap * sizeof *c->fields);
+    c->cap = cap;
+    return true;
+}
+
+/* The byte behind a line end at p; CRLF is one. NULL: it may go on behind the window. */
+static const char *behind_line_end(struct csv *c, const char *p)
+{
+    const char *end = c->b->buf + c->b->end;
+
+    if (*p == '\n') return p + 1;
+    if (p + 1 == end) return c->b->eof ? end : NULL;
+    if (p[1] != '\n') return p + 1;
+    (void)scanner_next(c);
+    return p + 2;
+}
+
+static enum found scan_row(struct csv *c)
+{
+    const char *end = c->b->buf + c->b->end, *f = c->b->buf + c->b->start;
+    bool eof = c->b->eof;
+
+    c->n = 0;
+    c->row_lines = 1;
+    c->bad_quote = 0;
+    c->stop = f;
+    if (f == end) return eof ? ROW_END : ROW_MORE;
+    for (;;) {
+        struct field out = { f, 0, 0 };
+        const char *p;
+        if (f < end && *f == '"') {
+            enum found found = scan_quoted(c, f, &out, &p);
+            c->stop = f;
+            if (found != ROW_READY) return found;
+        } else {
+            do p = scanner_next(c);
+            while (p < end && *p == '"');
+            if ((size_t)(p - f) > ROWS_MAX_FIELD) return ROW_FIELD_LIMIT;
+            out.len = (uint32_t)(p - f);
+        }
+        if (p == end && !eof) {
+            c->stop = f;
+            return ROW_MORE;
+        }
+        if (c->n == c->cap && !grow_fields(c)) return ROW_COLUMN_LIMIT;
+        c->fields[c->n++] = out;
+        if (p < end && *p == c->delimiter) {
+            f = p + 1;
+            continue;
+        }
+        c->next = p < end ? behind_line_end(c, p) : end;
+        return c->next ? ROW_READY : ROW_MORE;
+    }
+}
+
+static int fatal(struct csv *c, enum found found)
+{
+    const char *file = input_name(c->b->in);
+    unsigned long long line = (unsigned long long)c->line;
+    size_t column = c->n + 1;
+
+    switch (found) {
+    case ROW_UNCLOSED:
+        err_set(c->e, ERR_PARSE,
+                "%s: line %llu, column %zu%s%s: the quote that opens here is "
+                "never closed, expected \" before the end of the file",
+                file, line, column, column <= c->n_cols ? " " : "",
+                column <= c->n_cols ? c->names[column - 1] : "");
+        return err_hint(c->e, "close the quote, or double it if it belongs to the text");
+    case ROW_FIELD_LIMIT:
+        err_set(c->e, ERR_LIMIT, "%s: line %llu, column %zu: field is longer than %zu MiB", file,
+                line, column, ROWS_MAX_FIELD >> 20);
+        return err_hint(c->e, "look for a quote that is not closed");
+    case ROW_COLUMN_LIMIT:
+        err_set(c->e, ERR_LIMIT, "%s: line %llu: more than %d fields", file, line,
+                ROWS_MAX_COLUMNS);
+        return err_hint(c->e, "give the right --delimiter, or look for missing line ends");
+    case ROW_READY:
+    case ROW_MORE:
+    case ROW_END: break;
+    }
+    return err_set(c->e, ERR_INTERNAL, "%s: line %llu: no row and no fault", file, line);
+}
+
+static size_t join_quotes(char *p, size_t n)
+{
+    char *out = memchr(p, '"', n), *in = out, *end = p + n;
+
+    while (in < end) {
+        if (*in == '"') in++; /* its twin follows */
+        *out++ = *in++;
+    }
+    return (size_t)(out - p);
+}
+
+static void finish_fields(struct csv *c)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        struct field *f = &c->fields[i];
+        if (!(f->flags & FIELD_ESCAPED)) continue;
+        f->len = (uint32_t)join_quotes(c->b->buf + (f->p - c->b->buf), f->len);
+        f->flags &= ~(unsigned)FIELD_ESCAPED;
+    }
+}
+
+/* Reads up to the next row that is not an empty line: 1, 0 at the end, or an error. */
+static int next_row(struct csv *c)
+{
+    scanner_at(c, c->b->buf + c->b->start);
+    for (;;) {
+        enum found found = scan_row(c);
+        const struct field *f = c->fields;
+        if (found == ROW_END) return 0;
+        if (found == ROW_MORE) {
+            size_t open = c->b->end - (size_t)(c->stop - c->b->buf);
+            int rc;
+            if (open > ROWS_MAX_FIELD) return fatal(c, ROW_FIELD_LIMIT);
+            if ((rc = block_more(c->b, c->e))) return rc;
+            scanner_at(c, c->b->buf + c->b->start);
+            continue;
+        }
+        if (found != ROW_READY) return fatal(c, found);
+        if (c->n > 1 || f->len > 0 || (f->flags & FIELD_QUOTED)) break;
+        c->b->start = (size_t)(c->next - c->b->buf);
+        c->line++;
+    }
+    finish_fields(c);
+    return 1;
+}
+
+static void row_done(struct csv *c)
+{
+    c->b->start = (size_t)(c->next - c->b->buf);
+    c->line += c->row_lines;
+}
+
+/* -- header ------------------------------------------------------------------------------- */
+
+/* What separates the fields of the first line, by majority; a comma when nothing does. */
+static char guess_delimiter(const struct block *b)
+{
+    static const char candidates[] = ",;\t|";
+    size_t count[sizeof candidates - 1] = { 0 }, best = 0;
+    const char *p = b->buf + b->start, *end = b->buf + b->end;
+    bool quoted = false;
+
+    for (; p < end && (quoted || (*p != '\n' && *p != '\r')); p++) {
+        const char *hit = *p ? strchr(candidates, *p) : NULL;
+        if (*p == '"') quoted = !quoted;
+        if (hit && !quoted) count[hit - candidates]++;
+    }
+    for (size_t i = 1; i < ARRAY_LEN(count); i++)
+        if (count[i] > count[best]) best = i;
+    return candidates[best];
+}
+
+static int check_delimiter(const struct csv *c, char d)
+{
+    if (d != '"' && d != '\n' && d != '\r' && (unsigned char)d < 0x80) return 0;
+    return err_set(c->e, ERR_INVALID,
+                   "delimiter must be one ASCII character other than a quote or a line end");
+}
+
+static int read_header(struct csv *c)
+{
+    struct row_report *r = c->r;
+    int rc;
+
+    c->delimiter = c->o->delimiter ? c->o->delimiter : guess_delimiter(c->b);
+    if ((rc = check_delimiter(c, c->delimiter))) return rc;
+    r->delimiter = c->delimiter;
+    if ((rc = next_row(c)) < 0) return rc;
+    if (rc == 0) {
+        err_set(c->e, ERR_PARSE, "%s is empty, expected a header line with column names",
+                input_name(c->b->in));
+        return err_hint(c->e, "the first line must name the columns");
+    }
+    if (c->bad_quote)
+        return err_set(c->e, ERR_PARSE,
+                       "%s: line %llu, column %zu: text behind a closing quote, "
+                       "expected '%c' or the end of the line",
+                       input_name(c->b->in), (unsigned long long)c->line, c->bad_quote,
+                       c->delimiter);
+    c->n_cols = c->n;
+    c->names = text_names(c->fields, c->n, &r->unnamed, &r->renamed);
+    row_done(c);
+    return c->sink->columns(c->sink->user, c->names, c->n_cols, c->e);
+}
+
+/* -- rows --------------------------------------------------------------------------------- */
+
+static int report_bad(struct csv *c)
+{
+    size_t n = c->n, want = c->n_cols, at = c->bad_quote;
+
+    if (at)
+        return rows_bad(c->b, c->o, c->r, c->line, c->e,
+                        "column %zu%s%.60s: text behind a closing quote, expected '%c' or the end "
+                        "of the line",
+                        at, at <= want ? " " : "", at <= want ? c->names[at - 1] : "",
+                        c->delimiter);
+    if (n < want)
+        return rows_bad(c->b, c->o, c->r, c->line, c->e,
+                        "%zu field%s, expected %zu: column %zu %.60s is missing", n,
+                        n == 1 ? "" : "s", want, n + 1, c->names[n]);
+    return rows_bad(c->b, c->o, c->r, c->line, c->e,
+                    "%zu fields, expected %zu: field %zu \"%.*s\" is one too many", n, want,
+                    want + 1, (int)(c->fields[want].len < 40 ? c->fields[want].len : 40),
+                    c->fields[want].p);
+}
+
+static bool blank_line(const struct csv *c)
+{
+    const struct field *f = c->fields;
+
+    return c->n == 1 && c->n_cols > 1 && !(f->flags & FIELD_QUOTED) &&
+           text_trim(f->p, f->len).len == 0;
+}
+
+/* The policy for a bad row: 1 deliver it after all, 0 leave it out, or the error. */
+static int treat_bad(struct csv *c)
+{
+    int rc = report_bad(c);
+
+    if (rc) return rc;
+    if (c->o->bad_row == BAD_ROW_SKIP) {
+        c->r->skipped++;
+        return 0;
+    }
+    if (c->bad_quote) c->fields[c->bad_quote - 1].flags = FIELD_ABSENT;
+    while (c->n < c->n_cols) {
+        if (c->n == c->cap) grow_fields(c);
+        c->fields[c->n++] = (struct field){ "", 0, FIELD_ABSENT };
+    }
+    c->r->repaired++;
+    return 1;
+}
+
+static int read_rows(struct csv *c)
+{
+    int rc;
+
+    while ((rc = next_row(c)) > 0) {
+        int good = 1;
+        if (c->n != c->n_cols || c->bad_quote) {
+            good = blank_line(c) ? 0 : treat_bad(c);
+            if (good < 0) return good;
+        }
+        if (good) {
+            if ((rc = c->sink->row(c->sink->user, c->fields, c->n_cols, c->e))) return rc;
+            c->r->rows++;
+        }
+        row_done(c);
+    }
+    return rc;
+}
+
+int csv_read(struct block *b, const struct row_options *o, const struct row_sink *sink,
+             struct row_report *r, struct err *e)
+{
+    struct csv c = { .b = b, .o = o, .sink = sink, .r = r, .e = e, .line = 1 };
+    int rc = read_header(&c);
+
+    if (rc == 0) rc = read_rows(&c);
+    text_names_free(c.names, c.n_cols);
+    free(c.fields);
+    return rc;
+}

@@ -43,3 +43,4 @@ include tests/unit/run/local.mk
 include tests/unit/engine/local.mk
 include tests/unit/views/local.mk
 include tests/unit/codec/local.mk
+include tests/unit/stats/local.mk

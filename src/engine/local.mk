@@ -18,4 +18,7 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/model/buf.h \
 	%D%/model/model.h \
 	%D%/pool.c \
-	%D%/pool.h
+	%D%/pool.h \
+	%D%/stats/ks_law.c \
+	%D%/stats/special.c \
+	%D%/stats/special.h

@@ -3,6 +3,8 @@ noinst_LIBRARIES += %D%/libapp.a
 %C%_libapp_a_SOURCES = \
 	%D%/app.c \
 	%D%/app.h \
+	%D%/ingest.c \
+	%D%/ingest.h \
 	%D%/job.c \
 	%D%/job.h \
 	%D%/jobs.c \

@@ -42,6 +42,16 @@ const struct codec *codec_of_name(const char *name)
     return NULL;
 }
 
+const struct codec *codec_of_format(const char *format)
+{
+    size_t n = strcspn(format, ".");
+
+    for (size_t i = 0; i < CODEC_COUNT; i++)
+        if (strlen(codecs[i].name) == n && memcmp(codecs[i].name, format, n) == 0)
+            return &codecs[i];
+    return NULL;
+}
+
 const struct codec *codec_choose(const struct block *b)
 {
     const struct codec *named = codec_of_name(input_name(b->in));

@@ -18,5 +18,7 @@ extern const struct codec codecs[CODEC_COUNT];
 
 /* By content first (an object at the start of the block), then by the ending of the name. */
 const struct codec *codec_choose(const struct block *b);
+/* "csv", "tsv.gz" …; NULL: no such format. */
+const struct codec *codec_of_format(const char *format);
 /* As the name of a file says; NULL when it says nothing. */
 const struct codec *codec_of_name(const char *name);

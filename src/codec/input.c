@@ -288,9 +288,10 @@ static int open_source(struct input *in, const char *path, struct err *e)
     return 0;
 }
 
-int input_open(struct input **ret, const char *path, struct err *e)
+int input_open(struct input **ret, const char *path, const char *label, struct err *e)
 {
-    struct input *in = input_new(strcmp(path, "-") == 0 ? "standard input" : path);
+    bool is_stdin = strcmp(path, "-") == 0;
+    struct input *in = input_new(label ? label : is_stdin ? "standard input" : path);
     int rc = open_source(in, path, e);
 
     if (rc == 0) rc = detect(in, e);

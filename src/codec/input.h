@@ -12,8 +12,9 @@
 struct input;
 enum input_packing { INPUT_PLAIN, INPUT_GZIP, INPUT_ZSTD };
 
-/* path "-" is file descriptor 0. */
-int input_open(struct input **ret, const char *path, struct err *e);
+/* path "-" is file descriptor 0. label stands in messages and tells the format by its ending;
+ * NULL: the path. */
+int input_open(struct input **ret, const char *path, const char *label, struct err *e);
 /* Reads n bytes at p, which must outlive the input; name stands in messages. */
 int input_memory(struct input **ret, const void *p, size_t n, const char *name, struct err *e);
 void input_close(struct input *in); /* NULL is fine */
@@ -22,6 +23,6 @@ void input_close(struct input *in); /* NULL is fine */
 int input_read(struct input *in, void *buf, size_t cap, size_t *ret_n, struct err *e);
 int input_rewind(struct input *in, struct err *e);
 
-const char *input_name(const struct input *in); /* path, or "standard input" */
+const char *input_name(const struct input *in); /* label, path, or "standard input" */
 enum input_packing input_packing(const struct input *in);
 const char *input_packing_suffix(enum input_packing p); /* "", ".gz", ".zst" */

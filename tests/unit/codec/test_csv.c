@@ -358,7 +358,8 @@ static void t_dirty_files(void **state)
         struct input *in;
         struct block b;
         struct err e = ERR_INIT;
-        assert_int_equal(input_open(&in, shared_file(path, sizeof path, files[i].name), &e), 0);
+        assert_int_equal(input_open(&in, shared_file(path, sizeof path, files[i].name), NULL, &e),
+                         0);
         assert_int_equal(block_open(&b, in, &e), 0);
         if (csv_read(&b, &o, &sink, &r, &e)) fail_msg("%s", e.msg);
         assert_int_equal(count[0], files[i].rows);

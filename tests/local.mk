@@ -43,4 +43,5 @@ include tests/unit/run/local.mk
 include tests/unit/engine/local.mk
 include tests/unit/views/local.mk
 include tests/unit/codec/local.mk
+include tests/unit/app/local.mk
 include tests/unit/stats/local.mk

@@ -136,3 +136,12 @@ int modelref_open(struct app *app, struct arena *a, const char *uri, struct mode
     if (!rc) rc = model_open(bytes.p, bytes.len, ret_model, e);
     return rc ? err_prefix(e, "%.200s", uri) : 0;
 }
+
+void modelref_describe(struct arena *a, const struct model *m, struct registry_new *in)
+{
+    in->algorithm = arena_strdup(a, model_algorithm(m));
+    in->task = task_name(model_task(m));
+    in->fp_signature = arena_printf(a, "%016llx", (unsigned long long)model_fp_signature(m));
+    in->fp_architecture = arena_printf(a, "%016llx", (unsigned long long)model_fp_architecture(m));
+    in->fp_params = arena_printf(a, "%016llx", (unsigned long long)model_fp_params(m));
+}

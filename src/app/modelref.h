@@ -7,7 +7,7 @@
  *   anything else            a model file
  * Strings live in the caller's arena. Any thread with its own app. */
 #pragma once
-#include "app/app.h"
+#include "app/registry.h"
 #include "engine/model/model.h"
 
 struct modelref {
@@ -28,3 +28,5 @@ int modelref_read(struct app *app, const struct modelref *ref, struct str *out, 
 /* Resolves, reads and opens; the caller frees the model. */
 int modelref_open(struct app *app, struct arena *a, const char *uri, struct modelref *ret,
                   struct model **ret_model, struct err *e);
+/* Fills in what a model knows of itself: algorithm, task and three fingerprints. */
+void modelref_describe(struct arena *a, const struct model *m, struct registry_new *in);

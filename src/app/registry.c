@@ -4,28 +4,15 @@
  * sees what the first did. */
 #include "app/registry.h"
 #include "base/mem.h"
-#include "engine/model/model.h"
 #include "store/audit.h"
 #include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_MAX_LEN = 250, REASON_MAX_LEN = 2000, ALL_EVENTS = 1000000 };
+enum { ALIAS_MAX_LEN = 100, REASON_MAX_LEN = 2000, ALL_EVENTS = 1000000 };
 
 /* ---- register -------------------------------------------------------------------------- */
-
-static int check_name(const char *what, const char *name, struct err *e)
-{
-    size_t n = name ? strlen(name) : 0;
-    bool bad = n == 0 || n > NAME_MAX_LEN || name[0] == ' ' || name[n - 1] == ' ';
-    for (size_t i = 0; i < n && !bad; i++)
-        bad = strchr("/:@*,", name[i]) || iscntrl((unsigned char)name[i]);
-    if (!bad) return 0;
-    err_set(e, ERR_INVALID, "'%.80s' cannot be the name of %s", name ? name : "", what);
-    return err_hint(e, "1 to %d characters, none of / : @ * , and no blank at either end",
-                    (int)NAME_MAX_LEN);
-}
 
 static bool same_model(const struct reg_version *v, const struct registry_new *in)
 {
@@ -47,15 +34,6 @@ const char *registry_next_semver(struct arena *a, const struct reg_version *befo
         return arena_printf(a, "%d.0.0", major + 1);
     if (!str_eq(before->fp_data, in->fp_data)) return arena_printf(a, "%d.%d.0", major, minor + 1);
     return arena_printf(a, "%d.%d.%d", major, minor, patch + 1);
-}
-
-void registry_describe(struct arena *a, const struct model *m, struct registry_new *in)
-{
-    in->algorithm = arena_strdup(a, model_algorithm(m));
-    in->task = task_name(model_task(m));
-    in->fp_signature = arena_printf(a, "%016llx", (unsigned long long)model_fp_signature(m));
-    in->fp_architecture = arena_printf(a, "%016llx", (unsigned long long)model_fp_architecture(m));
-    in->fp_params = arena_printf(a, "%016llx", (unsigned long long)model_fp_params(m));
 }
 
 /* The audit row of a change to a version; detail is an object. */
@@ -125,8 +103,7 @@ int registry_register(struct app *app, struct arena *a, const struct registry_ne
                       struct registry_done *ret, struct err *e)
 {
     assert(store_in_tx(app->store));
-    int rc = check_name("a model", in->name, e);
-    if (!rc) rc = store_model_ensure(app->store, in->name, e);
+    int rc = store_model_ensure(app->store, in->name, e);
     struct reg_version *old = NULL;
     size_t n = 0;
     if (!rc) rc = store_version_list(app->store, a, in->name, &old, &n, e);
@@ -371,8 +348,14 @@ int registry_archive(struct app *app, struct arena *a, const char *name, int64_t
 static int check_alias(const char *alias, struct err *e)
 {
     static const char *const kept[] = { "production", "staging", "latest" };
-    int rc = check_name("an alias", alias, e);
-    if (rc) return rc;
+    size_t n = strlen(alias);
+    bool bad = n == 0 || n > ALIAS_MAX_LEN;
+    for (size_t i = 0; i < n && !bad; i++)
+        bad = !isalnum((unsigned char)alias[i]) && !strchr("_-.", alias[i]);
+    if (bad) {
+        err_set(e, ERR_INVALID, "'%.80s' cannot be an alias", alias);
+        return err_hint(e, "1 to %d letters, digits, '_', '-' or '.'", (int)ALIAS_MAX_LEN);
+    }
     for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
         if (!str_eq(alias, kept[i])) continue;
         err_set(e, ERR_INVALID, "the alias '%s' follows the registry and cannot be set", alias);

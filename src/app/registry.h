@@ -73,6 +73,3 @@ int registry_version(struct app *app, struct arena *a, const char *name, const c
 /* Tag of a run that holds the fingerprint of what it was trained on (data set, split, columns),
  * hex; `model register` takes fp_data from there. */
 #define RUN_TAG_FP_DATA "signalbox.fp_data"
-struct model;
-/* Fills algorithm, task and the three fingerprints a model knows of itself. */
-void registry_describe(struct arena *a, const struct model *m, struct registry_new *in);

@@ -5,8 +5,13 @@
  * it and touches the row under the fence (id, attempt), so a worker whose lease was taken away
  * learns it before it writes anything; job_publish_end checks the fence again and commits. */
 #include "app/job.h"
+#include "app/jobs.h"
 #include "base/mem.h"
 #include <assert.h>
+#include <string.h>
+
+/* A job's error is kept as "CODE: message; hint: what to do". */
+#define JOB_ERROR_HINT "; hint: "
 
 #define JOB(name, help) int job_##name(struct job_ctx *c, struct val *result, struct err *e);
 #include "app/jobs.def"
@@ -57,26 +62,58 @@ int job_publish_end(struct job_ctx *c, const struct val *result, struct err *e)
     return store_commit(s, e);
 }
 
-/* Records why the attempt ended. The handler's error is what the caller gets, whatever happens
- * here; a lost lease means there is nothing left to record. */
-static void record_failure(struct job_ctx *c, const struct err *why)
+static int end_attempt(struct job_ctx *c, const struct err *why, bool asked, struct err *e)
 {
-    struct err ignored = ERR_INIT;
-    int rc;
-    store_rollback(c->app->store);
-    if (why->kind == ERR_LEASE) return;
-    if (why->kind == ERR_CANCELLED) {
-        rc = store_job_cancelled(c->app->store, fence_of(c), &ignored);
-    } else {
-        STR_AUTO text = STR_INIT;
-        str_add(&text, why->msg);
-        if (*why->hint) str_addf(&text, " (%s)", why->hint);
-        rc = store_job_fail(c->app->store, fence_of(c), str_c(&text), err_retryable(why->kind),
-                            &ignored);
+    struct store *s = c->app->store;
+    struct fence f = fence_of(c);
+    STR_AUTO text = STR_INIT;
+
+    if (why->kind == ERR_CANCELLED)
+        return asked ? store_job_cancelled(s, f, e)
+                     : store_job_release(s, f, "the worker was told to end", e);
+    str_addf(&text, "%s: %s", err_code(why->kind), why->msg);
+    if (*why->hint) str_addf(&text, JOB_ERROR_HINT "%s", why->hint);
+    return store_job_fail(s, f, str_c(&text), err_retryable(why->kind), e);
+}
+
+/* The end of an attempt and of its run, one transaction. */
+static int record_in_tx(struct job_ctx *c, const struct err *why, struct err *e)
+{
+    struct store *s = c->app->store;
+    struct job now;
+    bool asked = false;
+    int rc = store_job_beat(s, fence_of(c), 0, NULL, &asked, e);
+
+    if (rc == 0) rc = store_job_get(s, c->arena, c->job->id, &now, e);
+    if (rc == 0) rc = end_attempt(c, why, asked, e);
+    if (rc == 0) rc = job_end_run(s, now.run_id, asked ? "KILLED" : "FAILED", why->msg, e);
+    return rc;
+}
+
+/* Records why the attempt ended. The handler's error is what the caller gets, unless the job
+ * turns out to be somebody else's: then there is nothing to record. */
+static int record_failure(struct job_ctx *c, int rc, struct err *why)
+{
+    struct store *s = c->app->store;
+    struct err e = ERR_INIT;
+    int done;
+
+    store_rollback(s);
+    if (rc == -ERR_LEASE) return rc;
+    done = store_begin(s, &e);
+    if (done == 0) {
+        done = record_in_tx(c, why, &e);
+        if (done == 0) done = store_commit(s, &e);
+        store_rollback(s);
     }
-    if (rc)
+    if (done == -ERR_LEASE) {
+        *why = e;
+        return done;
+    }
+    if (done < 0)
         log_line(c->app->log, LOG_ERROR, "job", "the end of %s could not be recorded: %s",
-                 c->job->id, ignored.msg);
+                 c->job->id, e.msg);
+    return rc;
 }
 
 int job_execute(struct job_ctx *c, struct err *e)
@@ -84,13 +121,30 @@ int job_execute(struct job_ctx *c, struct err *e)
     struct err local = ERR_INIT;
     struct err *why = e ? e : &local;
     const struct job_kind *k = job_kind_find(c->job->kind);
-    int rc;
+
     if (!k) {
-        rc = err_set(why, ERR_INVALID, "no job of kind '%s' is known", c->job->kind);
+        err_set(why, ERR_INVALID, "no job of kind '%s' is known", c->job->kind);
         err_hint(why, "this program may be older than the one that queued the job");
-    } else {
-        rc = k->fn(c, val_obj(c->arena), why);
+        return record_failure(c, -ERR_INVALID, why);
     }
-    if (rc) record_failure(c, why);
-    return rc;
+    int rc = k->fn(c, val_obj(c->arena), why);
+    return rc < 0 ? record_failure(c, rc, why) : 0;
+}
+
+int job_error(const struct job *j, struct err *e)
+{
+    const char *text = j->error ? j->error : "no reason is known";
+    const char *hint = strstr(text, JOB_ERROR_HINT), *msg = text;
+    enum err_kind kind = ERR_INTERNAL;
+
+    for (enum err_kind k = ERR_INTERNAL; k < ERR_COUNT; k++) {
+        size_t n = strlen(err_code(k));
+        /* INVALID and PARSE share a code; what the arguments allow was checked before. */
+        if (k == ERR_INVALID || strncmp(text, err_code(k), n) != 0 || text[n] != ':') continue;
+        kind = k;
+        msg = text + n + 2;
+        break;
+    }
+    err_set(e, kind, "job %s: %.*s", j->id, hint ? (int)(hint - msg) : (int)strlen(msg), msg);
+    return hint ? err_hint(e, "%s", hint + strlen(JOB_ERROR_HINT)) : -(int)kind;
 }

@@ -29,5 +29,9 @@ const struct job_kind *job_kind_find(const char *name);
 int job_publish_begin(struct job_ctx *c, struct err *e);
 /* Marks the job succeeded with the result and commits. */
 int job_publish_end(struct job_ctx *c, const struct val *result, struct err *e);
-/* Runs the handler and records the outcome (fail, cancelled); succeeded is the handler's. */
+/* Runs the handler and records the outcome; succeeded is the handler's. A failed attempt and
+ * its run end together. Cancelled without anybody asking for it (the worker was told to end)
+ * hands the job back. -ERR_LEASE: it had become somebody else's. */
 int job_execute(struct job_ctx *c, struct err *e);
+/* The error of a dead job as it was when its last attempt failed. */
+int job_error(const struct job *j, struct err *e);

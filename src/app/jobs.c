@@ -31,7 +31,8 @@ static const struct reply_column job_columns[] = {
 
 bool job_ended(const struct job *j)
 {
-    return !str_eq(j->state, "ready") && !str_eq(j->state, "running");
+    return !str_eq(j->state, "ready") && !str_eq(j->state, "scheduled") &&
+           !str_eq(j->state, "running");
 }
 
 static void set_time(struct val *o, const char *key, int64_t us)
@@ -41,11 +42,6 @@ static void set_time(struct val *o, const char *key, int64_t us)
     val_set_str(o, key, us ? clock_format(buf, us) : NULL);
 }
 
-static const char *outward_state(const struct job *j, int64_t now_us)
-{
-    return str_eq(j->state, "ready") && j->run_at_us > now_us ? "scheduled" : j->state;
-}
-
 struct val *job_to_val(struct arena *a, const struct job *j, int64_t now_us)
 {
     struct val *o = val_obj(a);
@@ -53,7 +49,7 @@ struct val *job_to_val(struct arena *a, const struct job *j, int64_t now_us)
 
     val_set_str(o, "id", j->id);
     val_set_str(o, "kind", j->kind);
-    val_set_str(o, "state", outward_state(j, now_us));
+    val_set_str(o, "state", j->state);
     val_set_int(o, "attempt", j->attempt);
     val_set_int(o, "max_attempts", j->max_attempts);
     val_set_real(o, "progress", j->progress);
@@ -118,10 +114,10 @@ static int release_in_tx(struct store *s, const struct job *j, const char *why, 
     struct arena a = ARENA_INIT;
     struct job now;
     int rc = store_job_get(s, &a, j->id, &now, e);
-    bool cancel = rc == 0 && now.cancel_requested;
 
-    if (rc == 0) rc = cancel ? store_job_cancelled(s, f, e) : store_job_release(s, f, why, e);
-    if (rc == 0) rc = job_end_run(s, now.run_id, cancel ? "KILLED" : "FAILED", why, e);
+    if (rc == 0) rc = store_job_release(s, f, why, e); /* cancelled, if that was asked for */
+    if (rc == 0)
+        rc = job_end_run(s, now.run_id, now.cancel_requested ? "KILLED" : "FAILED", why, e);
     arena_done(&a);
     return rc;
 }
@@ -255,7 +251,7 @@ static int answer_state(struct app *app, const char *id, struct reply *r, struct
     if (rc < 0) return rc;
     r->v = val_obj(&r->arena);
     val_set_str(r->v, "id", j.id);
-    val_set_str(r->v, "state", outward_state(&j, clock_now(app->clock)));
+    val_set_str(r->v, "state", j.state);
     val_set_bool(r->v, "cancel_requested", j.cancel_requested);
     return 0;
 }

@@ -1,3 +1,10 @@
 noinst_LIBRARIES += %D%/librun.a
 %C%_librun_a_SOURCES = \
-	%D%/loop.c %D%/loop.h %D%/spawn.h %D%/verbthread.c %D%/verbthread.h
+	%D%/follow.c \
+	%D%/jobrunner.c \
+	%D%/loop.c \
+	%D%/loop.h \
+	%D%/spawn.c \
+	%D%/spawn.h \
+	%D%/verbthread.c \
+	%D%/verbthread.h

@@ -1,5 +1,11 @@
+# unit tests of run/
 if HAVE_CMOCKA
-check_PROGRAMS += %D%/test_loop
-TESTS += %D%/test_loop
+run_tests = %D%/test_loop %D%/test_verbthread %D%/test_spawn
+check_PROGRAMS += $(run_tests)
+TESTS += $(run_tests)
 %C%_test_loop_LDADD = src/run/librun.a $(BASE_LIBS) $(UV_LIBS) $(CMOCKA_LIBS)
+%C%_test_verbthread_SOURCES = %D%/test_verbthread.c %D%/ws.h
+%C%_test_verbthread_LDADD = $(RUN_LIBS) $(CMOCKA_LIBS)
+%C%_test_spawn_SOURCES = %D%/test_spawn.c %D%/ws.h
+%C%_test_spawn_LDADD = $(RUN_LIBS) $(CMOCKA_LIBS)
 endif

@@ -1,15 +1,15 @@
 /* test_loop.c: the loop's handles against real timers, pipes, signals, threads and processes. */
-#include "run/loop.h"
 #include "base/clock.h"
+#include "run/loop.h"
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
 #include <cmocka.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,8 +198,9 @@ static void child_gets_its_descriptors(void **state)
     const char *const argv[] = { "sh", "-c", "echo \"$PWD $$\" >&3; ps -o sid= -p $$ >&3; exit 7",
                                  NULL };
     int fds[4] = { -1, -1, -1, 0 };
-    struct loop_spawn sp = { .file = "/bin/sh", .argv = argv, .cwd = "/", .fds = fds,
-                             .n_fds = 4, .session = true };
+    struct loop_spawn sp = {
+        .file = "/bin/sh", .argv = argv, .cwd = "/", .fds = fds, .n_fds = 4, .session = true
+    };
     int pid, dollar, sid;
     ssize_t n;
 

@@ -1,0 +1,375 @@
+/* batch.c: verbs from a command line or a script, their results on standard output, everything
+ * else on standard error.
+ *
+ * A session holds what lasts from verb to verb: the open workspace, the progress line, the
+ * report for CI. A script's lines inherit the options of the command line and may override
+ * them for themselves. Each verb is: parse, bind, open the workspace if it is not open yet,
+ * call, render, report. The first failure decides the exit code. */
+#include "batch/batch.h"
+#include "batch/dump.h"
+#include "batch/help.h"
+#include "batch/progress.h"
+#include "batch/render.h"
+#include "batch/report.h"
+#include "batch/script.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "config.h"
+#include "run/spawn.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+struct session {
+    const struct host *host;
+    const struct options *base; /* of the command line */
+    bool script;
+    struct app app;
+    bool open;           /* app holds a store */
+    struct arena arena;  /* of the open app's configuration */
+    const char *dir;     /* workspace of the open app */
+    struct progress progress;
+    struct follower follower;
+    struct ports inner, ports; /* as run/ made them; with signals held back while following */
+    struct report report;
+};
+
+/* ---- output -------------------------------------------------------------------------- */
+
+static int put(int fd, const struct str *s)
+{
+    for (size_t at = 0; at < s->len;) {
+        ssize_t n = write(fd, s->p + at, s->len - at);
+        if (n < 0 && errno != EINTR) return -1;
+        if (n > 0) at += (size_t)n;
+    }
+    return 0;
+}
+
+static enum output output_form(const struct host *h, const struct options *o, bool script)
+{
+    if (o->output != OUTPUT_AUTO) return o->output;
+    if (h->out_tty) return OUTPUT_TABLE;
+    return script ? OUTPUT_JSONL : OUTPUT_JSON;
+}
+
+static int put_error(const struct host *h, const struct options *o, const struct err *e,
+                     const char *where)
+{
+    /* Only forms that were asked for: a person reads the other ones' errors. */
+    bool json = o && (o->output == OUTPUT_JSON || o->output == OUTPUT_JSONL);
+    STR_AUTO s = STR_INIT;
+    (void)h;
+    render_error(&s, e, where, json);
+    put(STDERR_FILENO, &s);
+    return err_exit(e->kind);
+}
+
+int batch_fail(const struct host *h, const struct options *o, const struct err *e)
+{
+    return put_error(h, o, e, NULL);
+}
+
+static int put_reply(struct session *s, const struct options *o, const struct reply *r,
+                     const struct val *args, struct err *e)
+{
+    const struct host *h = s->host;
+    /* A verb whose result went to standard output itself leaves only a remark to make. */
+    bool taken = str_eq(val_get_str(args, "out", NULL), "-");
+    if (taken && (o->quiet || !h->err_tty)) return 0;
+    struct render_style st = {
+        .output = taken ? OUTPUT_TABLE : output_form(h, o, s->script),
+        .script = s->script,
+        .table = { .width = h->out_tty ? h->columns : 0,
+                   .color = h->out_tty && !h->no_color && !o->no_color,
+                   .ascii = !h->utf8,
+                   .now_us = clock_now(&clock_system) },
+    };
+    STR_AUTO text = STR_INIT;
+    render_reply(&text, r, &st);
+    if (put(taken ? STDERR_FILENO : STDOUT_FILENO, &text))
+        return err_sys(e, ERR_IO, "the result cannot be written to standard output");
+    return 0;
+}
+
+/* ---- the workspace ------------------------------------------------------------------- */
+
+int batch_config(struct arena *a, const struct host *h, const struct options *o,
+                 struct app_config *cfg, struct err *e)
+{
+    const char *dir = NULL;
+    int rc = app_find_workspace(a, o->workspace, h->workspace, h->cwd, h->xdg_data_home, h->home,
+                                &dir, e);
+    if (rc) return rc;
+    struct log *log = arena_new(a, struct log);
+    log_fd(log, STDERR_FILENO, o->quiet ? LOG_ERROR : LOG_WARN, &clock_system);
+    *cfg = (struct app_config){
+        .dir = dir,
+        .actor = o->as && *o->as ? arena_strdup(a, o->as) : h->user,
+        .log = log,
+        .clock = &clock_system,
+        .dry_run = o->dry_run,
+    };
+    return 0;
+}
+
+static void close_app(struct session *s)
+{
+    if (s->open) app_close(&s->app);
+    s->open = false;
+    arena_reset(&s->arena);
+}
+
+/* A verb that can do without a workspace gets none when it cannot be opened; `doctor` then
+ * finds out why by itself. */
+static int open_app(struct session *s, const struct options *o, const struct verb *v,
+                    struct err *e)
+{
+    struct arena a = ARENA_INIT;
+    struct app_config cfg;
+    int rc = batch_config(&a, s->host, o, &cfg, e);
+    if (rc && !(v->flags & VERB_NO_WORKSPACE)) goto out;
+    bool same = !rc && s->open && s->app.store && str_eq(s->dir, cfg.dir);
+    if (same) {
+        s->app.actor = arena_strdup(&s->arena, cfg.actor);
+        s->app.dry_run = cfg.dry_run;
+        goto out;
+    }
+    close_app(s);
+    if (rc) cfg = (struct app_config){ .dir = "", .actor = s->host->user };
+    else rc = batch_config(&s->arena, s->host, o, &cfg, e);
+    s->dir = cfg.dir;
+    cfg.create = (v->flags & VERB_CREATES) && !o->dry_run;
+    cfg.ports = &s->ports;
+    struct err why = ERR_INIT;
+    rc = rc ? rc : app_open(&s->app, &cfg, &why);
+    s->open = !rc;
+    if (rc && (v->flags & VERB_NO_WORKSPACE)) rc = 0;
+    else if (rc && e) *e = why;
+out:
+    arena_done(&a);
+    return rc;
+}
+
+/* ---- one verb ------------------------------------------------------------------------ */
+
+static int follow(void *user, const char *dir, const char *job_id,
+                  void (*news)(void *arg, const struct job_news *n), void *arg, struct err *e)
+{
+    struct session *s = user;
+    const struct host *h = s->host;
+    *h->patient = 1;
+    int rc = s->inner.job_follow(s->inner.user, dir, job_id, news, arg, e);
+    *h->patient = 0;
+    if (rc == -ERR_CANCELLED && *h->signal == SIGALRM)
+        return err_set(e, ERR_TIMEOUT, "job %s did not end in time and was cancelled", job_id);
+    return rc;
+}
+
+static int start(void *user, const char *dir, const char *job_id, struct err *e)
+{
+    struct session *s = user;
+    return s->inner.job_start(s->inner.user, dir, job_id, e);
+}
+
+static void news(void *user, const struct job_news *n)
+{
+    struct session *s = user;
+    progress_news(&s->progress, n);
+}
+
+static void set_timer(double seconds)
+{
+    struct itimerval t = { .it_value = { (time_t)seconds,
+                                         (suseconds_t)((seconds - (double)(time_t)seconds) * 1e6) } };
+    setitimer(ITIMER_REAL, &t, NULL);
+}
+
+/* A reason given before the verb, or for the whole script, is the verb's argument too. */
+static void add_reason(const struct options *o, const struct param *params, struct arena *a,
+                       int *argc, char ***argv)
+{
+    if (!o->reason || !param_find(params, "reason")) return;
+    char **more = arena_array(a, (size_t)*argc + 2, char *);
+    more[0] = arena_printf(a, "--reason=%s", o->reason);
+    memcpy(more + 1, *argv, (size_t)*argc * sizeof *more);
+    ++*argc;
+    *argv = more;
+}
+
+static int exit_code(const struct session *s, int rc, const struct reply *r)
+{
+    int signum = *s->host->signal;
+    if (rc == -ERR_CANCELLED && signum) return 128 + signum;
+    return rc ? err_exit((enum err_kind)-rc) : r->exit;
+}
+
+static int call(struct session *s, const struct options *o, struct reply *r, struct err *e)
+{
+    const struct verb *v = o->verb;
+    int argc = o->argc - o->verb_words;
+    char **argv = o->argv + o->verb_words;
+    struct val *args = NULL;
+    add_reason(o, v->params, &r->arena, &argc, &argv);
+    int rc = param_bind_argv(v->params, &r->arena, argc, argv, &args, e);
+    if (!rc) rc = open_app(s, o, v, e);
+    if (rc) return rc;
+    struct app *app = &s->app;
+    s->progress.mode = o->quiet                         ? PROGRESS_NONE
+                       : o->output == OUTPUT_JSONL      ? PROGRESS_JSON
+                       : s->host->err_tty               ? PROGRESS_BAR
+                                                        : PROGRESS_NONE;
+    if (o->timeout_s > 0) set_timer(o->timeout_s);
+    rc = verb_call_bound(app, v, args, r, e);
+    if (o->timeout_s > 0) set_timer(0);
+    progress_end(&s->progress);
+    return rc ? rc : put_reply(s, o, r, args, e);
+}
+
+/* where: "FILE:LINE" in a script, else NULL. Returns the exit code. */
+static int run_verb(struct session *s, const struct options *o, const char *where)
+{
+    struct reply r;
+    struct err e = ERR_INIT;
+    reply_init(&r);
+    int64_t t0 = clock_mono_us();
+    int rc = call(s, o, &r, &e);
+    double seconds = (double)(clock_mono_us() - t0) / 1e6;
+    int code = exit_code(s, rc, &r);
+    if (rc) put_error(s->host, o, &e, where);
+    report_add(&s->report, o->verb->name, where, seconds, rc ? NULL : &r, rc ? &e : NULL);
+    reply_done(&r);
+    return code;
+}
+
+/* ---- scripts ------------------------------------------------------------------------- */
+
+static int run_line(struct session *s, const struct script_command *c, const char *where)
+{
+    struct arena a = ARENA_INIT;
+    struct options o;
+    struct err e = ERR_INIT;
+    int rc = options_parse(&a, s->base, c->argc, c->argv, &o, &e), code;
+    if (!rc && !o.verb) rc = help_unknown(o.argc, o.argv, &e);
+    if (rc) {
+        code = put_error(s->host, s->base, &e, where);
+        report_add(&s->report, c->argv[0], where, 0, NULL, &e);
+    } else {
+        code = run_verb(s, &o, where);
+    }
+    arena_done(&a);
+    return code;
+}
+
+static int run_script(struct session *s, const char *path)
+{
+    bool in = str_eq(path, "-");
+    struct script script = { in ? stdin : fopen(path, "re"), in ? "-" : path, 0 };
+    struct err e = ERR_INIT;
+    int first = 0, rc = 0;
+    if (!script.f) {
+        err_sys(&e, ERR_IO, "%s", path);
+        return put_error(s->host, s->base, &e, NULL);
+    }
+    s->script = true;
+    do {
+        struct arena a = ARENA_INIT;
+        struct script_command c;
+        rc = script_next(&script, &a, &c, &e);
+        if (rc > 0) {
+            int code = run_line(s, &c, arena_printf(&a, "%s:%d", script.name, c.line));
+            if (!first) first = code;
+        }
+        arena_done(&a);
+    } while (rc > 0 && (!first || (s->base->keep_going && !*s->host->signal)));
+    if (rc < 0) {
+        int code = put_error(s->host, s->base, &e, NULL);
+        if (!first) first = code;
+    }
+    if (!in) fclose(script.f);
+    return first;
+}
+
+/* ---- from the command line ----------------------------------------------------------- */
+
+static void session_init(struct session *s, const struct host *h, const struct options *o)
+{
+    *s = (struct session){ .host = h, .base = o };
+    arena_init(&s->arena);
+    report_init(&s->report);
+    s->progress = (struct progress){ .fd = STDERR_FILENO, .width = h->columns, .ascii = !h->utf8 };
+    s->follower = (struct follower){ .interrupt = h->interrupt, .user = s, .progress = news };
+    s->inner = ports_process(&s->follower);
+    s->ports = (struct ports){ .user = s, .job_start = start, .job_follow = follow,
+                               .progress = news };
+}
+
+static int write_report(const struct session *s, const char *path,
+                        void (*form)(const struct report *r, struct str *out))
+{
+    if (!path) return 0;
+    struct err e = ERR_INIT;
+    STR_AUTO text = STR_INIT;
+    form(&s->report, &text);
+    return file_write_atomic(path, str_c(&text), text.len, &e) ? batch_fail(s->host, s->base, &e)
+                                                               : 0;
+}
+
+static int session_end(struct session *s, int code)
+{
+    const struct options *o = s->base;
+    int junit = write_report(s, o->junit, report_junit);
+    int markdown = write_report(s, o->markdown, report_markdown);
+    close_app(s);
+    arena_done(&s->arena);
+    report_done(&s->report);
+    return code ? code : junit ? junit : markdown;
+}
+
+void batch_help(const struct options *o, struct str *out)
+{
+    bool named = !o->verb && o->argc && str_eq(o->argv[0], "help");
+    int words = 0;
+    int argc = o->argc - named;
+    char **argv = o->argv + named;
+    const struct verb *v = o->verb ? o->verb : verb_match(argc, argv, &words);
+    if (o->version) {
+        str_add(out, "signalbox " PACKAGE_VERSION "\n");
+    } else if (v) {
+        help_verb(v->name, out, v);
+    } else {
+        for (const struct command *c = help_commands; c->name && argc; c++)
+            if (str_eq(c->name, argv[0])) return help_verb(c->name, out, NULL);
+        if (!argc || !help_noun(argv[0], out)) help_overview(out);
+    }
+}
+
+static bool wants_help(const struct options *o)
+{
+    return o->help || o->version || (!o->verb && o->argc && str_eq(o->argv[0], "help"));
+}
+
+int batch_main(const struct host *h, const struct options *o)
+{
+    STR_AUTO text = STR_INIT;
+    if (wants_help(o) || (o->dump && dump(o->dump, &text))) {
+        if (wants_help(o)) batch_help(o, &text);
+        return put(STDOUT_FILENO, &text) ? 1 : 0;
+    }
+    struct session s;
+    struct err e = ERR_INIT;
+    int code;
+    session_init(&s, h, o);
+    if (o->verb) {
+        code = run_verb(&s, o, NULL);
+    } else if (o->batch && o->argc <= 1 && (!o->argc || file_exists(o->argv[0]) ||
+                                            str_eq(o->argv[0], "-"))) {
+        code = run_script(&s, o->argc ? o->argv[0] : "-");
+    } else {
+        help_unknown(o->argc, o->argv, &e);
+        code = batch_fail(h, o, &e);
+    }
+    return session_end(&s, code);
+}

@@ -6,14 +6,13 @@
  * them for themselves. Each verb is: parse, bind, open the workspace if it is not open yet,
  * call, render, report. The first failure decides the exit code. */
 #include "batch/batch.h"
+#include "base/clock.h"
+#include "base/file.h"
 #include "batch/dump.h"
-#include "batch/help.h"
 #include "batch/progress.h"
 #include "batch/render.h"
 #include "batch/report.h"
 #include "batch/script.h"
-#include "base/clock.h"
-#include "base/file.h"
 #include "config.h"
 #include "run/spawn.h"
 #include <errno.h>
@@ -27,9 +26,9 @@ struct session {
     const struct options *base; /* of the command line */
     bool script;
     struct app app;
-    bool open;           /* app holds a store */
-    struct arena arena;  /* of the open app's configuration */
-    const char *dir;     /* workspace of the open app */
+    bool open;          /* app holds a store */
+    struct arena arena; /* of the open app's configuration */
+    const char *dir;    /* workspace of the open app */
     struct progress progress;
     struct follower follower;
     struct ports inner, ports; /* as run/ made them; with signals held back while following */
@@ -58,10 +57,11 @@ static enum output output_form(const struct host *h, const struct options *o, bo
 static int put_error(const struct host *h, const struct options *o, const struct err *e,
                      const char *where)
 {
-    /* Only forms that were asked for: a person reads the other ones' errors. */
-    bool json = o && (o->output == OUTPUT_JSON || o->output == OUTPUT_JSONL);
+    /* JSON that nobody asked for is not put before a person. */
+    enum output form = o ? output_form(h, o, false) : OUTPUT_TABLE;
+    bool asked = o && o->output != OUTPUT_AUTO;
+    bool json = (form == OUTPUT_JSON || form == OUTPUT_JSONL) && (asked || !h->err_tty);
     STR_AUTO s = STR_INIT;
-    (void)h;
     render_error(&s, e, where, json);
     put(STDERR_FILENO, &s);
     return err_exit(e->kind);
@@ -119,37 +119,34 @@ static void close_app(struct session *s)
 {
     if (s->open) app_close(&s->app);
     s->open = false;
-    arena_reset(&s->arena);
+    arena_done(&s->arena);
 }
 
-/* A verb that can do without a workspace gets none when it cannot be opened; `doctor` then
- * finds out why by itself. */
-static int open_app(struct session *s, const struct options *o, const struct verb *v,
-                    struct err *e)
+/* Makes s->app fit for the verb; a workspace that is open already stays open. A verb that can
+ * do without one gets none when it cannot be opened; `doctor` then finds out why by itself. */
+static int open_app(struct session *s, const struct options *o, const struct verb *v, struct err *e)
 {
     struct arena a = ARENA_INIT;
-    struct app_config cfg;
-    int rc = batch_config(&a, s->host, o, &cfg, e);
-    if (rc && !(v->flags & VERB_NO_WORKSPACE)) goto out;
-    bool same = !rc && s->open && s->app.store && str_eq(s->dir, cfg.dir);
-    if (same) {
+    struct app_config cfg = { .dir = "", .actor = s->host->user };
+    struct err why = ERR_INIT;
+    int rc = batch_config(&a, s->host, o, &cfg, &why);
+    bool optional = v->flags & VERB_NO_WORKSPACE;
+    if (!rc && s->open && str_eq(s->app.dir, cfg.dir)) {
         s->app.actor = arena_strdup(&s->arena, cfg.actor);
         s->app.dry_run = cfg.dry_run;
-        goto out;
+        arena_done(&a);
+        return 0;
     }
     close_app(s);
-    if (rc) cfg = (struct app_config){ .dir = "", .actor = s->host->user };
-    else rc = batch_config(&s->arena, s->host, o, &cfg, e);
-    s->dir = cfg.dir;
+    s->arena = a; /* what the app points to lives as long as it is open */
     cfg.create = (v->flags & VERB_CREATES) && !o->dry_run;
     cfg.ports = &s->ports;
-    struct err why = ERR_INIT;
-    rc = rc ? rc : app_open(&s->app, &cfg, &why);
-    s->open = !rc;
-    if (rc && (v->flags & VERB_NO_WORKSPACE)) rc = 0;
-    else if (rc && e) *e = why;
-out:
-    arena_done(&a);
+    if (!rc || optional) {
+        rc = app_open(&s->app, &cfg, &why);
+        s->open = !rc;
+    }
+    if (!rc || optional) return 0;
+    if (e) *e = why;
     return rc;
 }
 
@@ -182,8 +179,9 @@ static void news(void *user, const struct job_news *n)
 
 static void set_timer(double seconds)
 {
-    struct itimerval t = { .it_value = { (time_t)seconds,
-                                         (suseconds_t)((seconds - (double)(time_t)seconds) * 1e6) } };
+    struct itimerval t = {
+        .it_value = { (time_t)seconds, (suseconds_t)((seconds - (double)(time_t)seconds) * 1e6) }
+    };
     setitimer(ITIMER_REAL, &t, NULL);
 }
 
@@ -203,7 +201,7 @@ static int exit_code(const struct session *s, int rc, const struct reply *r)
 {
     int signum = *s->host->signal;
     if (rc == -ERR_CANCELLED && signum) return 128 + signum;
-    return rc ? err_exit((enum err_kind)-rc) : r->exit;
+    return rc ? err_exit((enum err_kind) - rc) : r->exit;
 }
 
 static int call(struct session *s, const struct options *o, struct reply *r, struct err *e)
@@ -217,10 +215,10 @@ static int call(struct session *s, const struct options *o, struct reply *r, str
     if (!rc) rc = open_app(s, o, v, e);
     if (rc) return rc;
     struct app *app = &s->app;
-    s->progress.mode = o->quiet                         ? PROGRESS_NONE
-                       : o->output == OUTPUT_JSONL      ? PROGRESS_JSON
-                       : s->host->err_tty               ? PROGRESS_BAR
-                                                        : PROGRESS_NONE;
+    s->progress.mode = o->quiet                    ? PROGRESS_NONE
+                       : o->output == OUTPUT_JSONL ? PROGRESS_JSON
+                       : s->host->err_tty          ? PROGRESS_BAR
+                                                   : PROGRESS_NONE;
     if (o->timeout_s > 0) set_timer(o->timeout_s);
     rc = verb_call_bound(app, v, args, r, e);
     if (o->timeout_s > 0) set_timer(0);
@@ -302,8 +300,8 @@ static void session_init(struct session *s, const struct host *h, const struct o
     s->progress = (struct progress){ .fd = STDERR_FILENO, .width = h->columns, .ascii = !h->utf8 };
     s->follower = (struct follower){ .interrupt = h->interrupt, .user = s, .progress = news };
     s->inner = ports_process(&s->follower);
-    s->ports = (struct ports){ .user = s, .job_start = start, .job_follow = follow,
-                               .progress = news };
+    s->ports =
+        (struct ports){ .user = s, .job_start = start, .job_follow = follow, .progress = news };
 }
 
 static int write_report(const struct session *s, const char *path,
@@ -323,12 +321,11 @@ static int session_end(struct session *s, int code)
     int junit = write_report(s, o->junit, report_junit);
     int markdown = write_report(s, o->markdown, report_markdown);
     close_app(s);
-    arena_done(&s->arena);
     report_done(&s->report);
     return code ? code : junit ? junit : markdown;
 }
 
-void batch_help(const struct options *o, struct str *out)
+void batch_help(const struct host *h, const struct options *o, struct str *out)
 {
     bool named = !o->verb && o->argc && str_eq(o->argv[0], "help");
     int words = 0;
@@ -338,11 +335,11 @@ void batch_help(const struct options *o, struct str *out)
     if (o->version) {
         str_add(out, "signalbox " PACKAGE_VERSION "\n");
     } else if (v) {
-        help_verb(v->name, out, v);
+        help_verb(out, v);
     } else {
-        for (const struct command *c = help_commands; c->name && argc; c++)
-            if (str_eq(c->name, argv[0])) return help_verb(c->name, out, NULL);
-        if (!argc || !help_noun(argv[0], out)) help_overview(out);
+        for (const struct command *c = h->commands; c->name && argc; c++)
+            if (str_eq(c->name, argv[0])) return help_command(out, c);
+        if (!argc || !help_noun(argv[0], out)) help_overview(out, h->commands);
     }
 }
 
@@ -354,8 +351,8 @@ static bool wants_help(const struct options *o)
 int batch_main(const struct host *h, const struct options *o)
 {
     STR_AUTO text = STR_INIT;
-    if (wants_help(o) || (o->dump && dump(o->dump, &text))) {
-        if (wants_help(o)) batch_help(o, &text);
+    if (wants_help(o) || (o->dump && dump(o->dump, &text, h->commands))) {
+        if (wants_help(o)) batch_help(h, o, &text);
         return put(STDOUT_FILENO, &text) ? 1 : 0;
     }
     struct session s;
@@ -364,8 +361,8 @@ int batch_main(const struct host *h, const struct options *o)
     session_init(&s, h, o);
     if (o->verb) {
         code = run_verb(&s, o, NULL);
-    } else if (o->batch && o->argc <= 1 && (!o->argc || file_exists(o->argv[0]) ||
-                                            str_eq(o->argv[0], "-"))) {
+    } else if (o->batch && o->argc <= 1 &&
+               (!o->argc || file_exists(o->argv[0]) || str_eq(o->argv[0], "-"))) {
         code = run_script(&s, o->argc ? o->argv[0] : "-");
     } else {
         help_unknown(o->argc, o->argv, &e);

@@ -1,10 +1,10 @@
 /* dump.h: files printed from the tables: the manual page and shell completions. Any thread. */
 #pragma once
-#include "base/str.h"
+#include "batch/help.h"
 
-void dump_man(struct str *out);
-void dump_bash(struct str *out);
-void dump_zsh(struct str *out);
-void dump_verbs(struct str *out); /* "name<TAB>help" a line */
+void dump_man(struct str *out, const struct command *commands);
+void dump_bash(struct str *out, const struct command *commands);
+void dump_zsh(struct str *out, const struct command *commands);
+void dump_verbs(struct str *out, const struct command *commands); /* "name<TAB>help" a line */
 /* what: man, bash, zsh or verbs. False: none of them. */
-bool dump(const char *what, struct str *out);
+bool dump(const char *what, struct str *out, const struct command *commands);

@@ -2,7 +2,6 @@
  * here; verbs, arguments, options, learners and exit codes come from their tables. */
 #include "base/err.h"
 #include "batch/dump.h"
-#include "batch/help.h"
 #include "config.h"
 #include "engine/learn/learner.h"
 #include <ctype.h>
@@ -116,6 +115,23 @@ static void add_options(struct str *out)
     }
 }
 
+static void add_commands(struct str *out, const struct command *commands)
+{
+    add_section(out, "SH", "OTHER COMMANDS");
+    for (const struct command *c = commands; c->name; c++) {
+        STR_AUTO syn = STR_INIT;
+        param_synopsis(c->params, &syn);
+        add_section(out, "SS", c->name);
+        add_text(out, c->help);
+        str_add(out, ".\n.PP\n.B signalbox ");
+        add_text(out, c->name);
+        str_addc(out, '\n');
+        add_text(out, str_c(&syn));
+        str_addc(out, '\n');
+        for (const struct param *p = c->params; p->name; p++) add_argument(out, p, true);
+    }
+}
+
 static void add_learners(struct str *out)
 {
     add_section(out, "SH", "LEARNERS");
@@ -166,7 +182,8 @@ static void add_files(struct str *out)
     static const char *const prose[] = {
         "The workspace is the folder named by --workspace, else by $SIGNALBOX_WORKSPACE, else",
         "the nearest .signalbox from the current folder upward, else",
-        "$XDG_DATA_HOME/signalbox. It holds:", NULL,
+        "$XDG_DATA_HOME/signalbox. It holds:",
+        NULL,
     };
     add_section(out, "SH", "FILES");
     add_prose(out, prose);
@@ -183,7 +200,8 @@ static void add_scripts(struct str *out)
         "line joins it with the next, # begins a comment. Nothing is expanded.",
         "The script stops at the first failure, with that verb's exit status; with --keep-going",
         "it runs to its end and exits with the first failure's. Errors name the file and line.",
-        "Each line may have global options of its own.", NULL,
+        "Each line may have global options of its own.",
+        NULL,
     };
     add_section(out, "SH", "SCRIPTS");
     add_prose(out, prose);
@@ -194,7 +212,8 @@ static void add_output(struct str *out)
     static const char *const prose[] = {
         "Results go to standard output, progress and errors to standard error.",
         "With --output json or jsonl an error is one JSON object with the members code, message",
-        "and hint under error, and with jsonl progress is a JSON object a line.", NULL,
+        "and hint under error, and with jsonl progress is a JSON object a line.",
+        NULL,
     };
     add_section(out, "SH", "OUTPUT");
     add_prose(out, prose);
@@ -212,13 +231,14 @@ static void add_examples(struct str *out)
                  ".fi\n");
 }
 
-void dump_man(struct str *out)
+void dump_man(struct str *out, const struct command *commands)
 {
     static const char *const about[] = {
         "signalbox trains machine-learning models, keeps experiments, registered models, jobs and",
         "an audit log in one workspace folder, and shows them on a console from which models are",
         "promoted and rolled back. Without arguments it opens that console; with a verb it runs",
-        "the verb and exits. Everything the console does is a verb.", NULL,
+        "the verb and exits. Everything the console does is a verb.",
+        NULL,
     };
     str_add(out, ".TH SIGNALBOX 1 \"\" \"signalbox " PACKAGE_VERSION "\" \"User Commands\"\n");
     str_add(out, ".nh\n.ad l\n");
@@ -227,11 +247,12 @@ void dump_man(struct str *out)
     add_section(out, "SH", "SYNOPSIS");
     str_add(out, ".B signalbox\n.br\n.B signalbox\n[\\fIOPTIONS\\fR] \\fIVERB\\fR "
                  "[\\fIARGUMENTS\\fR]\n.br\n.B signalbox\n[\\fIOPTIONS\\fR] \\-\\-batch "
-                 "[\\fIFILE\\fR|\\-]\n.br\n.B signalbox worker\n[\\fIARGUMENTS\\fR]\n");
+                 "[\\fIFILE\\fR|\\-]\n");
     add_section(out, "SH", "DESCRIPTION");
     add_prose(out, about);
     add_options(out);
     add_verbs(out);
+    add_commands(out, commands);
     add_learners(out);
     add_output(out);
     add_scripts(out);

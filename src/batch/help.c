@@ -3,20 +3,17 @@
 #include "batch/help.h"
 #include "base/utf8.h"
 #include "engine/learn/learner.h"
-#include "worker/worker.h"
 #include <ctype.h>
 #include <string.h>
 
 enum { TEXT_WIDTH = 80, NAME_WIDTH = 22 };
 
-static const struct param help_params[] = {
-    { .name = "verb", .type = PARAM_STR, .flags = PARAM_POSITIONAL, .help = "verb, or its first word" },
+const struct param help_params[] = {
+    { .name = "verb",
+      .type = PARAM_STR,
+      .flags = PARAM_POSITIONAL,
+      .help = "verb, or its first word" },
     { .name = NULL },
-};
-const struct command help_commands[] = {
-    { "help", "show help, also for a verb", help_params },
-    { "worker", "run queued jobs in this process", worker_params },
-    { NULL, NULL, NULL },
 };
 
 /* "  name                  text", the text on a line of its own after a long name. */
@@ -47,7 +44,7 @@ static void add_options(struct str *out)
     }
 }
 
-void help_overview(struct str *out)
+void help_overview(struct str *out, const struct command *commands)
 {
     str_add(out, "usage: signalbox                              the console\n"
                  "       signalbox [OPTIONS] VERB [ARGUMENTS]   one verb\n"
@@ -55,7 +52,7 @@ void help_overview(struct str *out)
                  "Trains, tracks, promotes and rolls back models on one machine.\n\nVerbs:\n");
     for (const struct verb *v = verbs; v->name; v++) add_item(out, v->name, v->help);
     str_add(out, "\nAlso:\n");
-    for (const struct command *c = help_commands; c->name; c++) add_item(out, c->name, c->help);
+    for (const struct command *c = commands; c->name; c++) add_item(out, c->name, c->help);
     str_add(out, "\nOptions, before or after the verb:\n");
     add_options(out);
     str_add(out, "\n'signalbox help VERB' shows a verb's arguments; the manual is signalbox(1).\n");
@@ -152,28 +149,31 @@ static void add_learners(struct str *out)
     }
 }
 
-void help_verb(const char *name, struct str *out, const struct verb *v)
+static void add_page(struct str *out, const char *name, const char *help,
+                     const struct param *params)
 {
-    const struct param *params = v ? v->params : NULL;
-    const char *help = v ? v->help : "";
-    for (const struct command *c = help_commands; c->name && !v; c++) {
-        if (!str_eq(c->name, name)) continue;
-        params = c->params;
-        help = c->help;
-    }
-    add_usage(out, name, params);
-    str_addf(out, "\n%c%s.\n", toupper((unsigned char)*help), *help ? help + 1 : "");
     bool any = false;
-    for (const struct param *p = params; p && p->name; p++) {
+    add_usage(out, name, params);
+    str_addf(out, "\n%c%s.\n", toupper((unsigned char)help[0]), help + 1);
+    for (const struct param *p = params; p->name; p++) {
         if (p->flags & PARAM_HIDDEN) continue;
         if (!any) str_add(out, "\nArguments:\n");
         add_argument(out, p, false);
         any = true;
     }
-    if (!v) return;
+}
+
+void help_verb(struct str *out, const struct verb *v)
+{
+    add_page(out, v->name, v->help, v->params);
     if (help_lists_learners(v)) add_learners(out);
     str_addf(out, "\nNeeds the role %s%s.\n", perm_name(v->perm),
              v->flags & VERB_NO_WORKSPACE ? "; runs without a workspace" : "");
+}
+
+void help_command(struct str *out, const struct command *c)
+{
+    add_page(out, c->name, c->help, c->params);
 }
 
 /* ---- words that are no verb ---------------------------------------------------------- */

@@ -2,12 +2,17 @@
 #pragma once
 #include "batch/options.h"
 
-/* Commands of the program that are no verbs: they cannot be called over HTTP or in a script. */
-struct command { const char *name, *help; const struct param *params; };
-extern const struct command help_commands[]; /* name NULL ends */
+/* A command of the program that is no verb: not for HTTP, not for a script. Which there are,
+ * main knows: they belong to folders that batch/ does not see. */
+struct command {
+    const char *name, *help;
+    const struct param *params;
+}; /* name NULL ends */
 
-void help_overview(struct str *out);
-void help_verb(const char *name, struct str *out, const struct verb *v);
+extern const struct param help_params[]; /* of the command `help` */
+void help_overview(struct str *out, const struct command *commands);
+void help_verb(struct str *out, const struct verb *v);
+void help_command(struct str *out, const struct command *c);
 /* The verbs that begin with this word; false when there are none. */
 bool help_noun(const char *noun, struct str *out);
 /* ERR_USAGE for words that are no verb, with the nearest one as hint. */

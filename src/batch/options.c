@@ -7,7 +7,10 @@
 #include "base/vec.h"
 #include <string.h>
 
-#define OPT(n, t, f, h) { .name = n, .type = PARAM_##t, .flags = (f), .help = h }
+#define OPT(n, t, f, h)                                                                            \
+    {                                                                                              \
+        .name = n, .type = PARAM_##t, .flags = (f), .help = h                                      \
+    }
 const struct param option_params[] = {
     OPT("workspace", STR, PARAM_PATH, "folder to work in; default: see FILES"),
     { .name = "output",
@@ -28,20 +31,27 @@ const struct param option_params[] = {
       .help = "seconds after which a verb is given up" },
     OPT("dry-run", BOOL, 0, "check everything, change nothing"),
     OPT("batch", BOOL, 0, "run a script (a file, or - for standard input) or a verb, unattended"),
-    OPT("keep-going", BOOL, 0, "go on with a script after a failure; exit with the first one's code"),
+    OPT("keep-going", BOOL, 0,
+        "go on with a script after a failure; exit with the first one's code"),
     OPT("once", BOOL, 0, "print a pane of the console and exit"),
     OPT("no-bootstrap", BOOL, 0, "open the console on an empty workspace without training a model"),
     OPT("help", BOOL, 0, "help, also for a verb"),
     OPT("version", BOOL, 0, "print the version"),
-    { .name = "dump", .type = PARAM_ENUM, .flags = PARAM_HIDDEN, .choices = "man|bash|zsh|verbs",
+    { .name = "dump",
+      .type = PARAM_ENUM,
+      .flags = PARAM_HIDDEN,
+      .choices = "man|bash|zsh|verbs",
       .help = "print a generated file" },
     { .name = NULL },
 };
 #undef OPT
 
-static const struct { char letter; const char *name; } letters[] = {
-    { 'w', "workspace" }, { 'o', "output" },  { 'q', "quiet" },
-    { 'y', "yes" },       { 'h', "help" },    { 'V', "version" },
+static const struct {
+    char letter;
+    const char *name;
+} letters[] = {
+    { 'w', "workspace" }, { 'o', "output" }, { 'q', "quiet" },
+    { 'y', "yes" },       { 'h', "help" },   { 'V', "version" },
 };
 
 char option_letter(const char *name)
@@ -72,8 +82,8 @@ static bool takes_value(const struct param *p)
 }
 
 /* The row a long option names in a table; *ret_inline: its value follows after '='. */
-static const struct param *long_option(struct arena *a, const struct param *table,
-                                       const char *word, bool *ret_inline)
+static const struct param *long_option(struct arena *a, const struct param *table, const char *word,
+                                       bool *ret_inline)
 {
     size_t n = strcspn(word + 2, "=");
     const char *name = arena_strndup(a, word + 2, n);
@@ -88,14 +98,11 @@ static bool take_short(struct sorted *s, const char *word)
 {
     const struct param *p = by_letter(word[1]);
     if (!p || (word[2] && !takes_value(p))) return false;
-    if (!takes_value(p))
-        vec_push(&s->global, arena_printf(s->a, "--%s", p->name));
-    else if (word[2])
-        vec_push(&s->global, arena_printf(s->a, "--%s=%s", p->name, word + 2));
+    if (!takes_value(p)) vec_push(&s->global, arena_printf(s->a, "--%s", p->name));
+    else if (word[2]) vec_push(&s->global, arena_printf(s->a, "--%s=%s", p->name, word + 2));
     else if (s->at + 1 < s->argc)
         vec_push(&s->global, arena_printf(s->a, "--%s=%s", p->name, s->argv[++s->at]));
-    else
-        vec_push(&s->global, arena_printf(s->a, "--%s", p->name));
+    else vec_push(&s->global, arena_printf(s->a, "--%s", p->name));
     return true;
 }
 

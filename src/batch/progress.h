@@ -11,10 +11,10 @@ enum progress_mode { PROGRESS_NONE, PROGRESS_BAR, PROGRESS_JSON };
 struct progress {
     enum progress_mode mode;
     int fd;
-    size_t width;       /* columns of the terminal */
+    size_t width; /* columns of the terminal */
     bool ascii;
-    bool drawn;         /* a bar stands on the screen's current line */
-    int64_t drawn_us;   /* when, on the monotonic clock */
+    bool drawn;       /* a bar stands on the screen's current line */
+    int64_t drawn_us; /* when, on the monotonic clock */
 };
 /* Fits the slots of struct ports and struct follower: user is a struct progress. */
 void progress_news(void *user, const struct job_news *n);

@@ -7,7 +7,10 @@
 
 /* ---- CSV ----------------------------------------------------------------------------- */
 
-struct pair { const char *name; const struct val *v; };
+struct pair {
+    const char *name;
+    const struct val *v;
+};
 typedef VEC(struct pair) pair_list;
 
 /* Inner objects become "metrics.auc"; lists stay one field, as JSON. */

@@ -38,8 +38,9 @@ void report_add(struct report *r, const char *verb, const char *where, double se
 {
     const char *name = arena_strdup(&r->a, verb);
     bool no = reply && reply->exit;
-    const char *why = e ? arena_printf(&r->a, "%s%s%s", e->msg, *e->hint ? "; " : "", e->hint)
-                        : no ? "the check says no" : "";
+    const char *why = e    ? arena_printf(&r->a, "%s%s%s", e->msg, *e->hint ? "; " : "", e->hint)
+                      : no ? "the check says no"
+                           : "";
     const struct report_case c = {
         .name = where ? arena_printf(&r->a, "%s (%s)", verb, where) : name,
         .group = "signalbox",

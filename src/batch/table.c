@@ -132,8 +132,7 @@ static size_t declared_columns(struct grid *g, const struct reply_column *column
     g->col = arena_array(&g->a, n, struct column);
     for (size_t i = 0; i < n; i++)
         g->col[i] = (struct column){ .key = columns[i].key,
-                                     .title = columns[i].title ? columns[i].title
-                                                               : columns[i].key,
+                                     .title = columns[i].title ? columns[i].title : columns[i].key,
                                      .format = columns[i].format };
     return n;
 }
@@ -243,7 +242,10 @@ void table_rows(struct str *out, const struct val *rows, const struct reply_colu
 
 /* ---- objects ------------------------------------------------------------------------- */
 
-struct field { const char *name; const struct val *v; };
+struct field {
+    const char *name;
+    const struct val *v;
+};
 typedef VEC(struct field) field_list;
 
 static bool is_table(const struct val *v)
@@ -255,8 +257,8 @@ static void flatten(struct arena *a, const char *prefix, const struct val *obj, 
 {
     for (size_t i = 0; i < val_len(obj); i++) {
         const struct val *v = val_at(obj, i);
-        const char *name = *prefix ? arena_printf(a, "%s.%s", prefix, val_key(obj, i))
-                                   : val_key(obj, i);
+        const char *name =
+            *prefix ? arena_printf(a, "%s.%s", prefix, val_key(obj, i)) : val_key(obj, i);
         if (val_type(v) == VAL_OBJ && val_len(v)) flatten(a, name, v, out);
         else if (val_type(v) != VAL_OBJ) vec_push(out, ((struct field){ name, v }));
     }

@@ -5,4 +5,5 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/db.c %D%/db.h %D%/db_script.c %D%/db_sqlite.c %D%/drivers.def \
 	%D%/experiment.c %D%/job.c %D%/job.h %D%/job_attempt.c %D%/job_priv.h \
 	%D%/registry.c %D%/registry.h %D%/run.c %D%/run.h %D%/run_priv.h %D%/run_read.c \
-	%D%/schema.c %D%/store.c %D%/store.h %D%/store_priv.h
+	%D%/schema.c %D%/search.c %D%/search_parse.c %D%/search_priv.h \
+	%D%/store.c %D%/store.h %D%/store_priv.h

@@ -3,10 +3,11 @@
 #include "store/run.h"
 #include "store/store_priv.h"
 
-/* In the order run_read expects; tables run r and experiment x. */
+/* In the order run_read expects; from table run r. */
 #define RUN_COLUMNS                                                                                \
-    "r.rid, r.id, r.experiment_id, x.name, r.name, r.status, r.user_name, r.lifecycle,"            \
-    " r.start_us, r.end_us"
+    "r.rid, r.id, r.experiment_id, (SELECT x.name FROM experiment x WHERE x.id = "                 \
+    "r.experiment_id),"                                                                            \
+    " r.name, r.status, r.user_name, r.lifecycle, r.start_us, r.end_us"
 
 struct run_row {
     struct run run;

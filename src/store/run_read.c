@@ -189,10 +189,8 @@ int store_run_get(struct store *s, struct arena *a, const char *id, struct run *
     struct run_row row;
     int r = run_find(s, id, false, &rid, e);
     if (r < 0) return r;
-    r = store_one(s, a,
-                  "SELECT " RUN_COLUMNS " FROM run r JOIN experiment x ON x.id = r.experiment_id"
-                  " WHERE r.rid = $1",
-                  DB_ARGS(db_i(rid)), run_read, &row, e);
+    r = store_one(s, a, "SELECT " RUN_COLUMNS " FROM run r WHERE r.rid = $1", DB_ARGS(db_i(rid)),
+                  run_read, &row, e);
     if (r > 0) r = run_load(s, a, &row, 1, e);
     if (r == 0) *ret = row.run;
     return r;

@@ -7,13 +7,15 @@
 #include "app/jobs.h"
 #include "run/spawn.h"
 
-#include <cmocka.h>
-#include <pthread.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "ws.h"

@@ -2,12 +2,14 @@
 #include "base/clock.h"
 #include "run/verbthread.h"
 
-#include <cmocka.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
 
 #include "ws.h"
 

@@ -9,12 +9,11 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/job.h \
 	%D%/jobs.c \
 	%D%/jobs.def \
+	%D%/jobs.h \
 	%D%/modelref.c \
 	%D%/modelref.h \
 	%D%/ports.h \
 	%D%/registry.c \
-	%D%/jobs.h \
-	%D%/ports.h \
 	%D%/registry.h \
 	%D%/reply.c \
 	%D%/reply.h \

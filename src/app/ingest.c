@@ -136,13 +136,13 @@ static void fill_report(struct ingest_report *r, const struct row_report *rows,
                                  .repaired = (int64_t)rows->repaired };
     snprintf(r->format, sizeof r->format, "%s%s", format, packing);
     memcpy(r->first_bad, rows->first_bad, sizeof r->first_bad);
-    note(r, rows->skipped, "%llu bad rows left out", (u)rows->skipped);
-    note(r, rows->repaired, "%llu bad rows kept with missing fields", (u)rows->repaired);
-    note(r, rows->unnamed, "%llu columns without a name became column_N", (u)rows->unnamed);
-    note(r, rows->renamed, "%llu columns with a name of another one became NAME_2 and so on",
+    note(r, rows->skipped, "bad rows left out: %llu", (u)rows->skipped);
+    note(r, rows->repaired, "bad rows kept with missing fields: %llu", (u)rows->repaired);
+    note(r, rows->unnamed, "columns without a name, now column_N: %llu", (u)rows->unnamed);
+    note(r, rows->renamed, "columns with the name of another one, now NAME_2 and so on: %llu",
          (u)rows->renamed);
-    note(r, t->not_utf8, "%llu fields are not UTF-8 and were read as Windows-1252", (u)t->not_utf8);
-    note(r, t->infinite, "%llu infinite numbers count as missing", (u)t->infinite);
+    note(r, t->not_utf8, "fields that are not UTF-8, read as Windows-1252: %llu", (u)t->not_utf8);
+    note(r, t->infinite, "infinite numbers, which count as missing: %llu", (u)t->infinite);
     note(r, rows->rows == 0, "there are no rows below the header");
 }
 
@@ -249,22 +249,32 @@ static int neither(struct app *app, const char *ref, struct err *e)
                                   : "there is no workspace here; give the path of a file");
 }
 
+static int find_dataset(struct app *app, struct arena *a, const char *ref, struct dataset *ret,
+                        struct err *e)
+{
+    if (!app->store || strchr(ref, '/') || strcmp(ref, "-") == 0) return -ERR_NOTFOUND;
+    return store_dataset_get(app->store, a, ref, ret, e);
+}
+
+bool ingest_dataset(struct app *app, struct arena *a, const char *ref, struct dataset *ret)
+{
+    return find_dataset(app, a, ref, ret, NULL) == 0;
+}
+
 int ingest_data(struct app *app, const char *ref, const struct ingest_options *o,
                 struct frame **ret, struct ingest_report *report, struct err *e)
 {
     struct arena a = ARENA_INIT;
-    struct dataset d;
     struct err lookup = ERR_INIT;
-    int rc = -ERR_NOTFOUND;
+    struct dataset d;
+    int rc = find_dataset(app, &a, ref, &d, &lookup);
 
     if (!o) o = &defaults;
-    if (strcmp(ref, "-") == 0) return ingest_frame(ref, o, ret, report, e);
-    if (app->store && !strchr(ref, '/')) rc = store_dataset_get(app->store, &a, ref, &d, &lookup);
     if (rc == 0) {
         rc = read_dataset(app, &a, &d, o, ret, report, e);
     } else if (rc != -ERR_NOTFOUND && rc != -ERR_INVALID) {
         if (e) *e = lookup;
-    } else if (file_exists(ref)) {
+    } else if (strcmp(ref, "-") == 0 || file_exists(ref)) {
         rc = ingest_frame(ref, o, ret, report, e);
     } else {
         rc = neither(app, ref, e);

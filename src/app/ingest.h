@@ -40,5 +40,9 @@ int ingest_bytes(const void *p, size_t n, const struct ingest_options *o, struct
 int ingest_data(struct app *app, const char *ref, const struct ingest_options *o,
                 struct frame **ret, struct ingest_report *report, struct err *e);
 
+/* The data set ref names, if there is one; file names and "-" are none. Fields in the arena. */
+struct dataset;
+bool ingest_dataset(struct app *app, struct arena *a, const char *ref, struct dataset *ret);
+
 /* How rows were read, kept in a data set's profile so that it reads the same again. */
 void ingest_options_write(const struct ingest_options *o, struct val *profile);

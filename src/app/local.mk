@@ -3,6 +3,7 @@ noinst_LIBRARIES += %D%/libapp.a
 %C%_libapp_a_SOURCES = \
 	%D%/app.c \
 	%D%/app.h \
+	%D%/data.c \
 	%D%/ingest.c \
 	%D%/ingest.h \
 	%D%/job.c \

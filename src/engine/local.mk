@@ -7,6 +7,7 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/frame/dict.c \
 	%D%/frame/frame.c \
 	%D%/frame/frame.h \
+	%D%/frame/profile.c \
 	%D%/frame/profile.h \
 	%D%/frame/split.c \
 	%D%/frame/split.h \

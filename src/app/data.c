@@ -1,0 +1,286 @@
+/* data.c: the verbs on data: import, list, profile.
+ *
+ * Import puts the original bytes into the blob store first and reads them from there, so what is
+ * profiled is what is kept even if the file changes meanwhile; a file that does not read leaves
+ * an unnamed blob for blob_gc and no row. The row with schema and profile is one transaction.
+ * The profile of a data set is the one made at import; only files are read for it. */
+#include "app/ingest.h"
+#include "app/verb.h"
+#include "base/id.h"
+#include "base/mem.h"
+#include "engine/frame/profile.h"
+#include "store/blob.h"
+#include "store/dataset.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* -- profile ------------------------------------------------------------------------------ */
+
+/* A value of the column's type: times as text, everything else as a number. */
+static void set_value(struct val *obj, const char *key, const struct column *c, double v)
+{
+    char buf[40];
+
+    if (c->type == COL_TIME && !isnan(v)) val_set_str(obj, key, clock_format(buf, (int64_t)v));
+    else val_set_real(obj, key, v);
+}
+
+/* A difference of values: of times, seconds. */
+static double span(const struct column *c, double v)
+{
+    return c->type == COL_TIME ? v / 1e6 : v;
+}
+
+static void write_numbers(struct arena *a, struct val *o, const struct column *c,
+                          const struct profile *p)
+{
+    static const char *const names[] = { "p01", "p05", "p25", "p50", "p75", "p95", "p99" };
+    struct val *q, *h, *counts;
+
+    set_value(o, "min", c, p->min);
+    set_value(o, "max", c, p->max);
+    set_value(o, "mean", c, p->mean);
+    val_set_real(o, "std", span(c, p->std));
+    q = val_set_obj(o, "quantiles");
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) set_value(q, names[i], c, p->q[i]);
+    if (p->bins == 0) return;
+    h = val_set_obj(o, "histogram");
+    set_value(h, "lo", c, p->lo);
+    val_set_real(h, "width", span(c, p->width));
+    counts = val_set_list(h, "counts");
+    for (size_t i = 0; i < p->bins; i++) val_push(counts, val_int(a, (int64_t)p->count[i]));
+}
+
+static void write_levels(struct val *o, const struct column *c, const struct profile *p)
+{
+    struct val *top = val_set_list(o, "top");
+
+    if (p->n_top)
+        val_set_strf(o, "most_frequent", "%s (%zu)", dict_str(c->dict, p->top_code[0], NULL),
+                     p->top_count[0]);
+    for (size_t i = 0; i < p->n_top; i++) {
+        struct val *item = val_push_obj(top);
+        val_set_str(item, "value", dict_str(c->dict, p->top_code[i], NULL));
+        val_set_int(item, "count", (int64_t)p->top_count[i]);
+    }
+}
+
+static int write_column(struct arena *a, struct val *list, const struct column *c, size_t n_rows,
+                        struct err *e)
+{
+    struct profile p;
+    struct val *o;
+    int rc = profile_column(c, n_rows, &p, e);
+
+    if (rc) return rc;
+    o = val_push_obj(list);
+    val_set_str(o, "name", c->name);
+    val_set_str(o, "type", col_type_name(c->type));
+    val_set_int(o, "missing", (int64_t)p.missing);
+    val_set_int(o, "distinct", (int64_t)p.distinct);
+    if (col_is_coded(c->type)) write_levels(o, c, &p);
+    else write_numbers(a, o, c, &p);
+    return 0;
+}
+
+static int write_profile(struct arena *a, struct val *o, const struct frame *f,
+                         const struct ingest_report *rep, struct err *e)
+{
+    struct val *list;
+
+    val_set_int(o, "rows", rep->rows);
+    val_set_int(o, "skipped_rows", rep->skipped);
+    val_set_str(o, "format", rep->format);
+    if (rep->first_bad[0]) val_set_str(o, "first_bad_row", rep->first_bad);
+    list = val_set_list(o, "notes");
+    for (int i = 0; i < rep->n_notes; i++) val_push_str(list, rep->notes[i]);
+    list = val_set_list(o, "columns");
+    for (size_t i = 0; i < f->n_cols; i++) {
+        int rc = write_column(a, list, &f->cols[i], f->n_rows, e);
+        if (rc) return rc;
+    }
+    return 0;
+}
+
+static void profile_table(struct reply *r)
+{
+    static const struct reply_column columns[] = {
+        { "name", "column", NULL },     { "type", "type", NULL },
+        { "missing", "missing", NULL }, { "distinct", "distinct", NULL },
+        { "min", "min", NULL },         { "quantiles.p50", "median", NULL },
+        { "mean", "mean", NULL },       { "max", "max", NULL },
+        { "std", "std", NULL },         { "most_frequent", "most frequent", NULL },
+        { NULL, NULL, NULL },
+    };
+
+    reply_table(r, "columns", columns);
+}
+
+int verb_data_profile(struct app *app, const struct val *args, struct reply *r, struct err *e)
+{
+    const char *ref = val_get_str(args, "data", "");
+    struct ingest_options o;
+    struct ingest_report rep;
+    struct dataset d;
+    struct frame *f;
+    int rc = ingest_options_from(args, &o, e);
+
+    if (rc) return rc;
+    profile_table(r);
+    if (ingest_dataset(app, &r->arena, ref, &d))
+        return val_parse_json(&r->arena, d.profile, strlen(d.profile), &r->v, e);
+    if ((rc = ingest_data(app, ref, &o, &f, &rep, e))) return rc;
+    r->v = val_obj(&r->arena);
+    rc = write_profile(&r->arena, r->v, f, &rep, e);
+    frame_free(f);
+    return rc;
+}
+
+/* -- import ------------------------------------------------------------------------------- */
+
+static const char *schema_json(struct arena *a, const struct frame *f)
+{
+    struct val *list = val_list(a);
+    STR_AUTO s = STR_INIT;
+
+    for (size_t i = 0; i < f->n_cols; i++) {
+        struct val *o = val_push_obj(list);
+        val_set_str(o, "name", f->cols[i].name);
+        val_set_str(o, "type", col_type_name(f->cols[i].type));
+    }
+    val_write_json(&s, list, 0);
+    return arena_strdup(a, str_c(&s));
+}
+
+/* Reads the stored bytes and fills in what the import learns from them. */
+static int learn(struct app *app, struct arena *a, const struct ingest_options *o,
+                 struct dataset *d, struct err *e)
+{
+    struct val *profile = val_obj(a);
+    struct ingest_report rep;
+    struct frame *f;
+    const char *path;
+    int rc;
+
+    if ((rc = blob_path(app->store, a, d->digest, &path, e))) return rc;
+    if ((rc = ingest_frame(path, o, &f, &rep, e))) return rc;
+    rc = write_profile(a, profile, f, &rep, e);
+    if (rc == 0) {
+        STR_AUTO s = STR_INIT;
+        ingest_options_write(o, profile);
+        val_write_json(&s, profile, 0);
+        d->profile = arena_strdup(a, str_c(&s));
+        d->schema = schema_json(a, f);
+        d->format = arena_strdup(a, rep.format);
+        d->rows = rep.rows;
+        d->columns = rep.columns;
+        d->skipped_rows = rep.skipped;
+    }
+    frame_free(f);
+    return rc;
+}
+
+static const char *full_path(struct arena *a, const char *path)
+{
+    char *real = realpath(path, NULL);
+    const char *copy = arena_strdup(a, real ? real : path);
+
+    free(real);
+    return copy;
+}
+
+static void write_dataset(struct val *o, const struct dataset *d)
+{
+    char at[32];
+
+    val_set_str(o, "name", d->name);
+    val_set_int(o, "version", d->version);
+    val_set_int(o, "rows", d->rows);
+    val_set_int(o, "columns", d->columns);
+    val_set_int(o, "skipped_rows", d->skipped_rows);
+    val_set_str(o, "format", d->format);
+    val_set_int(o, "size", d->size);
+    val_set_str(o, "source", d->source);
+    val_set_str(o, "created_at", clock_format(at, d->created_us));
+    val_set_str(o, "digest", d->digest);
+}
+
+static int import_reply(struct reply *r, const struct dataset *d, bool is_new, struct err *e)
+{
+    struct arena *a = &r->arena;
+    struct val *schema, *profile;
+    const struct val *notes;
+    STR_AUTO text = STR_INIT;
+    int rc;
+
+    if ((rc = val_parse_json(a, d->schema, strlen(d->schema), &schema, e))) return rc;
+    if ((rc = val_parse_json(a, d->profile, strlen(d->profile), &profile, e))) return rc;
+    r->v = val_obj(a);
+    val_set_str(r->v, "id", d->id);
+    write_dataset(r->v, d);
+    val_set_bool(r->v, "new", is_new);
+    val_set(r->v, "schema", schema);
+    notes = val_get(profile, "notes");
+    if (notes) val_set(r->v, "notes", val_copy(a, notes));
+    str_addf(&text, "%s:%lld  %lld rows, %lld columns%s\n", d->name, (long long)d->version,
+             (long long)d->rows, (long long)d->columns,
+             is_new ? "" : "  (these bytes were imported before)");
+    for (size_t i = 0; i < val_len(notes); i++)
+        str_addf(&text, "  %s\n", val_as_str(val_at(notes, i), ""));
+    r->text = arena_strdup(a, str_c(&text));
+    return 0;
+}
+
+int verb_data_import(struct app *app, const struct val *args, struct reply *r, struct err *e)
+{
+    struct arena *a = &r->arena;
+    const char *file = val_get_str(args, "file", "");
+    bool is_stdin = strcmp(file, "-") == 0;
+    char digest[65], id[ULID_LEN + 1];
+    struct dataset d = { .name = val_get_str(args, "name", ""), .digest = digest, .id = id };
+    struct ingest_options o;
+    int rc = ingest_options_from(args, &o, e);
+
+    if (rc) return rc;
+    o.label = is_stdin ? "standard input" : file;
+    d.source = is_stdin ? o.label : full_path(a, file);
+    id_ulid(id, clock_now(app->clock));
+    rc = blob_put_file(app->store, is_stdin ? "/dev/stdin" : file, digest, &d.size, e);
+    if (rc == 0) rc = learn(app, a, &o, &d, e);
+    if (rc == 0) rc = store_dataset_add(app->store, &d, &d.version, e);
+    if (rc == 0) {
+        const char *ref = arena_printf(a, "%s:%lld", d.name, (long long)d.version);
+        rc = store_dataset_get(app->store, a, ref, &d, e);
+    }
+    return rc ? rc : import_reply(r, &d, strcmp(d.id, id) == 0, e);
+}
+
+/* -- list --------------------------------------------------------------------------------- */
+
+int verb_data_list(struct app *app, const struct val *args, struct reply *r, struct err *e)
+{
+    static const struct reply_column columns[] = {
+        { "name", "name", NULL },
+        { "version", "version", NULL },
+        { "rows", "rows", NULL },
+        { "columns", "columns", NULL },
+        { "format", "format", NULL },
+        { "size", "size", "bytes" },
+        { "created_at", "created", "time" },
+        { "source", "source", NULL },
+        { NULL, NULL, NULL },
+    };
+    struct dataset *d;
+    struct val *list;
+    size_t n;
+    int rc = store_dataset_list(app->store, &r->arena, &d, &n, e);
+
+    (void)args;
+    if (rc) return rc;
+    r->v = val_obj(&r->arena);
+    list = val_set_list(r->v, "datasets");
+    for (size_t i = 0; i < n; i++) write_dataset(val_push_obj(list), &d[i]);
+    reply_table(r, "datasets", columns);
+    return 0;
+}

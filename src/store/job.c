@@ -165,6 +165,18 @@ int store_job_get(struct store *s, struct arena *a, const char *id, struct job *
     return 0;
 }
 
+int store_job_by_run(struct store *s, struct arena *a, const char *run_id, struct job *ret,
+                     bool *ret_found, struct err *e)
+{
+    int r = store_one(s, a,
+                      "SELECT " JOB_COLUMNS " FROM job WHERE run_id = $1 ORDER BY id DESC LIMIT 1",
+                      DB_ARGS(db_t(run_id)), job_read, ret, e);
+    if (r < 0) return r;
+    *ret_found = r > 0;
+    if (r > 0) name_state(ret, store_now(s));
+    return 0;
+}
+
 int store_job_list(struct store *s, struct arena *a, const char *state, int64_t limit,
                    int64_t offset, struct job **ret, size_t *n, struct err *e)
 {

@@ -41,6 +41,9 @@ int store_job_add(struct store *s, const struct job *j, char ret_id[27], bool *r
                   struct err *e);
 int store_job_get(struct store *s, struct arena *a, const char *id, struct job *ret,
                   struct err *e); /* id or unique prefix */
+/* The newest job that writes this run; *ret_found false: none. */
+int store_job_by_run(struct store *s, struct arena *a, const char *run_id, struct job *ret,
+                     bool *ret_found, struct err *e);
 /* state NULL: all; newest first. limit 0: 100 */
 int store_job_list(struct store *s, struct arena *a, const char *state, int64_t limit,
                    int64_t offset, struct job **ret, size_t *n, struct err *e);

@@ -115,6 +115,7 @@ static const char queue[] =
     "CREATE INDEX job_ready ON job (queue, priority, id) WHERE state = 'ready';"
     "CREATE INDEX job_lease ON job (lease_until_us) WHERE state = 'running';"
     "CREATE INDEX job_by_state ON job (state, id);"
+    "CREATE INDEX job_by_run ON job (run_id);"
     "CREATE UNIQUE INDEX job_dedup ON job (dedup_key) WHERE state IN ('ready', 'running');"
     "CREATE UNIQUE INDEX job_serial ON job (serial_key) WHERE state = 'running';"
 

@@ -3,7 +3,9 @@ noinst_LIBRARIES += %D%/libapp.a
 %C%_libapp_a_SOURCES = \
 	%D%/app.c \
 	%D%/app.h \
+	%D%/audit.c \
 	%D%/data.c \
+	%D%/experiment.c \
 	%D%/ingest.c \
 	%D%/ingest.h \
 	%D%/job.c \
@@ -18,6 +20,9 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/registry.h \
 	%D%/reply.c \
 	%D%/reply.h \
+	%D%/run.c \
+	%D%/runval.c \
+	%D%/runval.h \
 	%D%/verb.c \
 	%D%/verb.h \
 	%D%/verbs.def

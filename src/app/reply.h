@@ -4,7 +4,7 @@
 #include "base/val.h"
 
 struct reply_column {
-    const char *key;    /* field of a row; "metrics.auc" reaches into objects */
+    const char *key;    /* field of a row; "metrics.auc" reaches into objects, "values.0" into lists */
     const char *title;
     const char *format; /* NULL text; "time", "age", "bytes", "real", "percent", "id" */
 };

@@ -25,6 +25,10 @@ const struct val *table_field(const struct val *row, const char *path)
     struct arena a = ARENA_INIT;
     const struct val *inner = val_get(row, arena_strndup(&a, path, (size_t)(dot - path)));
     arena_done(&a);
+    if (val_type(inner) == VAL_LIST) {
+        long long i;
+        return str_to_i64(dot + 1, &i) && i >= 0 ? val_at(inner, (size_t)i) : NULL;
+    }
     return val_type(inner) == VAL_OBJ ? table_field(inner, dot + 1) : NULL;
 }
 

@@ -20,6 +20,16 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/model/model.h \
 	%D%/pool.c \
 	%D%/pool.h \
+	%D%/stats/bins.c \
+	%D%/stats/bins.h \
+	%D%/stats/exact.c \
+	%D%/stats/exact.h \
 	%D%/stats/ks_law.c \
+	%D%/stats/sample.c \
+	%D%/stats/sample.h \
 	%D%/stats/special.c \
-	%D%/stats/special.h
+	%D%/stats/special.h \
+	%D%/stats/table.c \
+	%D%/stats/table.h \
+	%D%/stats/two_sample.c \
+	%D%/stats/two_sample.h

@@ -11,6 +11,22 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/frame/profile.h \
 	%D%/frame/split.c \
 	%D%/frame/split.h \
+	%D%/kernel/dispatch.c \
+	%D%/kernel/hist.c \
+	%D%/kernel/kernel.h \
+	%D%/kernel/kernels.def \
+	%D%/kernel/variants.h \
+	%D%/kernel/vec_avx2.c \
+	%D%/kernel/vec_body.h \
+	%D%/kernel/vec_generic.c \
+	%D%/learn/gbdt.c \
+	%D%/learn/gbdt.h \
+	%D%/learn/gbdt_bin.c \
+	%D%/learn/gbdt_grow.c \
+	%D%/learn/gbdt_loss.c \
+	%D%/learn/gbdt_predict.c \
+	%D%/learn/gbdt_split.c \
+	%D%/learn/gbdt_tree.c \
 	%D%/learn/learner.h \
 	%D%/learn/learners.c \
 	%D%/learn/learners.def \

@@ -5,13 +5,19 @@ ENGINE_TEST_LIBS = $(ENGINE_LIBS) $(CMOCKA_LIBS)
 ENGINE_TESTS = \
 	%D%/test_buf \
 	%D%/test_frame \
+	%D%/test_gbdt \
+	%D%/test_gbdt_tree \
+	%D%/test_kernels \
 	%D%/test_pool \
 	%D%/test_split
 check_PROGRAMS += $(ENGINE_TESTS)
 TESTS += $(ENGINE_TESTS)
 %C%_test_buf_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_frame_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_gbdt_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_gbdt_tree_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_kernels_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_pool_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_split_LDADD = $(ENGINE_TEST_LIBS)
 endif
-EXTRA_DIST += %D%/enginetest.h
+EXTRA_DIST += %D%/enginetest.h %D%/gbdttest.h

@@ -1,0 +1,208 @@
+/* gbdt.h: what the files of the gradient-boosted trees share; nothing outside learn/ uses it.
+ *
+ *   gbdt.c        learner: parameters, boosting rounds, early stopping
+ *   gbdt_bin.c    columns -> bins               gbdt_loss.c   scores -> gradients, loss curves
+ *   gbdt_grow.c   one tree, leaf by leaf        gbdt_split.c  the best split of one leaf
+ *   gbdt_tree.c   the model: trees, bytes       gbdt_predict.c  rows -> outputs
+ *
+ * Training sees bins only: bin b of a numeric feature holds the values in
+ * (bound[b-1], bound[b]], the last bound being infinite, and the bin after the last is for
+ * missing values. A split "bins 0..b go left" becomes "x <= bound[b]": by construction the
+ * same rows as in training. Features of at most 256 bins are bytes, others ("wide", only
+ * categories) are 16-bit columns. */
+#pragma once
+#include "base/rng.h"
+#include "engine/kernel/kernel.h"
+#include "engine/learn/learner.h"
+#include "engine/pool.h"
+
+extern const struct learner learner_gbdt;
+
+#define GBDT_BYTE_BINS  (KERNEL_BINS - 1) /* bins of a byte feature besides the missing one */
+#define GBDT_WIDE_BINS  4095              /* the same of a wide one; rarer levels share a bin */
+#define GBDT_MAX_SET    64                /* bins in a categorical split's set */
+#define GBDT_MAX_LEAVES 65536
+#define GBDT_MAX_LEVELS (1 << 24)
+#define GBDT_CHUNK      8192 /* rows of one task */
+
+struct gbdt_params {
+    int n_estimators, num_leaves, max_depth, max_bin, min_data_in_leaf;
+    int max_cat_threshold, max_cat_to_onehot, min_data_per_group;
+    int bagging_freq, early_stopping_rounds, gradient_bits;
+    double learning_rate, min_sum_hessian, lambda_l1, lambda_l2, min_gain_to_split;
+    double feature_fraction, bagging_fraction, cat_smooth, cat_l2;
+};
+
+/* ---- bins ---- */
+
+struct gbdt_feature {
+    uint32_t column; /* of the matrix */
+    uint32_t n_bins; /* without the missing bin, whose number is n_bins */
+    bool cat;
+    double *bounds;     /* numeric: n_bins upper bounds, the last infinite, KERNEL_BINS long */
+    uint16_t *code_bin; /* category: bin of each level */
+    uint32_t levels;
+    size_t hist; /* where its histogram starts in a leaf's, n_bins + 1 entries */
+};
+
+struct gbdt_bins {
+    size_t n;
+    uint32_t m, m_bytes; /* features in use; the first m_bytes are byte features */
+    struct gbdt_feature *f;
+    size_t stride;    /* bytes of a record: a row's byte bins, padded */
+    uint8_t *records; /* row-major, for histograms */
+    uint8_t *cols;    /* m_bytes columns, for partitions */
+    uint16_t *wide;   /* m - m_bytes columns */
+    size_t hist_len;  /* entries of a leaf's histogram */
+};
+
+/* Columns with one bin only are left out. ERR_NOMEM. */
+int gbdt_bin(const struct engine *en, const struct matrix *x, const struct gbdt_params *p,
+             struct gbdt_bins *ret, struct err *e);
+void gbdt_bins_done(struct gbdt_bins *b);
+
+/* ---- model ---- */
+
+enum gbdt_kind { GBDT_NUM, GBDT_CAT };
+
+/* Inner node. Children: >= 0 a node of the same tree, < 0 the leaf ~child. */
+struct gbdt_node {
+    double threshold; /* GBDT_NUM: x <= threshold goes left */
+    uint32_t feature; /* column of the matrix */
+    uint8_t kind;
+    uint8_t missing_left;
+    int32_t left, right;
+    uint32_t set, set_words; /* GBDT_CAT: levels in this bit set go left, others right */
+    double gain;             /* reduction of the regularised loss, for importances */
+};
+
+struct gbdt_tree {
+    uint32_t node, n_leaves; /* first node; it has n_leaves - 1 */
+    uint32_t leaf;           /* first leaf value */
+};
+
+struct gbdt_model {
+    enum task task;
+    int n_classes;
+    size_t d;
+    int k;        /* trees a round, scores a row: n_classes or 1 */
+    double *base; /* k starting scores */
+    struct gbdt_tree *trees;
+    size_t n_trees, cap_trees; /* tree t adds to score t % k */
+    struct gbdt_node *nodes;
+    size_t n_nodes, cap_nodes;
+    double *leaves;
+    size_t n_leaves, cap_leaves;
+    uint32_t *sets;
+    size_t n_sets, cap_sets;
+};
+
+struct gbdt_model *gbdt_model_new(enum task task, int n_classes, size_t d);
+void gbdt_model_free(struct gbdt_model *m);
+void gbdt_model_truncate(struct gbdt_model *m, size_t n_trees);
+/* Starts a tree of one leaf; each split turns leaf `leaf` into a node whose left child keeps
+ * the leaf's number and whose right child is a new leaf. *parent is where the child index of
+ * `leaf` is stored; gbdt_tree_split returns the node's index in the tree. */
+struct gbdt_tree *gbdt_tree_begin(struct gbdt_model *m);
+int32_t gbdt_tree_split(struct gbdt_model *m, const struct gbdt_node *node, int32_t leaf,
+                        int32_t parent, bool parent_left);
+uint32_t gbdt_sets_add(struct gbdt_model *m, uint32_t words); /* zeroed; returns the offset */
+int gbdt_model_save(const void *state, struct buf *out, struct err *e);
+int gbdt_model_load(struct cursor *in, enum task task, int n_classes, size_t d, void **ret,
+                    struct err *e);
+void gbdt_importance(const void *state, size_t d, double *out);
+
+static inline bool gbdt_goes_left(const struct gbdt_model *m, const struct gbdt_node *nd, double x)
+{
+    if (x != x) return nd->missing_left;
+    if (nd->kind == GBDT_NUM) return x <= nd->threshold;
+    if (!(x >= 0 && x < nd->set_words * 32.0)) return false;
+    uint32_t code = (uint32_t)x;
+    return m->sets[nd->set + code / 32] >> (code % 32) & 1;
+}
+
+/* Value of the leaf that a row reaches; feature j of the row is x[j * step]. */
+double gbdt_tree_value(const struct gbdt_model *m, const struct gbdt_tree *t, const double *x,
+                       size_t step);
+
+/* ---- prediction ---- */
+
+void gbdt_predict_row(const void *state, const double *x, double *out);
+void gbdt_predict(const void *state, const struct matrix *x, size_t from, size_t to, double *out);
+void gbdt_link(const struct gbdt_model *m, double *scores); /* k scores -> outputs, in place */
+
+/* ---- loss ---- */
+
+struct gbdt_loss {
+    enum task task;
+    int k;
+    size_t n;
+    const double *y, *w; /* w NULL: all 1 */
+    double w_sum;
+    double *score;        /* k columns of n */
+    float *g, *h;         /* the same */
+    float *max_g, *max_h; /* [k] after gbdt_loss_gradients */
+    double *chunks;       /* partial results of tasks */
+    const struct kernels *kern;
+};
+
+int gbdt_loss_init(const struct fit_input *in, const struct kernels *kern, struct gbdt_loss *ret,
+                   struct err *e);
+void gbdt_loss_done(struct gbdt_loss *l);
+void gbdt_loss_base(const struct gbdt_loss *l, double *base); /* best constant scores */
+/* Gradients for the present scores; returns the mean loss of those scores. */
+double gbdt_loss_gradients(struct gbdt_loss *l, struct pool *pool);
+const char *gbdt_loss_name(enum task task); /* the metric of the curves */
+/* Mean loss of scores (k columns of n), as the metric is defined, with libm. */
+double gbdt_loss_of(enum task task, int k, size_t n, const double *y, const double *score);
+
+/* ---- growing ---- */
+
+struct gbdt_split {
+    double gain;      /* over the parent and min_gain_to_split; 0: there is none */
+    uint32_t feature; /* of gbdt_bins */
+    bool missing_left;
+    uint32_t bin;               /* numeric: bins 0..bin go left */
+    uint16_t set[GBDT_MAX_SET]; /* category: these bins go left */
+    uint32_t n_set;
+    double l2;    /* the regularisation of the children's values */
+    int64_t left; /* packed sums of the left side */
+};
+
+/* What the search needs to know of a leaf; sums in units of the quantised gradients. */
+struct gbdt_search {
+    const struct gbdt_params *p;
+    const struct kernels *kern;
+    double g_unit, h_unit; /* one step of gradient and hessian */
+    int64_t sum;           /* packed */
+    uint32_t rows;
+};
+void gbdt_find_split(const struct gbdt_search *s, const struct gbdt_feature *f, uint32_t index,
+                     const int64_t *hist, struct gbdt_split *ret);
+static inline int64_t gbdt_sum_g(int64_t packed)
+{
+    return packed >> 32;
+}
+static inline int64_t gbdt_sum_h(int64_t packed)
+{
+    return packed & INT64_C(0xffffffff);
+}
+double gbdt_leaf_value(const struct gbdt_search *s, int64_t sum, double l2);
+
+struct gbdt_grower;
+int gbdt_grower_new(const struct engine *en, const struct gbdt_params *p,
+                    const struct gbdt_bins *bins, const struct kernels *kern,
+                    struct gbdt_grower **ret, struct err *e);
+void gbdt_grower_free(struct gbdt_grower *gr);
+/* Grows one tree on gradients g, h of all rows and adds its values to score. x is for the
+ * rows that bagging leaves out. *ret_split: whether it has a split at all. */
+struct gbdt_round {
+    const float *g, *h;
+    float max_g, max_h;
+    double *score;
+    const struct matrix *x;
+    uint64_t stream; /* random stream of this tree's rounding and features */
+    uint64_t bag;    /* random stream of the rows */
+};
+int gbdt_grow(struct gbdt_grower *gr, const struct gbdt_round *round, struct gbdt_model *m,
+              bool *ret_split, struct err *e);

@@ -1,0 +1,442 @@
+/* gbdt_bin.c: turns columns of doubles into small integers, once per fit.
+ *
+ * Numeric: bounds come from a sample of at most 200,000 rows, sorted by radix; values that
+ * fill a bin alone get one of their own, the rest is cut into bins of equal frequency at
+ * midpoints between neighbouring values. A bin number is then the count of bounds below the
+ * value: a search without branches.
+ * Categories: levels are numbered by falling frequency (counted on all rows). Up to 255 levels
+ * fit a byte; more make the feature wide (16 bits, up to 4095 bins); levels rarer than those
+ * share the last bin. A split lists levels, so nothing of this is seen in the model.
+ * Missing values, and levels that no row has, get the bin after the last. Tasks are columns, then
+ * blocks of rows; results do not depend on the number of threads. */
+#include "engine/learn/gbdt.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SAMPLE     200000
+#define MIN_IN_BIN 3
+#define DIGIT      11 /* bits of a radix pass */
+#define DIGITS     6
+#define BLOCK      2048 /* rows binned at a time: a block of all columns stays in cache */
+
+struct distinct {
+    double value;
+    uint32_t count;
+};
+
+struct scratch {
+    uint64_t *keys, *other;
+    struct distinct *values;
+};
+
+struct binning {
+    const struct matrix *x;
+    const struct gbdt_params *p;
+    size_t n_sample;
+    const uint32_t *sample;   /* NULL: all rows */
+    struct scratch *scratch;  /* one a thread */
+    struct gbdt_feature *all; /* one a column; n_bins 0: constant */
+    atomic_bool failed;
+    struct gbdt_bins *out;
+};
+
+/* Order-preserving integer of a double; both zeros give the same. */
+static uint64_t key_of(double v)
+{
+    uint64_t u;
+
+    v += 0.0;
+    memcpy(&u, &v, sizeof u);
+    return u >> 63 ? ~u : u | UINT64_C(1) << 63;
+}
+
+static double value_of(uint64_t key)
+{
+    double v;
+    uint64_t u = key >> 63 ? key & ~(UINT64_C(1) << 63) : ~key;
+
+    memcpy(&v, &u, sizeof v);
+    return v;
+}
+
+/* Sorts n keys; returns the array that holds the result, s->keys or s->other. Passes in which
+ * all keys have the same digit are skipped: most of them when the data were floats. */
+static uint64_t *radix_sort(const struct scratch *s, size_t n)
+{
+    uint32_t count[DIGITS][1 << DIGIT];
+    uint64_t *from = s->keys, *to = s->other;
+    const uint64_t mask = (1 << DIGIT) - 1;
+
+    memset(count, 0, sizeof count);
+    for (size_t i = 0; i < n; i++)
+        for (unsigned d = 0; d < DIGITS; d++) count[d][from[i] >> (d * DIGIT) & mask]++;
+    for (unsigned d = 0; d < DIGITS; d++) {
+        if (count[d][from[0] >> (d * DIGIT) & mask] == n) continue;
+        uint32_t sum = 0;
+        for (size_t j = 0; j <= mask; j++) {
+            uint32_t c = count[d][j];
+            count[d][j] = sum;
+            sum += c;
+        }
+        for (size_t i = 0; i < n; i++) to[count[d][from[i] >> (d * DIGIT) & mask]++] = from[i];
+        uint64_t *swap = from;
+        from = to;
+        to = swap;
+    }
+    return from;
+}
+
+/* Distinct values of a column's sample with their counts, ascending; returns how many. */
+static size_t distinct_values(const struct binning *b, size_t column, const struct scratch *s,
+                              size_t *ret_total)
+{
+    const double *x = b->x->x + column * b->x->n;
+    size_t n = 0, k = 0;
+
+    for (size_t i = 0; i < b->n_sample; i++) {
+        double v = x[b->sample ? b->sample[i] : i];
+        s->keys[n] = key_of(v);
+        n += v == v;
+    }
+    *ret_total = n;
+    if (n == 0) return 0;
+    const uint64_t *sorted = radix_sort(s, n);
+    s->values[0] = (struct distinct){ value_of(sorted[0]), 1 };
+    for (size_t i = 1; i < n; i++) {
+        if (sorted[i] == sorted[i - 1]) s->values[k].count++;
+        else s->values[++k] = (struct distinct){ value_of(sorted[i]), 1 };
+    }
+    return k + 1;
+}
+
+/* A bound between two neighbouring values: lo <= bound < hi. */
+static double between(double lo, double hi)
+{
+    double mid = 0.5 * lo + 0.5 * hi;
+
+    return mid >= lo && mid < hi ? mid : lo;
+}
+
+/* Bins of equal frequency. A value at least as frequent as a bin should be is "big" and ends
+ * its bin; a bin also ends before a big value once it is half full. */
+static uint32_t cut(const struct distinct *v, size_t k, size_t total, uint32_t max_bins,
+                    double *bounds)
+{
+    size_t big_rows = 0, n_big = 0;
+    double share = (double)total / max_bins;
+
+    for (size_t i = 0; i < k; i++)
+        if (v[i].count >= share) {
+            n_big++;
+            big_rows += v[i].count;
+        }
+    size_t left = total - big_rows, bins_left = max_bins - n_big, in_bin = 0;
+    double want = bins_left ? (double)left / (double)bins_left : 0;
+    uint32_t n = 0;
+    for (size_t i = 0; i + 1 < k && n + 1 < max_bins; i++) {
+        bool big = v[i].count >= share, next_big = v[i + 1].count >= share;
+        in_bin += v[i].count;
+        if (!big) left -= v[i].count;
+        if (!big && !((double)in_bin >= want) && !(next_big && (double)in_bin >= want / 2))
+            continue;
+        bounds[n++] = between(v[i].value, v[i + 1].value);
+        in_bin = 0;
+        if (!big && bins_left > 1) want = (double)left / (double)--bins_left;
+    }
+    bounds[n++] = INFINITY;
+    return n;
+}
+
+/* Few values: a bin each, joined while they have fewer than MIN_IN_BIN rows. */
+static uint32_t each(const struct distinct *v, size_t k, double *bounds)
+{
+    uint32_t n = 0;
+    size_t in_bin = 0;
+
+    for (size_t i = 0; i + 1 < k; i++) {
+        in_bin += v[i].count;
+        if (in_bin < MIN_IN_BIN) continue;
+        bounds[n++] = between(v[i].value, v[i + 1].value);
+        in_bin = 0;
+    }
+    bounds[n++] = INFINITY;
+    return n;
+}
+
+static bool has_missing(const struct matrix *x, size_t column)
+{
+    const double *v = x->x + column * x->n;
+
+    for (size_t i = 0; i < x->n; i++)
+        if (v[i] != v[i]) return true;
+    return false;
+}
+
+static bool numeric_bounds(struct binning *b, size_t column, const struct scratch *s)
+{
+    struct gbdt_feature *f = &b->all[column];
+    size_t total, k = distinct_values(b, column, s, &total);
+    uint32_t max_bins = (uint32_t)b->p->max_bin;
+
+    if (k == 0) return true;
+    if (k == 1 && !has_missing(b->x, column)) return true;
+    f->bounds = mem_try(KERNEL_BINS, sizeof *f->bounds);
+    if (!f->bounds) return false;
+    f->n_bins = k <= max_bins ? each(s->values, k, f->bounds)
+                              : cut(s->values, k, total, max_bins, f->bounds);
+    for (uint32_t i = f->n_bins; i < KERNEL_BINS; i++) f->bounds[i] = INFINITY;
+    return true;
+}
+
+static int by_count_then_code(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* Code of a level, or `levels` for a missing or impossible one. */
+static uint32_t code_of(double v, uint32_t levels)
+{
+    return v >= 0 && v < levels ? (uint32_t)v : levels;
+}
+
+static bool category_bins(struct binning *b, size_t column)
+{
+    struct gbdt_feature *f = &b->all[column];
+    const double *x = b->x->x + column * b->x->n;
+    uint32_t levels = (uint32_t)b->x->levels[column], present = 0;
+    MEM_AUTO uint64_t *order = mem_try_zero((size_t)levels + 1, sizeof *order);
+
+    f->cat = true;
+    f->levels = levels;
+    f->code_bin = mem_try_zero(levels, sizeof *f->code_bin);
+    if (!order || !f->code_bin) return false;
+    for (size_t i = 0; i < b->x->n; i++) order[code_of(x[i], levels)]++;
+    bool missing = order[levels] > 0;
+    /* descending count, then ascending code, in one integer; rows fit in 32 bits */
+    for (uint32_t c = 0; c < levels; c++) {
+        present += order[c] > 0;
+        order[c] = (UINT32_MAX - order[c]) << 32 | c;
+    }
+    qsort(order, levels, sizeof *order, by_count_then_code);
+    f->n_bins = present < GBDT_WIDE_BINS ? present : GBDT_WIDE_BINS;
+    for (uint32_t i = 0; i < levels; i++) {
+        uint32_t bin = i < GBDT_WIDE_BINS ? i : GBDT_WIDE_BINS - 1;
+        f->code_bin[order[i] & UINT32_MAX] = (uint16_t)(i < present ? bin : f->n_bins);
+    }
+    if (present + missing < 2) f->n_bins = 0;
+    return true;
+}
+
+static void column_task(void *arg, size_t column, int thread)
+{
+    struct binning *b = arg;
+    bool ok = b->x->levels && b->x->levels[column] > 0
+                  ? category_bins(b, column)
+                  : numeric_bounds(b, column, &b->scratch[thread]);
+
+    if (!ok) atomic_store(&b->failed, true);
+}
+
+/* ---- values to bins ---- */
+
+/* Number of bounds below v; bounds are padded with infinity to a power of two, `half` of it
+ * at the first step. Four values at a time, so that the searches overlap. */
+static void bin_numeric(const struct gbdt_feature *f, const double *x, size_t n, uint8_t *out)
+{
+    const double *bd = f->bounds;
+    unsigned half = 1;
+
+    while (half * 2 < f->n_bins) half *= 2;
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        unsigned p[4] = { 0, 0, 0, 0 };
+        for (unsigned s = half; s > 0; s /= 2)
+            for (int j = 0; j < 4; j++) p[j] += -(unsigned)(x[i + j] > bd[p[j] + s - 1]) & s;
+        for (int j = 0; j < 4; j++) out[i + j] = (uint8_t)(x[i + j] != x[i + j] ? f->n_bins : p[j]);
+    }
+    for (; i < n; i++) {
+        unsigned p = 0;
+        for (unsigned s = half; s > 0; s /= 2) p += -(unsigned)(x[i] > bd[p + s - 1]) & s;
+        out[i] = (uint8_t)(x[i] != x[i] ? f->n_bins : p);
+    }
+}
+
+static uint32_t bin_category(const struct gbdt_feature *f, double v)
+{
+    uint32_t c = code_of(v, f->levels);
+
+    return c < f->levels ? f->code_bin[c] : f->n_bins;
+}
+
+/* Rows [from, from + n) of all byte columns into records, eight columns at a time. */
+static void transpose(const struct gbdt_bins *o, size_t from, size_t n)
+{
+    for (uint32_t g = 0; g < o->m_bytes; g += 8) {
+        uint32_t width = o->m_bytes - g < 8 ? o->m_bytes - g : 8;
+        const uint8_t *col = o->cols + g * o->n + from;
+        uint8_t *rec = o->records + from * o->stride + g;
+        for (size_t i = 0; i < n; i++, rec += o->stride)
+            for (uint32_t k = 0; k < width; k++) rec[k] = col[k * o->n + i];
+    }
+}
+
+static void block_task(void *arg, size_t block, int thread)
+{
+    const struct binning *b = arg;
+    const struct gbdt_bins *o = b->out;
+    size_t from = block * BLOCK, n = o->n - from < BLOCK ? o->n - from : BLOCK;
+
+    (void)thread;
+    for (uint32_t j = 0; j < o->m; j++) {
+        const struct gbdt_feature *f = &o->f[j];
+        const double *x = b->x->x + f->column * b->x->n + from;
+        if (j >= o->m_bytes) {
+            uint16_t *w = o->wide + (j - o->m_bytes) * o->n + from;
+            for (size_t i = 0; i < n; i++) w[i] = (uint16_t)bin_category(f, x[i]);
+        } else if (f->cat) {
+            uint8_t *c = o->cols + j * o->n + from;
+            for (size_t i = 0; i < n; i++) c[i] = (uint8_t)bin_category(f, x[i]);
+        } else {
+            bin_numeric(f, x, n, o->cols + j * o->n + from);
+        }
+    }
+    transpose(o, from, n);
+}
+
+/* ---- putting it together ---- */
+
+static void feature_done(struct gbdt_feature *f)
+{
+    free(f->bounds);
+    free(f->code_bin);
+}
+
+void gbdt_bins_done(struct gbdt_bins *b)
+{
+    for (uint32_t j = 0; j < b->m; j++) feature_done(&b->f[j]);
+    free(b->f);
+    free(b->records);
+    free(b->cols);
+    free(b->wide);
+    *b = (struct gbdt_bins){ 0 };
+}
+
+/* Every k-th row, at a random place in its stride. NULL with *ret true: take all rows. */
+static bool choose_sample(const struct engine *en, size_t n, uint32_t **ret)
+{
+    struct rng r;
+
+    *ret = NULL;
+    if (n <= SAMPLE) return true;
+    uint32_t *s = mem_try(SAMPLE, sizeof *s);
+    if (!s) return false;
+    rng_stream(&r, en->seed, 0);
+    for (size_t i = 0; i < SAMPLE; i++) {
+        size_t lo = i * n / SAMPLE, hi = (i + 1) * n / SAMPLE;
+        s[i] = (uint32_t)(lo + rng_below(&r, hi - lo));
+    }
+    *ret = s;
+    return true;
+}
+
+static bool find_bounds(const struct engine *en, struct binning *b)
+{
+    int threads = pool_size(en->pool);
+    bool ok = true;
+
+    b->scratch = mem_zalloc((size_t)threads, sizeof *b->scratch);
+    for (int t = 0; t < threads; t++) {
+        struct scratch *s = &b->scratch[t];
+        s->keys = mem_try(b->n_sample, sizeof *s->keys);
+        s->other = mem_try(b->n_sample, sizeof *s->other);
+        s->values = mem_try(b->n_sample, sizeof *s->values);
+        ok = ok && s->keys && s->other && s->values;
+    }
+    if (ok) pool_run(en->pool, b->x->d, column_task, b);
+    for (int t = 0; t < threads; t++) {
+        free(b->scratch[t].keys);
+        free(b->scratch[t].other);
+        free(b->scratch[t].values);
+    }
+    free(b->scratch);
+    return ok && !atomic_load(&b->failed);
+}
+
+static bool is_wide(const struct gbdt_feature *f)
+{
+    return f->n_bins > GBDT_BYTE_BINS;
+}
+
+/* Moves features with something to tell to out->f, byte features first. */
+static void select_features(struct binning *b)
+{
+    struct gbdt_bins *o = b->out;
+
+    for (int wide = 0; wide < 2; wide++) {
+        for (size_t j = 0; j < b->x->d; j++) {
+            struct gbdt_feature *f = &b->all[j];
+            if (f->n_bins == 0 || is_wide(f) != wide) continue;
+            f->column = (uint32_t)j;
+            f->hist = o->hist_len;
+            o->hist_len += f->n_bins + 1;
+            o->f[o->m++] = *f;
+            f->bounds = NULL;
+            f->code_bin = NULL;
+        }
+        if (!wide) o->m_bytes = o->m;
+    }
+}
+
+/* A record never straddles more cache lines than it must. */
+static size_t record_stride(uint32_t bytes)
+{
+    size_t s = 8;
+
+    while (s < bytes && s < 64) s *= 2;
+    return s >= bytes ? s : (bytes + 63) / 64 * 64;
+}
+
+static bool allocate(struct gbdt_bins *o)
+{
+    o->stride = record_stride(o->m_bytes);
+    o->records = mem_try_aligned(o->n + 1, o->stride);
+    o->cols = mem_try_aligned(o->n + 1, o->m_bytes ? o->m_bytes : 1);
+    o->wide = mem_try_aligned(o->n + 1, (o->m - o->m_bytes + 1) * sizeof *o->wide);
+    return o->records && o->cols && o->wide;
+}
+
+int gbdt_bin(const struct engine *en, const struct matrix *x, const struct gbdt_params *p,
+             struct gbdt_bins *ret, struct err *e)
+{
+    struct gbdt_bins out = { .n = x->n };
+    struct binning b = { .x = x, .p = p, .out = &out };
+    MEM_AUTO uint32_t *sample = NULL;
+    bool ok = choose_sample(en, x->n, &sample);
+
+    b.sample = sample;
+    b.n_sample = sample ? SAMPLE : x->n;
+    b.all = mem_try_zero(x->d + 1, sizeof *b.all);
+    out.f = mem_try_zero(x->d + 1, sizeof *out.f);
+    ok = ok && b.all && out.f && find_bounds(en, &b);
+    if (ok) {
+        select_features(&b);
+        ok = allocate(&out);
+    }
+    if (ok) pool_run(en->pool, (x->n + BLOCK - 1) / BLOCK, block_task, &b);
+    for (size_t j = 0; b.all && j < x->d; j++) feature_done(&b.all[j]);
+    free(b.all);
+    if (!ok) {
+        gbdt_bins_done(&out);
+        return err_set(e, ERR_NOMEM, "no memory for the bins of %zu rows x %zu features", x->n,
+                       x->d);
+    }
+    *ret = out;
+    return 0;
+}

@@ -1,0 +1,4 @@
+# benchmarks: built by make programs, run by make bench or by hand
+EXTRA_PROGRAMS += %D%/bench_gbdt
+CLEANFILES += %D%/bench_gbdt
+%C%_bench_gbdt_LDADD = $(ENGINE_LIBS)

@@ -27,13 +27,31 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/learn/gbdt_predict.c \
 	%D%/learn/gbdt_split.c \
 	%D%/learn/gbdt_tree.c \
+	%D%/learn/gram.c \
+	%D%/learn/gram.h \
+	%D%/learn/lbfgs.c \
+	%D%/learn/lbfgs.h \
 	%D%/learn/learner.h \
 	%D%/learn/learners.c \
 	%D%/learn/learners.def \
+	%D%/learn/linear.c \
+	%D%/learn/linmodel.c \
+	%D%/learn/linmodel.h \
+	%D%/learn/logistic.c \
+	%D%/learn/solve.c \
+	%D%/learn/solve.h \
+	%D%/learn/vec.h \
 	%D%/metric/metric.h \
 	%D%/model/buf.c \
 	%D%/model/buf.h \
+	%D%/model/encoder.c \
+	%D%/model/encoder.h \
+	%D%/model/model.c \
 	%D%/model/model.h \
+	%D%/model/modelfile.c \
+	%D%/model/parts.h \
+	%D%/model/target.c \
+	%D%/model/target.h \
 	%D%/pool.c \
 	%D%/pool.h \
 	%D%/stats/bins.c \

@@ -1,0 +1,104 @@
+/* gram.c: see gram.h. Four rows at a time, so that an element of H is loaded and stored once
+ * for four products; a column that is 0 in all four rows is passed over, which is most of them
+ * behind one-hot encoding. */
+#include "engine/learn/gram.h"
+
+#include "base/mem.h"
+#include "engine/learn/vec.h"
+#include "engine/pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_CHUNKS 32
+#define MIN_ROWS   512                /* of a chunk */
+#define MAX_BYTES  ((size_t)64 << 20) /* of all chunks, unless one alone is larger */
+
+/* H, g and the loss of a chunk lie behind one another. */
+static size_t chunk_doubles(size_t d)
+{
+    return (d + 1) * (d + 1) + (d + 1) + 1;
+}
+
+int gram_init(struct gram *s, size_t n, size_t d, struct err *e)
+{
+    size_t bytes = chunk_doubles(d) * sizeof(double);
+    size_t chunks = n / MIN_ROWS < MAX_CHUNKS ? n / MIN_ROWS : MAX_CHUNKS;
+
+    if (chunks > MAX_BYTES / bytes) chunks = MAX_BYTES / bytes;
+    if (chunks == 0) chunks = 1;
+    *s = (struct gram){ .d = d, .chunks = chunks };
+    s->sums = mem_try(chunks, bytes);
+    if (!s->sums) return err_set(e, ERR_NOMEM, "no memory for equations of %zu unknowns", d + 1);
+    s->h = s->sums;
+    s->g = s->sums + (d + 1) * (d + 1);
+    return 0;
+}
+
+void gram_done(struct gram *s)
+{
+    free(s->sums);
+    *s = (struct gram){ 0 };
+}
+
+/* Adds up to four rows; x[r] of absent rows is any row, with weight and slope 0. */
+static void add_rows(double *h, double *g, size_t d, const double *const x[4],
+                     const double weight[4], const double slope[4])
+{
+    double a[4];
+
+    for (size_t i = 0; i < d; i++) {
+        if (x[0][i] == 0 && x[1][i] == 0 && x[2][i] == 0 && x[3][i] == 0) continue;
+        for (int r = 0; r < 4; r++) a[r] = weight[r] * x[r][i];
+        vec_axpy4(h + i * (d + 1), a, x, i + 1);
+    }
+    vec_axpy4(h + d * (d + 1), weight, x, d);
+    h[d * (d + 1) + d] += (weight[0] + weight[1]) + (weight[2] + weight[3]);
+    vec_axpy4(g, slope, x, d);
+    g[d] += (slope[0] + slope[1]) + (slope[2] + slope[3]);
+}
+
+struct gram_job {
+    struct gram *s;
+    const struct matrix *m;
+    gram_row_fn *fn;
+    const void *arg;
+};
+
+static void add_batch(const struct gram_job *j, size_t from, size_t to, double *sums)
+{
+    size_t d = j->s->d;
+    double weight[GRAM_BATCH + 3], slope[GRAM_BATCH + 3];
+    double *h = sums, *g = h + (d + 1) * (d + 1), *loss = g + d + 1;
+
+    j->fn(j->arg, from, to, weight, slope, loss);
+    for (size_t i = to - from; i < to - from + 3; i++) weight[i] = slope[i] = 0;
+    for (size_t i = from; i < to; i += 4) {
+        const double *x[4];
+        for (size_t r = 0; r < 4; r++) x[r] = j->m->x + (i + r < to ? i + r : i) * d;
+        add_rows(h, g, d, x, weight + (i - from), slope + (i - from));
+    }
+}
+
+static void add_chunk(void *arg, size_t task, int thread)
+{
+    const struct gram_job *j = arg;
+    size_t n = j->m->n, from = task * n / j->s->chunks, to = (task + 1) * n / j->s->chunks;
+    double *sums = j->s->sums + task * chunk_doubles(j->s->d);
+
+    (void)thread;
+    memset(sums, 0, chunk_doubles(j->s->d) * sizeof *sums);
+    for (; from < to; from += GRAM_BATCH)
+        add_batch(j, from, from + GRAM_BATCH < to ? from + GRAM_BATCH : to, sums);
+}
+
+void gram_run(struct gram *s, const struct engine *en, const struct matrix *m, gram_row_fn *fn,
+              const void *arg)
+{
+    struct gram_job j = { s, m, fn, arg };
+    size_t size = chunk_doubles(s->d);
+
+    pool_run(en->pool, s->chunks, add_chunk, &j);
+    for (size_t c = 1; c < s->chunks; c++) vec_axpy(s->sums, 1, s->sums + c * size, size);
+    s->loss = s->sums[size - 1];
+}

@@ -1,0 +1,25 @@
+/* linmodel.h: what a fitted linear learner is: coefficients and how strongly each column moves
+ * the result. Shared by learn/logistic.c and learn/linear.c. Constant after fit; any thread. */
+#pragma once
+#include "engine/learn/learner.h"
+
+#define LINMODEL_MAX_SCORES 1024
+
+struct linmodel {
+    size_t d;          /* columns */
+    size_t k;          /* scores a row gets: 1, or one a class */
+    double *w;         /* d * k: coefficient of column j for score c is w[j * k + c] */
+    double *b;         /* k intercepts */
+    double *influence; /* d: mean |coefficient| times the column's deviation in training */
+};
+
+struct linmodel *linmodel_new(size_t d, size_t k); /* zeros; NULL: no memory */
+void linmodel_free(struct linmodel *m);            /* NULL is fine */
+/* z gets k scores: b + w' x. */
+void linmodel_scores(const struct linmodel *m, const double *x, double *z);
+/* Computes influence from the training matrix. Serial, in row order. */
+void linmodel_weigh(struct linmodel *m, const struct matrix *train);
+void linmodel_importance(const struct linmodel *m, size_t d, double *out);
+int linmodel_save(const struct linmodel *m, struct buf *out, struct err *e);
+/* want_k: the number of scores that fits the model's header. ERR_CORRUPT. */
+int linmodel_load(struct cursor *in, size_t d, size_t want_k, struct linmodel **ret, struct err *e);

@@ -1,0 +1,409 @@
+/* logistic.c: logistic regression with an L2 penalty, binary and multinomial.
+ *
+ *   minimise  sum w * log loss + l2/2 * sum of squared coefficients   (intercepts are free)
+ *
+ * which is scikit-learn's LogisticRegression with C = 1/l2, on the encoder's columns. The
+ * function is convex and, with l2 > 0, has one minimum, so two ways lead to the same place:
+ *   binary, up to NEWTON_MAX columns: Newton's method with step halving; each iteration is one
+ *     pass that sums loss, gradient and Hessian, and five or six are enough;
+ *   otherwise: L-BFGS, one pass an iteration. Multinomial coefficients are kept for all k
+ *     classes (the penalty makes them unique).
+ * Rows are summed in fixed chunks, chunks in order: same bytes for any thread count. */
+#include "base/mem.h"
+#include "engine/learn/gram.h"
+#include "engine/learn/lbfgs.h"
+#include "engine/learn/linmodel.h"
+#include "engine/learn/solve.h"
+#include "engine/learn/vec.h"
+#include "engine/pool.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NEWTON_MAX   500
+#define MAX_HALVINGS 30
+#define CHUNKS       64  /* at most, for the gradient of L-BFGS */
+#define CHUNK_ROWS   256 /* at least */
+
+static const struct param params[] = {
+    { "l2", PARAM_REAL, 0, "1", 0, 1e15, NULL,
+      "penalty: half of it times the squares of the coefficients; 1/C elsewhere" },
+    { "max_iter", PARAM_INT, 0, "200", 1, 100000, NULL, "iterations at most" },
+    { "tol", PARAM_REAL, 0, "1e-7", 0, 1, NULL,
+      "stop when no component of the mean gradient is larger" },
+    { 0 },
+};
+
+/* log(1 + exp(z)) without overflow */
+static double softplus(double z)
+{
+    return z > 0 ? z + log1p(exp(-z)) : log1p(exp(z));
+}
+
+static double sigmoid(double z)
+{
+    double t = exp(-fabs(z));
+
+    return (z >= 0 ? 1 : t) / (1 + t);
+}
+
+/* Scores to probabilities; returns log of the sum of exp(score). */
+static double softmax(double *z, size_t k)
+{
+    double top = z[0], sum = 0;
+
+    for (size_t c = 1; c < k; c++)
+        if (z[c] > top) top = z[c];
+    for (size_t c = 0; c < k; c++) sum += z[c] = exp(z[c] - top);
+    for (size_t c = 0; c < k; c++) z[c] /= sum;
+    return top + log(sum);
+}
+
+/* Loss of a row; z: its scores, becomes probabilities. */
+static double row_loss(const struct linmodel *m, double *z, double y)
+{
+    double own;
+
+    if (m->k == 1) {
+        double loss = softplus(y > 0.5 ? -*z : *z);
+        *z = sigmoid(*z);
+        return loss;
+    }
+    own = z[(size_t)y];
+    return softmax(z, m->k) - own;
+}
+
+static double mean_loss(const struct linmodel *m, const struct matrix *x, const double *y)
+{
+    double z[LINMODEL_MAX_SCORES], sum = 0;
+
+    if (!x->n) return (double)NAN;
+    for (size_t i = 0; i < x->n; i++) {
+        linmodel_scores(m, x->x + i * x->d, z);
+        sum += row_loss(m, z, y[i]);
+    }
+    return sum / (double)x->n;
+}
+
+/* What both ways share. */
+struct fitting {
+    const struct engine *en;
+    const struct fit_input *in;
+    struct linmodel *m;
+    double l2, tol, total_weight;
+    size_t max_iter;
+    bool converged;
+};
+
+static double row_weight(const struct fit_input *in, size_t i)
+{
+    return in->w ? in->w[i] : 1;
+}
+
+static double squares(const struct linmodel *m)
+{
+    return vec_dot(m->w, m->w, m->d * m->k);
+}
+
+/* penalised: the value of the whole sum at the present coefficients. */
+static void report(const struct fitting *f, size_t iteration, double penalised)
+{
+    double loss = penalised - f->l2 / 2 * squares(f->m);
+
+    engine_progress(f->en, &(struct engine_progress){
+                               .what = "iteration",
+                               .done = iteration,
+                               .total = f->max_iter,
+                               .metric = "log_loss",
+                               .train = loss / f->total_weight,
+                               .valid = mean_loss(f->m, &f->in->valid, f->in->y_valid),
+                           });
+}
+
+static int cancelled(struct err *e)
+{
+    return err_set(e, ERR_CANCELLED, "training was cancelled");
+}
+
+/* ---- Newton -------------------------------------------------------------------------- */
+
+static void newton_rows(const void *arg, size_t from, size_t to, double *weight, double *slope,
+                        double *loss)
+{
+    const struct fitting *f = arg;
+    const struct matrix *x = &f->in->train;
+
+    for (size_t i = from; i < to; i++) {
+        double p, w = row_weight(f->in, i);
+        linmodel_scores(f->m, x->x + i * x->d, &p);
+        *loss += w * row_loss(f->m, &p, f->in->y[i]);
+        slope[i - from] = w * (p - f->in->y[i]);
+        weight[i - from] = w * p * (1 - p);
+    }
+}
+
+/* Value, gradient and Hessian with the penalty at the model's present coefficients. */
+static double newton_pass(const struct fitting *f, struct gram *s)
+{
+    size_t d = f->m->d;
+
+    gram_run(s, f->en, &f->in->train, newton_rows, f);
+    for (size_t j = 0; j < d; j++) {
+        s->h[j * (d + 1) + j] += f->l2;
+        s->g[j] += f->l2 * f->m->w[j];
+    }
+    return s->loss + f->l2 / 2 * squares(f->m);
+}
+
+static double largest(const double *v, size_t n)
+{
+    double top = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (fabs(v[i]) > top) top = fabs(v[i]);
+    return top;
+}
+
+/* The model's w and b lie behind one another: d + 1 unknowns from w on. */
+static int newton(struct fitting *f, struct gram *s, double *scratch, struct err *e)
+{
+    size_t n = f->m->d + 1;
+    double *x = f->m->w, *from = scratch, *step = scratch + n, *work = scratch + 2 * n;
+    double value = newton_pass(f, s);
+
+    assert(f->m->b == f->m->w + f->m->d);
+    for (size_t i = 1; i <= f->max_iter; i++) {
+        double share = 1, slope, lower = value;
+        int halvings = 0;
+        if (largest(s->g, n) <= f->tol * f->total_weight) {
+            f->converged = true;
+            return 0;
+        }
+        memcpy(step, s->g, n * sizeof *step);
+        memcpy(from, x, n * sizeof *from);
+        solve_spd(s->h, n, step, work);
+        slope = -vec_dot(s->g, step, n);
+        for (; halvings < MAX_HALVINGS; halvings++, share /= 2) {
+            memcpy(x, from, n * sizeof *x);
+            vec_axpy(x, -share, step, n);
+            lower = newton_pass(f, s);
+            if (lower <= value + 1e-4 * share * slope) break;
+        }
+        if (halvings == MAX_HALVINGS) { /* rounding: nothing below can be told from here */
+            memcpy(x, from, n * sizeof *x);
+            f->converged = true;
+            return 0;
+        }
+        value = lower;
+        report(f, i, value);
+        if (engine_cancelled(f->en)) return cancelled(e);
+    }
+    return 0;
+}
+
+static int fit_newton(struct fitting *f, struct err *e)
+{
+    struct gram s = { 0 };
+    size_t n = f->m->d + 1;
+    MEM_AUTO double *scratch = mem_try(5 * n, sizeof *scratch);
+    int r = gram_init(&s, f->in->train.n, f->m->d, e);
+
+    if (r == 0 && !scratch) r = err_set(e, ERR_NOMEM, "no memory for %zu coefficients", n);
+    if (r == 0) r = newton(f, &s, scratch, e);
+    gram_done(&s);
+    return r;
+}
+
+/* ---- L-BFGS -------------------------------------------------------------------------- */
+
+struct passes {
+    struct fitting *f;
+    size_t chunks, size; /* size: unknowns and the loss */
+    double *sums;        /* chunks * size */
+};
+
+static void add_row(const struct fitting *f, size_t i, double *sums)
+{
+    const struct linmodel *m = f->m;
+    const double *x = f->in->train.x + i * m->d;
+    double z[LINMODEL_MAX_SCORES], w = row_weight(f->in, i), *g_b = sums + m->d * m->k;
+
+    linmodel_scores(m, x, z);
+    g_b[m->k] += w * row_loss(m, z, f->in->y[i]);
+    z[m->k == 1 ? 0 : (size_t)f->in->y[i]] -= m->k == 1 ? f->in->y[i] : 1;
+    for (size_t c = 0; c < m->k; c++) z[c] *= w;
+    if (m->k == 1) vec_axpy(sums, z[0], x, m->d);
+    else
+        for (size_t j = 0; j < m->d; j++)
+            if (x[j] != 0) vec_axpy(sums + j * m->k, x[j], z, m->k);
+    vec_axpy(g_b, 1, z, m->k);
+}
+
+static void add_chunk(void *arg, size_t task, int thread)
+{
+    const struct passes *p = arg;
+    size_t n = p->f->in->train.n;
+    double *sums = p->sums + task * p->size;
+
+    (void)thread;
+    memset(sums, 0, p->size * sizeof *sums);
+    for (size_t i = task * n / p->chunks; i < (task + 1) * n / p->chunks; i++)
+        add_row(p->f, i, sums);
+}
+
+static double lbfgs_eval(void *arg, const double *x, double *g)
+{
+    struct passes *p = arg;
+    struct linmodel *m = p->f->m;
+    size_t n = m->d * m->k;
+
+    memcpy(m->w, x, (p->size - 1) * sizeof *x);
+    pool_run(p->f->en->pool, p->chunks, add_chunk, p);
+    for (size_t c = 1; c < p->chunks; c++) vec_axpy(p->sums, 1, p->sums + c * p->size, p->size);
+    memcpy(g, p->sums, (p->size - 1) * sizeof *g);
+    vec_axpy(g, p->f->l2, m->w, n);
+    return p->sums[p->size - 1] + p->f->l2 / 2 * squares(m);
+}
+
+static bool lbfgs_step(void *arg, int iteration, double value, const double *x)
+{
+    const struct passes *p = arg;
+
+    (void)x; /* the accepted point was evaluated last, so the model holds it */
+    report(p->f, (size_t)iteration, value);
+    return !engine_cancelled(p->f->en);
+}
+
+static int fit_lbfgs(struct fitting *f, struct err *e)
+{
+    struct linmodel *m = f->m;
+    struct passes p = { .f = f, .size = m->d * m->k + m->k + 1 };
+    struct lbfgs how = { .n = p.size - 1,
+                         .max_iter = (int)f->max_iter,
+                         .tol = f->tol * f->total_weight,
+                         .eval = lbfgs_eval,
+                         .step = lbfgs_step,
+                         .arg = &p };
+    MEM_AUTO double *x = mem_try(p.size, sizeof *x);
+    enum lbfgs_end end;
+    int r;
+
+    p.chunks = f->in->train.n / CHUNK_ROWS;
+    p.chunks = p.chunks < 1 ? 1 : p.chunks > CHUNKS ? CHUNKS : p.chunks;
+    p.sums = mem_try(p.chunks * p.size, sizeof *p.sums);
+    if (!x || !p.sums) {
+        free(p.sums);
+        return err_set(e, ERR_NOMEM, "no memory for %zu coefficients", p.size);
+    }
+    memcpy(x, m->w, how.n * sizeof *x);
+    r = lbfgs_minimise(&how, x, &end, e);
+    memcpy(m->w, x, how.n * sizeof *x);
+    free(p.sums);
+    if (r == 0 && end == LBFGS_STOPPED) return cancelled(e);
+    f->converged = end == LBFGS_CONVERGED || end == LBFGS_NO_PROGRESS;
+    return r;
+}
+
+/* ---- the learner --------------------------------------------------------------------- */
+
+/* Intercepts that give the classes their shares: the best start without any column. */
+static void start(const struct fitting *f)
+{
+    struct linmodel *m = f->m;
+    MEM_AUTO double *share = mem_zalloc(m->k + 1, sizeof *share);
+
+    for (size_t i = 0; i < f->in->train.n; i++)
+        share[(size_t)f->in->y[i]] += row_weight(f->in, i) / f->total_weight;
+    if (m->k == 1) {
+        if (share[0] > 0 && share[1] > 0) m->b[0] = log(share[1] / share[0]);
+        return;
+    }
+    for (size_t c = 0; c < m->k; c++) m->b[c] = log(share[c] > 1e-9 ? share[c] : 1e-9);
+}
+
+static int fit(const struct engine *en, const struct fit_input *in, void **ret, struct err *e)
+{
+    size_t k = in->task == TASK_BINARY ? 1 : (size_t)in->n_classes;
+    struct fitting f = { .en = en,
+                         .in = in,
+                         .l2 = val_get_real(in->params, "l2", 1),
+                         .tol = val_get_real(in->params, "tol", 1e-7),
+                         .max_iter = (size_t)val_get_int(in->params, "max_iter", 200) };
+    int r;
+
+    assert(k <= LINMODEL_MAX_SCORES);
+    for (size_t i = 0; i < in->train.n; i++) f.total_weight += row_weight(in, i);
+    f.m = linmodel_new(in->train.d, k);
+    if (!f.m) return err_set(e, ERR_NOMEM, "no memory for %zu coefficients", in->train.d * k);
+    start(&f);
+    r = k == 1 && in->train.d <= NEWTON_MAX ? fit_newton(&f, e) : fit_lbfgs(&f, e);
+    if (r < 0) {
+        linmodel_free(f.m);
+        return r;
+    }
+    if (!f.converged)
+        engine_note(en, "logistic: stopped after %zu iterations before the gradient was below tol",
+                    f.max_iter);
+    linmodel_weigh(f.m, &in->train);
+    *ret = f.m;
+    return 0;
+}
+
+static void predict_row(const void *state, const double *x, double *out)
+{
+    const struct linmodel *m = state;
+
+    linmodel_scores(m, x, out);
+    if (m->k == 1) *out = sigmoid(*out);
+    else softmax(out, m->k);
+}
+
+static void predict(const void *state, const struct matrix *m, size_t from, size_t to, double *out)
+{
+    size_t k = ((const struct linmodel *)state)->k;
+
+    for (size_t i = from; i < to; i++) predict_row(state, m->x + i * m->d, out + (i - from) * k);
+}
+
+static void importance(const void *state, size_t d, double *out)
+{
+    linmodel_importance(state, d, out);
+}
+
+static int save(const void *state, struct buf *out, struct err *e)
+{
+    return linmodel_save(state, out, e);
+}
+
+static int load(struct cursor *in, enum task task, int n_classes, size_t d, void **ret,
+                struct err *e)
+{
+    struct linmodel *m;
+    int r = linmodel_load(in, d, task == TASK_BINARY ? 1 : (size_t)n_classes, &m, e);
+
+    if (r == 0) *ret = m;
+    return r;
+}
+
+static void free_state(void *state)
+{
+    linmodel_free(state);
+}
+
+extern const struct learner learner_logistic;
+const struct learner learner_logistic = {
+    .name = "logistic",
+    .title = "logistic regression with an L2 penalty",
+    .tasks = TASK_BINARY | TASK_MULTICLASS,
+    .encoding = ENC_DENSE,
+    .params = params,
+    .fit = fit,
+    .predict_row = predict_row,
+    .predict = predict,
+    .importance = importance,
+    .save = save,
+    .load = load,
+    .free = free_state,
+};

@@ -1,0 +1,9 @@
+/* solve.h: linear equations with a symmetric positive semidefinite matrix. */
+#pragma once
+#include <stddef.h>
+
+/* Solves A x = b. a: n * n, row-major, the lower triangle is read, all of it is destroyed;
+ * x: b on entry, the solution on return; scratch: 3 n values. Cholesky with the largest pivot
+ * first, on the matrix scaled to a unit diagonal: where columns depend on one another the
+ * dependent ones get 0 instead of noise. Returns the rank. */
+size_t solve_spd(double *a, size_t n, double *x, double *scratch);

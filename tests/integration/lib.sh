@@ -1,0 +1,36 @@
+# lib.sh: what the integration tests share. Sourced: makes a temporary folder that is removed at
+# the end, finds the shared real data sets, reads fields out of JSON replies.
+# shellcheck shell=bash
+: "${SIGNALBOX:?is the program to test}" "${top_srcdir:=.}"
+top_srcdir=$(cd "$top_srcdir" && pwd)
+shared=${SIGNALBOX_SHARED:-$top_srcdir/../shared}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+# nothing of the user's own must be read or written
+export HOME=$dir XDG_DATA_HOME=$dir/data
+unset SIGNALBOX_WORKSPACE
+
+die() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+skip() {
+    echo "skipped: $*"
+    exit 77
+}
+box() { "$SIGNALBOX" --quiet --workspace "$dir/ws" "$@"; }
+# First scalar of that name in the JSON on stdin.
+field() { sed -n "s/.*\"$1\" *: *\"\{0,1\}\([^\",}]*\).*/\1/p" | head -n 1; }
+# The scalar of that name in the named object of the JSON on stdin.
+field_in() { tr -d '\n' | sed -n "s/.*\"$1\" *: *{\([^}]*\)}.*/{\1}/p" | field "$2"; }
+# Runs a command that must end with that exit code.
+exits() {
+    local want=$1 got=0
+    shift
+    "$@" >"$dir/out" 2>"$dir/err" || got=$?
+    [ "$got" = "$want" ] || {
+        cat "$dir/out" "$dir/err" >&2
+        die "exit $got instead of $want: $*"
+    }
+}
+equal() { [ "$1" = "$2" ] || die "$3: '$1' instead of '$2'"; }

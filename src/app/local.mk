@@ -15,6 +15,8 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/jobs.h \
 	%D%/modelref.c \
 	%D%/modelref.h \
+	%D%/modelval.c \
+	%D%/modelval.h \
 	%D%/ports.h \
 	%D%/registry.c \
 	%D%/registry.h \

@@ -3,6 +3,7 @@
 # shellcheck shell=bash
 : "${SIGNALBOX:?is the program to test}" "${top_srcdir:=.}"
 top_srcdir=$(cd "$top_srcdir" && pwd)
+# shellcheck disable=SC2034 # used by the tests
 shared=${SIGNALBOX_SHARED:-$top_srcdir/../shared}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -11,7 +11,7 @@ set -eu
 # shellcheck source=tests/integration/lib.sh
 . "${top_srcdir:-.}/tests/integration/lib.sh"
 [ -f "$shared/data/adult.csv.gz" ] ||
-    skip "the real data sets are not in $shared/data (set SIGNALBOX_SHARED to their parent)"
+    skip "the real data sets are not in $shared/data (SIGNALBOX_SHARED names another place)"
 
 every_fourth() { # name
     gzip -dc "$shared/data/$1.csv.gz" | awk -v train="$dir/$1.train.csv" -v valid="$dir/$1.valid.csv" '

@@ -13,6 +13,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/jobs.c \
 	%D%/jobs.def \
 	%D%/jobs.h \
+	%D%/model.c \
 	%D%/modelref.c \
 	%D%/modelref.h \
 	%D%/modelval.c \

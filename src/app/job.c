@@ -13,10 +13,6 @@
 /* A job's error is kept as "CODE: message; hint: what to do". */
 #define JOB_ERROR_HINT "; hint: "
 
-#define JOB(name, help) int job_##name(struct job_ctx *c, struct val *result, struct err *e);
-#include "app/jobs.def"
-#undef JOB
-
 const struct job_kind job_kinds[] = {
 #define JOB(name, help) { #name, job_##name, help },
 #include "app/jobs.def"

@@ -24,6 +24,10 @@ struct job_kind {
     int (*fn)(struct job_ctx *c, struct val *result, struct err *e);
     const char *help;
 };
+#define JOB(name, help) int job_##name(struct job_ctx *c, struct val *result, struct err *e);
+#include "app/jobs.def"
+#undef JOB
+
 extern const struct job_kind job_kinds[]; /* name NULL ends */
 const struct job_kind *job_kind_find(const char *name);
 int job_publish_begin(struct job_ctx *c, struct err *e);

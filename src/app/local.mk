@@ -26,6 +26,12 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/run.c \
 	%D%/runval.c \
 	%D%/runval.h \
+	%D%/train.c \
+	%D%/train.h \
+	%D%/train_job.c \
+	%D%/train_plan.c \
+	%D%/train_publish.c \
+	%D%/train_run.h \
 	%D%/verb.c \
 	%D%/verb.h \
 	%D%/verbs.def

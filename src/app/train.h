@@ -1,0 +1,28 @@
+/* train.h: what `train` was asked to do, between the verb that checks and queues it and the job
+ * that does it. Both read the same arguments through train_plan_read, so whatever the job could
+ * refuse about them the verb has refused before. Any thread. */
+#pragma once
+#include "app/app.h"
+#include "engine/frame/split.h"
+#include "engine/learn/learner.h"
+
+struct train_plan {
+    const char *data, *valid;     /* file or data set; valid NULL: a part of data */
+    const char *target, *task, *positive, *weight; /* the last three NULL: not said */
+    const char *const *drop;      /* NULL-terminated */
+    const struct learner *learner;
+    const struct val *params;     /* bound against the learner's table: all, typed */
+    double holdout;               /* share measured on, when neither valid nor folds */
+    int folds;                    /* 0: none */
+    enum split_kind split;
+    const char *time_column;      /* for SPLIT_TIME; NULL: row order */
+    uint64_t seed;
+    int threads;
+    const char *experiment, *run_name, *model; /* the last two may be NULL */
+    const struct val *args;       /* all of it */
+};
+/* args as bound by the verb's row. ERR_INVALID with the argument's name. Strings stay where
+ * they are; lists and parameters are in the arena. */
+int train_plan_read(struct arena *a, const struct val *args, struct train_plan *ret,
+                    struct err *e);
+const char *train_split_name(enum split_kind k); /* "random", "stratified", "time" */

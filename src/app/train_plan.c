@@ -1,0 +1,130 @@
+/* train_plan.c: the arguments of `train`, read and checked without looking at data.
+ * Used by the verb before anything is queued and by the job again. Any thread. */
+#include "app/train.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+static const char *const split_names[] = {
+    [SPLIT_RANDOM] = "random",
+    [SPLIT_STRATIFIED] = "stratified",
+    [SPLIT_TIME] = "time",
+};
+
+const char *train_split_name(enum split_kind k)
+{
+    return split_names[k];
+}
+
+static int read_learner(const struct val *args, struct train_plan *p, struct err *e)
+{
+    const char *name = val_get_str(args, "algorithm", "gbdt");
+    STR_AUTO known = STR_INIT;
+
+    p->learner = learner_find(name);
+    if (p->learner) return 0;
+    for (size_t i = 0; learners[i]; i++) str_addf(&known, "%s%s", i ? ", " : "", learners[i]->name);
+    err_set(e, ERR_INVALID, "algorithm: there is no learner '%s'", name);
+    return err_hint(e, "one of %s", str_c(&known));
+}
+
+static int read_task(const struct val *args, struct train_plan *p, struct err *e)
+{
+    enum task t;
+
+    p->task = val_get_str(args, "task", NULL);
+    if (!p->task) return 0;
+    if (!task_parse(p->task, &t)) return err_set(e, ERR_INVALID, "task: '%s' is none", p->task);
+    if (p->learner->tasks & t) return 0;
+    return err_set(e, ERR_INVALID, "task: %s does not do %s", p->learner->name, p->task);
+}
+
+/* "random", "stratified", "time" or "time:COLUMN". */
+static int read_split(const struct val *args, struct train_plan *p, struct err *e)
+{
+    const char *text = val_get_str(args, "split", "random");
+    const char *colon = strchr(text, ':');
+    size_t n = colon ? (size_t)(colon - text) : strlen(text);
+
+    for (size_t i = 0; i < ARRAY_LEN(split_names); i++) {
+        if (strlen(split_names[i]) != n || memcmp(split_names[i], text, n) != 0) continue;
+        p->split = (enum split_kind)i;
+        if (!colon) return 0;
+        p->time_column = colon + 1;
+        if (p->split == SPLIT_TIME && *p->time_column) return 0;
+        break;
+    }
+    err_set(e, ERR_INVALID, "split: '%s' is not a way to split", text);
+    return err_hint(e, "random, stratified, time or time:COLUMN");
+}
+
+static int read_measure(const struct val *args, struct train_plan *p, struct err *e)
+{
+    static const char *const ways[] = { "valid", "holdout", "folds" };
+    const char *first = NULL;
+
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        if (!val_has(args, ways[i])) continue;
+        if (first) return err_set(e, ERR_INVALID, "%s: cannot be combined with %s", ways[i], first);
+        first = ways[i];
+    }
+    p->valid = val_get_str(args, "valid", NULL);
+    p->folds = (int)val_get_int(args, "folds", 0);
+    p->holdout = val_get_real(args, "holdout", 0.2);
+    return read_split(args, p, e);
+}
+
+static void read_drop(struct arena *a, const struct val *args, struct train_plan *p)
+{
+    const struct val *list = val_get(args, "drop");
+    size_t n = val_len(list);
+    const char **drop = arena_array(a, n + 1, const char *);
+
+    for (size_t i = 0; i < n; i++) drop[i] = val_as_str(val_at(list, i), "");
+    p->drop = drop;
+}
+
+/* Columns the arguments name must not contradict each other. */
+static int check_columns(const struct train_plan *p, struct err *e)
+{
+    if (!*p->target) return err_set(e, ERR_INVALID, "target: is empty");
+    if (str_eq(p->weight, p->target))
+        return err_set(e, ERR_INVALID, "weight: '%s' is the target", p->weight);
+    for (size_t i = 0; p->drop[i]; i++)
+        if (str_eq(p->drop[i], p->target))
+            return err_set(e, ERR_INVALID, "drop: '%s' is the target", p->target);
+    return 0;
+}
+
+int train_plan_read(struct arena *a, const struct val *args, struct train_plan *ret, struct err *e)
+{
+    struct train_plan p = {
+        .data = val_get_str(args, "data", ""),
+        .target = val_get_str(args, "target", ""),
+        .positive = val_get_str(args, "positive", NULL),
+        .weight = val_get_str(args, "weight", NULL),
+        .seed = (uint64_t)val_get_int(args, "seed", 0),
+        .threads = (int)val_get_int(args, "threads", 0),
+        .experiment = val_get_str(args, "experiment", "Default"),
+        .run_name = val_get_str(args, "run-name", NULL),
+        .model = val_get_str(args, "register", NULL),
+        .args = args,
+    };
+    struct val *params = NULL;
+    int rc = read_learner(args, &p, e);
+
+    if (rc == 0) rc = read_task(args, &p, e);
+    if (rc == 0) rc = read_measure(args, &p, e);
+    if (rc < 0) return rc;
+    read_drop(a, args, &p);
+    rc = check_columns(&p, e);
+    if (rc < 0) return rc;
+    rc = param_bind_val(p.learner->params, a, val_get(args, "param"), &params, e);
+    if (rc < 0) {
+        err_prefix(e, "param of %s", p.learner->name);
+        return rc;
+    }
+    p.params = params;
+    *ret = p;
+    return 0;
+}

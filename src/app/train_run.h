@@ -1,0 +1,54 @@
+/* train_run.h: what the parts of a training job share: train_job.c computes, train_publish.c
+ * keeps its run's rows. Private to them. One training a process at a time, on one thread. */
+#pragma once
+#include "app/ingest.h"
+#include "app/job.h"
+#include "app/train.h"
+#include "base/id.h"
+#include "base/vec.h"
+#include "engine/metric/metric.h"
+#include "engine/model/model.h"
+#include "store/run.h"
+
+enum { TRAIN_METRICS_MAX = 64, TRAIN_CURVE_POINTS = 500 };
+#define TRAIN_FLUSH_US (250 * 1000LL)
+
+/* The loss per round on its way to the store: at most TRAIN_CURVE_POINTS of each curve, written
+ * in batches a few times a second. What a busy store refuses waits for the next batch. */
+struct train_curve {
+    VEC(struct metric_point) points; /* not yet written */
+    const char *metric, *train_key;  /* "log_loss", "train_log_loss" */
+    int64_t last_step, flushed_us;
+};
+
+struct training {
+    struct job_ctx *c;
+    struct train_plan plan;
+    struct engine en;
+    char run_id[RUN_ID_LEN + 1];
+    const char *run_name, *experiment_id;
+    int64_t started_us;          /* monotonic */
+    VEC(struct kv) params;
+    size_t params_logged;        /* of them are in the store */
+    struct train_curve curve;
+    /* data */
+    struct frame *train, *valid; /* valid NULL: folds */
+    size_t rows;
+    const char *fp_data;
+    /* progress: the share of the job the running step makes up, and what it is called */
+    double from, to;
+    const char *step;            /* "" or "fold 2/5: " */
+    bool draws_curve;
+    /* outcome; by position in `metrics`, NaN: undefined */
+    struct model *model;
+    double fit_s;
+    double measured[TRAIN_METRICS_MAX], deviation[TRAIN_METRICS_MAX], trained[TRAIN_METRICS_MAX];
+};
+
+/* Makes the attempt's run, status RUNNING, with everything known before the data are read; an
+ * earlier attempt's run that was left RUNNING becomes FAILED. One fenced transaction. */
+int train_run_begin(struct training *t, struct err *e);
+/* Adds to the curve; p->metric may be NULL. Never fails: news only. */
+void train_curve_add(struct training *t, const struct engine_progress *p);
+/* Model, metrics, tags, registration, audit and the job's end: one fenced transaction. */
+int train_publish(struct training *t, struct val *result, struct err *e);

@@ -139,6 +139,8 @@ static void news_open(struct follow *w, int *ret_write)
     *ret_write = p[1];
 }
 
+static void tick(void *user);
+
 /* -- workers -------------------------------------------------------------- */
 
 static void worker_gone(void *user, int64_t status, int signum)
@@ -149,6 +151,7 @@ static void worker_gone(void *user, int64_t status, int signum)
     w->child = NULL;
     w->status = status;
     w->signum = signum;
+    tick(w); /* the row tells more; nobody need wait for the next tick */
 }
 
 static int start_worker(struct follow *w, struct err *e)

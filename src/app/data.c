@@ -8,6 +8,7 @@
 #include "app/verb.h"
 #include "base/id.h"
 #include "base/mem.h"
+#include "codec/input.h"
 #include "engine/frame/profile.h"
 #include "store/blob.h"
 #include "store/dataset.h"
@@ -17,12 +18,13 @@
 
 /* -- profile ------------------------------------------------------------------------------ */
 
-/* A value of the column's type: times as text, everything else as a number. */
+/* A value as the column's type shows it: times as text, whole numbers of integers without .0 */
 static void set_value(struct val *obj, const char *key, const struct column *c, double v)
 {
     char buf[40];
 
     if (c->type == COL_TIME && !isnan(v)) val_set_str(obj, key, clock_format(buf, (int64_t)v));
+    else if (c->type == COL_INT && v == trunc(v)) val_set_int(obj, key, (int64_t)v);
     else val_set_real(obj, key, v);
 }
 
@@ -232,6 +234,16 @@ static int import_reply(struct reply *r, const struct dataset *d, bool is_new, s
     return 0;
 }
 
+/* Refuses what cannot be a table before its bytes are copied into the workspace. */
+static int check_readable(const char *file, struct err *e)
+{
+    struct input *in;
+    int rc = input_open(&in, file, NULL, e);
+
+    if (rc == 0) input_close(in);
+    return rc;
+}
+
 int verb_data_import(struct app *app, const struct val *args, struct reply *r, struct err *e)
 {
     struct arena *a = &r->arena;
@@ -246,6 +258,7 @@ int verb_data_import(struct app *app, const struct val *args, struct reply *r, s
     o.label = is_stdin ? "standard input" : file;
     d.source = is_stdin ? o.label : full_path(a, file);
     id_ulid(id, clock_now(app->clock));
+    if (!is_stdin && (rc = check_readable(file, e))) return rc;
     rc = blob_put_file(app->store, is_stdin ? "/dev/stdin" : file, digest, &d.size, e);
     if (rc == 0) rc = learn(app, a, &o, &d, e);
     if (rc == 0) rc = store_dataset_add(app->store, &d, &d.version, e);

@@ -299,6 +299,17 @@ static int check_delimiter(const struct csv *c, char d)
                    "delimiter must be one ASCII character other than a quote or a line end");
 }
 
+static int check_text(const struct csv *c)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        if (!memchr(c->fields[i].p, 0, c->fields[i].len)) continue;
+        err_set(c->e, ERR_PARSE, "%s is not a text file: byte 0 in the header, column %zu",
+                input_name(c->b->in), i + 1);
+        return err_hint(c->e, "expected CSV or JSON lines, also as .gz or .zst");
+    }
+    return 0;
+}
+
 static int read_header(struct csv *c)
 {
     struct row_report *r = c->r;
@@ -319,6 +330,7 @@ static int read_header(struct csv *c)
                        "expected '%c' or the end of the line",
                        input_name(c->b->in), (unsigned long long)c->line, c->bad_quote,
                        c->delimiter);
+    if ((rc = check_text(c))) return rc;
     c->n_cols = c->n;
     c->names = text_names(c->fields, c->n, &r->unnamed, &r->renamed);
     row_done(c);

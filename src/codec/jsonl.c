@@ -82,9 +82,11 @@ static bool unicode_escape(const char **pp, const char *end, uint32_t *ret)
     int high = hex4(p, end), low;
 
     if (high < 0 || (high >= 0xdc00 && high < 0xe000)) return false;
-    *ret = (uint32_t)high;
-    *pp = p + 4;
-    if (high < 0xd800 || high >= 0xe000) return true;
+    if (high < 0xd800 || high >= 0xe000) {
+        *ret = (uint32_t)high;
+        *pp = p + 4;
+        return true;
+    }
     if (end - p < 10 || p[4] != '\\' || p[5] != 'u') return false;
     low = hex4(p + 6, end);
     if (low < 0xdc00 || low >= 0xe000) return false;

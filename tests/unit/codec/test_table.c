@@ -1,0 +1,283 @@
+/* test_table.c: which type a column gets, that widening keeps the original text, dictionaries,
+ * missing values, and the counters of the report. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "codec/table.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int read_text(const char *text, size_t n, const char *name, const struct table_options *o,
+                     struct table *t, struct err *e)
+{
+    struct input *in;
+    struct block b;
+    int rc;
+
+    assert_int_equal(input_memory(&in, text, n, name, e), 0);
+    assert_int_equal(block_open(&b, in, e), 0);
+    rc = table_read(&b, codec_choose(&b), o, t, NULL, e);
+    block_done(&b);
+    input_close(in);
+    return rc;
+}
+
+static void read_ok(const char *text, struct table *t)
+{
+    const struct table_options o = { 0 };
+    struct err e = ERR_INIT;
+
+    if (read_text(text, strlen(text), "t.csv", &o, t, &e)) fail_msg("%s", e.msg);
+}
+
+/* One CSV column from values joined by |. */
+static void read_column(const char *values, struct table *t)
+{
+    STR_AUTO s = STR_INIT;
+
+    str_add(&s, "id,c\n0,");
+    for (const char *p = values; *p; p++) {
+        if (*p == '|') str_add(&s, "\n0,");
+        else str_addc(&s, *p);
+    }
+    str_add(&s, "\n");
+    read_ok(str_c(&s), t);
+}
+
+static const char *key(const struct table_column *c, size_t row)
+{
+    return c->code[row] < 0 ? "~" : map_key(c->dict, (size_t)c->code[row], NULL);
+}
+
+static void t_types(void **state)
+{
+    static const struct {
+        const char *values;
+        enum cell_type type;
+        size_t reread;
+    } cases[] = {
+        { "1|2|3", CELL_INT, 0 },
+        { "0|1|0", CELL_INT, 0 },
+        { " 1 |-2|+3|007", CELL_INT, 0 },
+        { "1|2.0", CELL_REAL, 0 },
+        { "1e3|NA|?", CELL_REAL, 0 },
+        { "NA||?|null|NULL|NaN|nan|N/A|   ", CELL_REAL, 0 },
+        { "true|FALSE|True", CELL_BOOL, 0 },
+        { "true|1", CELL_CATEGORY, 1 },
+        { "yes|no", CELL_CATEGORY, 0 },
+        { "2020-01-01|2020-01-01 10:00:00|2020-01-01T00:00:00Z", CELL_TIME, 0 },
+        { "2020-01-01|20200101", CELL_CATEGORY, 1 },
+        { "2020-13-01|2020-01-01", CELL_CATEGORY, 0 },
+        { "2020|2021", CELL_INT, 0 },
+        { "a|b", CELL_CATEGORY, 0 },
+        { "None|unknown|None", CELL_CATEGORY, 0 },
+        { "1|2|x", CELL_CATEGORY, 1 },
+        { "NA|NA|x", CELL_CATEGORY, 0 },
+        { "1|inf", CELL_INT, 0 },
+        { "inf|inf", CELL_CATEGORY, 1 },
+        { "9007199254740992", CELL_INT, 0 },
+        { "9007199254740993|1", CELL_CATEGORY, 1 },
+        { "9007199254740993|1.5", CELL_REAL, 0 },
+        { "0x10|1_000", CELL_CATEGORY, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct table t;
+        read_column(cases[i].values, &t);
+        assert_int_equal(t.n_cols, 2);
+        if (t.cols[1].type != cases[i].type)
+            fail_msg("%s: %s", cases[i].values, cell_type_name(t.cols[1].type));
+        assert_int_equal(t.reread, cases[i].reread);
+        assert_true((t.cols[1].num != NULL) != (t.cols[1].code != NULL));
+        table_done(&t);
+    }
+}
+
+static void t_original_text(void **state)
+{
+    static const char *const want[] = {
+        "007", "1.50", "~", "+3", "12345678901234567890", "x", "007"
+    };
+    struct table t;
+
+    (void)state;
+    read_column("007|1.50|NA|+3|12345678901234567890|x|007", &t);
+    assert_int_equal(t.n_rows, 7);
+    for (size_t i = 0; i < 7; i++) assert_string_equal(key(&t.cols[1], i), want[i]);
+    assert_int_equal(t.cols[1].code[6], 0);
+    assert_int_equal(t.cols[0].type, CELL_INT); /* the other column is untouched */
+    assert_true(t.cols[0].num[6] == 0);
+    table_done(&t);
+}
+
+static void t_values(void **state)
+{
+    struct table t;
+
+    (void)state;
+    read_ok("i,r,b,t\n1,.5,true,1970-01-01T00:00:01Z\n,NA,,\n-3,1e300,False,1970-01-02\n", &t);
+    assert_true(t.cols[0].num[0] == 1 && isnan(t.cols[0].num[1]) && t.cols[0].num[2] == -3);
+    assert_true(t.cols[1].num[0] == .5 && isnan(t.cols[1].num[1]) && t.cols[1].num[2] == 1e300);
+    assert_true(t.cols[2].num[0] == 1 && isnan(t.cols[2].num[1]) && t.cols[2].num[2] == 0);
+    assert_true(t.cols[3].num[0] == 1e6 && isnan(t.cols[3].num[1]) && t.cols[3].num[2] == 864e8);
+    table_done(&t);
+}
+
+static void t_not_utf8(void **state)
+{
+    struct table t;
+
+    (void)state;
+    read_ok("c\ncaf\xe9\ncaf\xc3\xa9\n\x93q\x94\n", &t);
+    assert_int_equal(t.not_utf8, 2);
+    assert_int_equal(map_len(t.cols[0].dict), 2); /* both spellings are one level */
+    assert_string_equal(key(&t.cols[0], 0), "caf\xc3\xa9");
+    assert_string_equal(key(&t.cols[0], 2), "\xe2\x80\x9cq\xe2\x80\x9d");
+    table_done(&t);
+}
+
+static void t_infinite(void **state)
+{
+    struct table t;
+
+    (void)state;
+    read_column("1.5|-inf|1e999|2", &t);
+    assert_int_equal(t.cols[1].type, CELL_REAL);
+    assert_int_equal(t.infinite, 2);
+    assert_true(isnan(t.cols[1].num[1]) && isnan(t.cols[1].num[2]) && t.cols[1].num[3] == 2);
+    table_done(&t);
+}
+
+static enum cell_type type_of_levels(size_t rows, size_t levels)
+{
+    STR_AUTO s = STR_INIT;
+    struct table t;
+    enum cell_type type;
+
+    str_add(&s, "c\n");
+    for (size_t i = 0; i < rows; i++) str_addf(&s, "v%zu\n", i % levels);
+    read_ok(str_c(&s), &t);
+    type = t.cols[0].type;
+    table_done(&t);
+    return type;
+}
+
+static void t_text_or_category(void **state)
+{
+    (void)state;
+    assert_int_equal(type_of_levels(20, 20), CELL_CATEGORY);
+    assert_int_equal(type_of_levels(21, 21), CELL_TEXT);
+    assert_int_equal(type_of_levels(100, 50), CELL_CATEGORY);
+    assert_int_equal(type_of_levels(100, 51), CELL_TEXT);
+    assert_int_equal(type_of_levels(200000, 65535), CELL_CATEGORY);
+    assert_int_equal(type_of_levels(200000, 65536), CELL_TEXT);
+}
+
+static void t_as_text(void **state)
+{
+    static const char *const names[] = { "zip", "absent" };
+    const struct table_options o = { .as_text = names, .n_as_text = 2 };
+    static const char in[] = "zip,n\n01234,1\n,2\n01234,3\n";
+    struct err e = ERR_INIT;
+    struct table t;
+
+    (void)state;
+    assert_int_equal(read_text(in, sizeof in - 1, "t.csv", &o, &t, &e), 0);
+    assert_int_equal(t.cols[0].type, CELL_CATEGORY);
+    assert_string_equal(key(&t.cols[0], 2), "01234");
+    assert_int_equal(t.cols[1].type, CELL_INT);
+    assert_int_equal(t.reread, 0);
+    table_done(&t);
+}
+
+static void t_json(void **state)
+{
+    struct table t;
+
+    (void)state;
+    read_ok("{\"n\":1,\"s\":\"1\",\"b\":true}\n{\"n\":2.5,\"s\":\"x\",\"late\":7}\n"
+            "{\"n\":\"oops\",\"s\":null,\"late\":\"2020-01-01\",\"t\":\"2020-01-01\"}\n{}\n",
+            &t);
+    assert_int_equal(t.n_cols, 5);
+    assert_int_equal(t.n_rows, 4);
+    assert_int_equal(t.cols[0].type, CELL_CATEGORY);
+    assert_string_equal(key(&t.cols[0], 1), "2.5");
+    assert_string_equal(key(&t.cols[0], 3), "~");
+    assert_int_equal(t.cols[1].type, CELL_CATEGORY);
+    assert_string_equal(key(&t.cols[1], 0), "1");
+    assert_int_equal(t.cols[2].type, CELL_BOOL);
+    assert_int_equal(t.cols[3].type, CELL_CATEGORY); /* late: known from the second row on */
+    assert_string_equal(key(&t.cols[3], 0), "~");
+    assert_string_equal(key(&t.cols[3], 1), "7");
+    assert_int_equal(t.cols[4].type, CELL_TIME);
+    assert_true(isnan(t.cols[4].num[0]));
+    table_done(&t);
+}
+
+static void t_no_rows(void **state)
+{
+    struct table t;
+
+    (void)state;
+    read_ok("a,b\n", &t);
+    assert_int_equal(t.n_rows, 0);
+    assert_int_equal(t.n_cols, 2);
+    assert_int_equal(t.cols[0].type, CELL_REAL);
+    table_done(&t);
+}
+
+/* Many rows, so that arrays grow, with the surprise in the last one. */
+static void t_late_surprise(void **state)
+{
+    STR_AUTO s = STR_INIT;
+    struct table t;
+    enum { N = 50000 };
+
+    (void)state;
+    str_add(&s, "a,b\n");
+    for (int i = 0; i < N; i++) str_addf(&s, "%05d,%d\n", i % 1000, i);
+    str_add(&s, "last,\n");
+    read_ok(str_c(&s), &t);
+    assert_int_equal(t.n_rows, N + 1);
+    assert_int_equal(t.cols[0].type, CELL_CATEGORY);
+    assert_string_equal(key(&t.cols[0], 42), "00042");
+    assert_string_equal(key(&t.cols[0], N), "last");
+    assert_int_equal(map_len(t.cols[0].dict), 1001);
+    assert_int_equal(t.cols[1].type, CELL_INT);
+    assert_true(t.cols[1].num[N - 1] == N - 1 && isnan(t.cols[1].num[N]));
+    table_done(&t);
+}
+
+static void t_error_frees_all(void **state)
+{
+    const struct table_options o = { 0 };
+    static const char in[] = "a,b\nx,1\n2\n";
+    struct err e = ERR_INIT;
+    struct table t;
+
+    (void)state;
+    assert_int_equal(read_text(in, sizeof in - 1, "t.csv", &o, &t, &e), -ERR_PARSE);
+    assert_string_equal(e.msg, "t.csv: line 3: 1 field, expected 2: column 2 b is missing");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(t_types),           cmocka_unit_test(t_original_text),
+        cmocka_unit_test(t_values),          cmocka_unit_test(t_not_utf8),
+        cmocka_unit_test(t_infinite),        cmocka_unit_test(t_text_or_category),
+        cmocka_unit_test(t_as_text),         cmocka_unit_test(t_json),
+        cmocka_unit_test(t_no_rows),         cmocka_unit_test(t_late_surprise),
+        cmocka_unit_test(t_error_frees_all),
+    };
+
+    return cmocka_run_group_tests_name("codec.table", tests, NULL, NULL);
+}

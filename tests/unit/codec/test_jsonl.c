@@ -99,7 +99,7 @@ static void t_errors(void **state)
           "t.csv: line 1: column 9: expected an escape sequence of JSON behind the backslash" },
         { "{\"a\":\"\\ude00\"}",
           "t.csv: line 1: column 9: expected an escape sequence of JSON behind the backslash" },
-        { "{\"a\":[1,2", "t.csv: line 1: column 10: expected an end to the list or object that "
+        { "{\"a\":[1,2", "t.csv: line 1: column 6: expected an end to the list or object that "
                          "starts here" },
         { "\n{\"a\":{\"b\":\"}\"}}\n", "t.csv: line 2: column 6: key \"a\" holds a list or an "
                                        "object, expected a string, number, "

@@ -10,6 +10,7 @@ ENGINE_TESTS = \
 	%D%/test_kernels \
 	%D%/test_model \
 	%D%/test_pool \
+	%D%/test_profile \
 	%D%/test_split
 check_PROGRAMS += $(ENGINE_TESTS)
 TESTS += $(ENGINE_TESTS)
@@ -20,6 +21,7 @@ TESTS += $(ENGINE_TESTS)
 %C%_test_kernels_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_model_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_pool_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_profile_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_split_LDADD = $(ENGINE_TEST_LIBS)
 endif
 EXTRA_DIST += %D%/enginetest.h %D%/gbdttest.h

@@ -6,7 +6,7 @@ TESTS += $(RULES)
 dist_check_SCRIPTS += $(RULES)
 EXTRA_DIST += tests/integration/lib.sh tests/integration/test_batch_adult.sh \
 	tests/integration/test_data_metrics.sh tests/integration/test_readme.sh
-EXTRA_DIST += tests/totals tests/checks/engine-symbols.allow tests/bench/report
+EXTRA_DIST += tests/totals tests/checks/check-docs.sh tests/checks/engine-symbols.allow tests/bench/report
 tests/checks/check-engine.log: src/engine/libengine.a
 
 # make check-layers and so on: one rule alone, with its findings on the terminal

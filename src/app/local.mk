@@ -14,6 +14,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/jobs.def \
 	%D%/jobs.h \
 	%D%/model.c \
+	%D%/model_file.c \
 	%D%/modelref.c \
 	%D%/modelref.h \
 	%D%/modelval.c \

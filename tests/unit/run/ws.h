@@ -1,5 +1,12 @@
 /* ws.h: a workspace in a temporary folder, for the tests of run/. */
 #pragma once
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 #include "base/file.h"
 #include "store/job.h"
 

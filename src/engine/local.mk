@@ -2,6 +2,18 @@ noinst_LIBRARIES += %D%/libengine.a
 %C%_libengine_a_CFLAGS = $(STRICT)
 %C%_libengine_a_SOURCES = \
 	%D%/demo.h \
+	%D%/drift/adwin.c \
+	%D%/drift/cusum.c \
+	%D%/drift/ddm.c \
+	%D%/drift/detector.c \
+	%D%/drift/detector.h \
+	%D%/drift/detectors.def \
+	%D%/drift/eddm.c \
+	%D%/drift/fhddm.c \
+	%D%/drift/hddm_a.c \
+	%D%/drift/hddm_w.c \
+	%D%/drift/kswin.c \
+	%D%/drift/page_hinkley.c \
 	%D%/engine.c \
 	%D%/engine.h \
 	%D%/frame/dict.c \

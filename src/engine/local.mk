@@ -53,7 +53,14 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/learn/solve.c \
 	%D%/learn/solve.h \
 	%D%/learn/vec.h \
+	%D%/metric/decision.c \
+	%D%/metric/error.c \
+	%D%/metric/fns.h \
+	%D%/metric/metric.c \
 	%D%/metric/metric.h \
+	%D%/metric/metrics.def \
+	%D%/metric/probability.c \
+	%D%/metric/ranking.c \
 	%D%/model/buf.c \
 	%D%/model/buf.h \
 	%D%/model/encoder.c \

@@ -8,6 +8,7 @@ ENGINE_TESTS = \
 	%D%/test_gbdt \
 	%D%/test_gbdt_tree \
 	%D%/test_kernels \
+	%D%/test_metric \
 	%D%/test_model \
 	%D%/test_pool \
 	%D%/test_profile \
@@ -19,6 +20,7 @@ TESTS += $(ENGINE_TESTS)
 %C%_test_gbdt_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_gbdt_tree_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_kernels_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_metric_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_model_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_pool_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_profile_LDADD = $(ENGINE_TEST_LIBS)

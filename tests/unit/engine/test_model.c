@@ -64,7 +64,7 @@ static const char *const other_targets[] = { "label", "kind", "digit", "price", 
 /* A spec that predicts target and looks at x, flag, colour, id and same. */
 static struct model_spec spec_for(const char *algorithm, const char *target)
 {
-    static const char *drop[5];
+    static const char *drop[ARRAY_LEN(other_targets)];
     struct model_spec s = { .algorithm = algorithm, .target = target, .drop = drop };
     size_t n = 0;
 

@@ -43,8 +43,8 @@ static void fit_model(const char *l2, struct buf *out)
     struct arena a = ARENA_INIT;
     struct val *params = val_obj(&a);
     val_set_str(params, "l2", l2);
-    struct engine en = { .seed = 1 };
-    assert_int_equal(pool_new(1, &en.pool, &e), 0);
+    struct engine en = { .pool = pool_new(1), .seed = 1 };
+    assert_non_null(en.pool);
     const struct model_spec spec = { .algorithm = "logistic", .target = "y", .params = params };
     struct model *m = NULL;
     if (model_fit(&en, &spec, f, NULL, &m, &e)) fail_msg("%s", e.msg);

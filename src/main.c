@@ -6,6 +6,7 @@
  * followed they are counted instead, and the job is asked to stop. SIGHUP is never held back:
  * a job goes on without its terminal. The console and workers install handlers of their own. */
 #include "batch/batch.h"
+#include "batch/help.h"
 #include "views/console.h"
 #include "worker/worker.h"
 #include <errno.h>
@@ -69,11 +70,6 @@ static size_t terminal_columns(bool tty)
 
 static void look_around(struct host *h)
 {
-    static const struct command commands[] = {
-        { "help", "show help, also for a verb", help_params },
-        { "worker", "run queued jobs in this process", worker_params },
-        { NULL, NULL, NULL },
-    };
     static char cwd[4096];
     const char *no_color = getenv("NO_COLOR");
     setlocale(LC_CTYPE, "");
@@ -89,16 +85,10 @@ static void look_around(struct host *h)
         .out_tty = isatty(STDOUT_FILENO),
         .err_tty = isatty(STDERR_FILENO),
         .columns = terminal_columns(isatty(STDOUT_FILENO)),
-        .commands = commands,
         .interrupt = &interrupts,
         .signal = &last_signal,
         .patient = &patient,
     };
-}
-
-static bool has_command(const struct options *o, const char *name)
-{
-    return !o->verb && o->argc > 0 && str_eq(o->argv[0], name);
 }
 
 static int run_worker(struct arena *a, const struct host *h, const struct options *o, struct err *e)
@@ -139,22 +129,25 @@ static int run_console(struct arena *a, const struct host *h, const struct optio
 
 int main(int argc, char **argv)
 {
+    static const struct command commands[] = {
+        { "help", "show help, also for a verb", help_params },
+        { "worker", "run queued jobs in this process", worker_params },
+        { NULL, NULL, NULL },
+    };
+    const struct options base = { .commands = commands };
     struct arena a = ARENA_INIT;
     struct err e = ERR_INIT;
     struct host h;
     struct options o;
     int code;
     look_around(&h);
-    bool asks = false;
-    if (options_parse(&a, NULL, argc - 1, argv + 1, &o, &e)) {
+    if (options_parse(&a, &base, argc - 1, argv + 1, &o, &e)) {
         code = batch_fail(&h, NULL, &e);
-        arena_done(&a);
-        return code;
-    }
-    asks = o.help || o.version || o.dump;
-    if (!asks && !o.batch && has_command(&o, "worker")) {
+    } else if (o.help || o.version || o.dump) {
+        code = batch_main(&h, &o);
+    } else if (o.command && str_eq(o.command->name, "worker")) {
         code = run_worker(&a, &h, &o, &e);
-    } else if (!asks && (o.once || (!o.batch && !o.argc))) {
+    } else if (o.once || (!o.batch && !o.argc)) {
         code = run_console(&a, &h, &o, &e);
     } else {
         catch_signals();

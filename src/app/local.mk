@@ -8,6 +8,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/experiment.c \
 	%D%/ingest.c \
 	%D%/ingest.h \
+	%D%/init.c \
 	%D%/job.c \
 	%D%/job.h \
 	%D%/jobs.c \

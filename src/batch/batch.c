@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "batch/dump.h"
+#include "batch/help.h"
 #include "batch/progress.h"
 #include "batch/render.h"
 #include "batch/report.h"
@@ -325,44 +326,68 @@ static int session_end(struct session *s, int code)
     return code ? code : junit ? junit : markdown;
 }
 
-void batch_help(const struct host *h, const struct options *o, struct str *out)
+static bool is_help(const struct options *o)
 {
-    bool named = !o->verb && o->argc && str_eq(o->argv[0], "help");
-    int words = 0;
-    int argc = o->argc - named;
-    char **argv = o->argv + named;
-    const struct verb *v = o->verb ? o->verb : verb_match(argc, argv, &words);
-    if (o->version) {
-        str_add(out, "signalbox " PACKAGE_VERSION "\n");
-    } else if (v) {
-        help_verb(out, v);
-    } else {
-        for (const struct command *c = h->commands; c->name && argc; c++)
-            if (str_eq(c->name, argv[0])) return help_command(out, c);
-        if (!argc || !help_noun(argv[0], out)) help_overview(out, h->commands);
-    }
+    return o->command && str_eq(o->command->name, "help");
 }
 
 static bool wants_help(const struct options *o)
 {
-    return o->help || o->version || (!o->verb && o->argc && str_eq(o->argv[0], "help"));
+    return o->help || o->version || is_help(o);
+}
+
+/* The page for these words: of a verb, a command, the verbs that begin so, or of everything
+ * when there are none. False: they name nothing. */
+static bool print_help(const struct options *o, int argc, char *const *argv, struct str *out)
+{
+    int words = 0;
+    const struct verb *v = verb_match(argc, argv, &words);
+    if (v) {
+        help_verb(out, v);
+        return true;
+    }
+    for (const struct command *c = o->commands; c->name && argc; c++) {
+        if (!str_eq(c->name, argv[0])) continue;
+        help_command(out, c);
+        return true;
+    }
+    if (argc) return help_noun(argv[0], out);
+    help_overview(out, o->commands);
+    return true;
+}
+
+static bool is_script(const struct options *o)
+{
+    if (!o->batch || o->argc > 1) return false;
+    return !o->argc || str_eq(o->argv[0], "-") || file_exists(o->argv[0]);
+}
+
+static int put_help(const struct host *h, const struct options *o)
+{
+    STR_AUTO text = STR_INIT;
+    struct err e = ERR_INIT;
+    int skip = is_help(o) && !o->help;
+    if (o->version) {
+        str_add(&text, "signalbox " PACKAGE_VERSION "\n");
+    } else if (!print_help(o, o->argc - skip, o->argv + skip, &text)) {
+        help_unknown(o->argc - skip, o->argv + skip, &e);
+        return batch_fail(h, o, &e);
+    }
+    return put(STDOUT_FILENO, &text) ? 1 : 0;
 }
 
 int batch_main(const struct host *h, const struct options *o)
 {
     STR_AUTO text = STR_INIT;
-    if (wants_help(o) || (o->dump && dump(o->dump, &text, h->commands))) {
-        if (wants_help(o)) batch_help(h, o, &text);
-        return put(STDOUT_FILENO, &text) ? 1 : 0;
-    }
+    if (wants_help(o)) return put_help(h, o);
+    if (o->dump && dump(o->dump, &text, o->commands)) return put(STDOUT_FILENO, &text) ? 1 : 0;
     struct session s;
     struct err e = ERR_INIT;
     int code;
     session_init(&s, h, o);
     if (o->verb) {
         code = run_verb(&s, o, NULL);
-    } else if (o->batch && o->argc <= 1 &&
-               (!o->argc || file_exists(o->argv[0]) || str_eq(o->argv[0], "-"))) {
+    } else if (is_script(o)) {
         code = run_script(&s, o->argc ? o->argv[0] : "-");
     } else {
         help_unknown(o->argc, o->argv, &e);

@@ -2,7 +2,7 @@
  * to the exit code. Main thread. What main found in the environment comes in as struct host;
  * nothing here reads the environment. */
 #pragma once
-#include "batch/help.h"
+#include "batch/options.h"
 #include <signal.h>
 
 struct host {
@@ -10,10 +10,9 @@ struct host {
     const char *user;                                   /* login name */
     bool no_color, utf8;
     bool in_tty, out_tty, err_tty;
-    size_t columns;                 /* of the terminal, 0: unknown */
-    const struct command *commands; /* what main runs itself */
-    volatile int *interrupt;        /* counts SIGINT, SIGTERM and SIGALRM */
-    volatile sig_atomic_t *signal;  /* the last of them, 0: none */
+    size_t columns;                /* of the terminal, 0: unknown */
+    volatile int *interrupt;       /* counts SIGINT, SIGTERM and SIGALRM */
+    volatile sig_atomic_t *signal; /* the last of them, 0: none */
     /* While not 0, these signals only count: a job is being followed and will be asked to
      * stop. At other times they end the program, which no transaction minds. */
     volatile sig_atomic_t *patient;
@@ -27,5 +26,3 @@ int batch_config(struct arena *a, const struct host *h, const struct options *o,
 int batch_main(const struct host *h, const struct options *o);
 /* Reports an error the way the options ask for; returns its exit code. o may be NULL. */
 int batch_fail(const struct host *h, const struct options *o, const struct err *e);
-/* What to do with --help and --version. */
-void batch_help(const struct host *h, const struct options *o, struct str *out);

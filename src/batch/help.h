@@ -2,13 +2,6 @@
 #pragma once
 #include "batch/options.h"
 
-/* A command of the program that is no verb: not for HTTP, not for a script. Which there are,
- * main knows: they belong to folders that batch/ does not see. */
-struct command {
-    const char *name, *help;
-    const struct param *params;
-}; /* name NULL ends */
-
 extern const struct param help_params[]; /* of the command `help` */
 void help_overview(struct str *out, const struct command *commands);
 void help_verb(struct str *out, const struct verb *v);

@@ -126,13 +126,14 @@ static bool is_long(const char *w)
     return w[0] == '-' && w[1] == '-' && w[2];
 }
 
-static void sort_words(struct sorted *s, const struct verb *verb, int from)
+/* own: the arguments of the verb or command; NULL: neither. */
+static void sort_words(struct sorted *s, const struct param *own, int from)
 {
     bool open = true;
     for (s->at = from; s->at < s->argc; s->at++) {
         char *w = s->argv[s->at];
         if (str_eq(w, "--")) open = false;
-        if (open && is_long(w) && verb && take_long(s, verb->params, false)) continue;
+        if (open && is_long(w) && take_long(s, own, false)) continue;
         if (open && is_long(w) && take_long(s, option_params, true)) continue;
         if (open && w[0] == '-' && w[1] && w[1] != '-' && take_short(s, w)) continue;
         vec_push(&s->rest, w);
@@ -190,17 +191,25 @@ static void fill(struct options *o, const struct val *v)
     o->version = val_get_bool(v, "version", o->version);
 }
 
+static const struct command *find_command(const struct command *commands, int argc,
+                                          char *const *argv)
+{
+    for (const struct command *c = commands; c && c->name && argc; c++)
+        if (str_eq(c->name, argv[0])) return c;
+    return NULL;
+}
+
 int options_parse(struct arena *a, const struct options *base, int argc, char *const *argv,
                   struct options *ret, struct err *e)
 {
     struct sorted s = { .a = a, .argv = argv, .argc = argc, .global = VEC_INIT, .rest = VEC_INIT };
-    struct options o = { 0 };
+    struct options o = *base;
     struct val *v = NULL;
-    if (base) o = *base;
     int rc = sort_front(&s, e);
     if (!rc) {
         o.verb = verb_match(argc - s.at, argv + s.at, &o.verb_words);
-        sort_words(&s, o.verb, s.at);
+        o.command = o.verb ? NULL : find_command(base->commands, argc - s.at, argv + s.at);
+        sort_words(&s, o.verb ? o.verb->params : o.command ? o.command->params : NULL, s.at);
         rc = param_bind_argv(option_params, a, (int)s.global.n, s.global.p, &v, e);
     }
     if (!rc) {

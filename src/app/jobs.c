@@ -194,6 +194,8 @@ int verb_job_show(struct app *app, const struct val *args, struct reply *r, stru
     if (rc == 0) rc = store_job_events(app->store, &r->arena, j.id, &ev, &n, e);
     if (rc < 0) return rc;
     r->v = job_to_val(&r->arena, &j, clock_now(app->clock));
+    val_set_str(r->v, "worker", j.worker);
+    val_set_int(r->v, "worker_pid", j.worker_pid);
     val_set(r->v, "payload", parsed(&r->arena, j.payload));
     val_set(r->v, "result", parsed(&r->arena, j.result));
     struct val *events = val_set_list(r->v, "events");

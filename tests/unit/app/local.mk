@@ -4,9 +4,12 @@ app_tests = \
 	%D%/test_data \
 	%D%/test_model \
 	%D%/test_registry
+app_tests = %D%/test_data %D%/test_registry %D%/test_train
 check_PROGRAMS += $(app_tests)
 TESTS += $(app_tests)
 %C%_test_data_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_model_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_registry_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_train_SOURCES = %D%/test_train.c
+%C%_test_train_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 endif

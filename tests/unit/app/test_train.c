@@ -6,6 +6,7 @@
 #include "app/train.h"
 #include "app/verb.h"
 #include "base/file.h"
+#include "base/rng.h"
 #include "store/audit.h"
 #include "store/blob.h"
 #include "store/registry.h"
@@ -84,7 +85,7 @@ static int teardown(void **state)
 
 /* -- helpers ----------------------------------------------------------------- */
 
-/* Arguments as "name=value" words; "param.rounds=7" is a hyper-parameter. */
+/* Arguments as "name=value" words; "param.n_estimators=7" is a hyper-parameter. */
 static struct val *arguments(struct bench *b, const char *const *words)
 {
     struct val *v = val_obj(&b->arena);
@@ -105,11 +106,13 @@ static struct val *arguments(struct bench *b, const char *const *words)
 static int call_train(struct bench *b, const char *const *words, char id[27], bool *duplicate,
                       struct err *e)
 {
+    struct err local = ERR_INIT;
     struct reply r;
     int rc;
 
     reply_init(&r);
-    rc = verb_call(&b->app, verb_find("train"), arguments(b, words), &r, e);
+    rc = verb_call(&b->app, verb_find("train"), arguments(b, words), &r, e ? e : &local);
+    if (!e && rc < 0) print_error("%s\n", local.msg);
     if (rc == 0) snprintf(id, 27, "%s", val_get_str(r.v, "job_id", ""));
     if (rc == 0 && duplicate) *duplicate = val_get_bool(r.v, "duplicate", false);
     reply_done(&r);
@@ -289,7 +292,7 @@ static void the_curve_is_bounded(void **state)
     struct metric_point *p = NULL;
     size_t n = 0;
 
-    assert_int_equal(train(b, ARGS("algorithm=gbdt", "param.rounds=1300"), NULL), 0);
+    assert_int_equal(train(b, ARGS("algorithm=gbdt", "param.n_estimators=1300"), NULL), 0);
     struct run r = run_of(b, job_now(b).run_id);
     for (int i = 0; i < 2; i++) {
         const char *key = i ? "train_log_loss" : "log_loss";
@@ -335,8 +338,9 @@ static void cancelled_at_the_last_moment(void **state)
     assert_int_equal(train(b, ARGS("register=m"), NULL), -ERR_CANCELLED);
     assert_string_equal(job_now(b).state, "cancelled");
     assert_int_equal(count_runs(b, "FINISHED"), 0);
+    struct err e = ERR_INIT;
     struct reg_model m;
-    assert_int_equal(store_model_get(b->app.store, &b->arena, "m", &m, NULL), -ERR_NOTFOUND);
+    assert_int_equal(store_model_get(b->app.store, &b->arena, "m", &m, &e), -ERR_NOTFOUND);
 }
 
 static void told_to_end(struct bench *b)

@@ -1,15 +1,14 @@
-# tests of app: whole layers below are real, in a temporary workspace. One line a test, twice.
+# tests of app: whole layers below are real, in a temporary workspace
 if HAVE_CMOCKA
 app_tests = \
 	%D%/test_data \
 	%D%/test_model \
-	%D%/test_registry
-app_tests = %D%/test_data %D%/test_registry %D%/test_train
+	%D%/test_registry \
+	%D%/test_train
 check_PROGRAMS += $(app_tests)
 TESTS += $(app_tests)
 %C%_test_data_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_model_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_registry_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
-%C%_test_train_SOURCES = %D%/test_train.c
 %C%_test_train_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 endif

@@ -78,6 +78,7 @@ static void look_around(struct host *h)
         .home = getenv("HOME"),
         .xdg_data_home = getenv("XDG_DATA_HOME"),
         .workspace = getenv("SIGNALBOX_WORKSPACE"),
+        .term = getenv("TERM"),
         .user = login_name(),
         .no_color = no_color && *no_color,
         .utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8"),
@@ -116,7 +117,7 @@ static int run_console(struct arena *a, const struct host *h, const struct optio
     if (batch_config(a, h, o, &cfg, e)) return batch_fail(h, o, e);
     cfg.create = !o->once;
     const struct console_options opt = {
-        .term = getenv("TERM"),
+        .term = h->term,
         .no_color = h->no_color || o->no_color,
         .no_bootstrap = o->no_bootstrap,
         .once = !o->once  ? NULL

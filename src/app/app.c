@@ -21,6 +21,7 @@ int app_open(struct app *app, const struct app_config *cfg, struct err *e)
         .ports = cfg->ports ? cfg->ports : &no_ports,
         .threads = cfg->threads,
         .dry_run = cfg->dry_run,
+        .term = cfg->term,
     };
     struct arena a = ARENA_INIT;
     bool there = is_workspace(&a, cfg->dir);

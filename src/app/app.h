@@ -17,6 +17,7 @@ struct app {
     const struct ports *ports; /* never NULL; slots may be NULL */
     int threads;               /* engine threads, 0: all */
     bool dry_run;
+    const char *term;          /* $TERM as main found it, NULL: none; for doctor */
 };
 
 struct app_config {            /* how to make an app: what global options say */
@@ -28,6 +29,7 @@ struct app_config {            /* how to make an app: what global options say */
     const struct ports *ports;
     int threads;
     bool dry_run;
+    const char *term;
 };
 int app_open(struct app *app, const struct app_config *cfg, struct err *e);
 void app_close(struct app *app);

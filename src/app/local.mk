@@ -5,6 +5,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/app.h \
 	%D%/audit.c \
 	%D%/data.c \
+	%D%/doctor.c \
 	%D%/experiment.c \
 	%D%/ingest.c \
 	%D%/ingest.h \
@@ -20,6 +21,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/modelref.h \
 	%D%/modelval.c \
 	%D%/modelval.h \
+	%D%/overview.c \
 	%D%/ports.h \
 	%D%/registry.c \
 	%D%/registry.h \

@@ -112,6 +112,7 @@ int batch_config(struct arena *a, const struct host *h, const struct options *o,
         .log = log,
         .clock = &clock_system,
         .dry_run = o->dry_run,
+        .term = h->term,
     };
     return 0;
 }

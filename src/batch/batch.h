@@ -7,6 +7,7 @@
 
 struct host {
     const char *cwd, *home, *xdg_data_home, *workspace; /* NULL: not set */
+    const char *term;                                   /* $TERM */
     const char *user;                                   /* login name */
     bool no_color, utf8;
     bool in_tty, out_tty, err_tty;

@@ -120,7 +120,8 @@ void table_cell(struct str *out, const struct val *v, const char *format,
 struct column {
     const char *key, *title, *format;
     size_t width;
-    bool right; /* every value is a number */
+    bool numbers, others; /* kinds of values in it */
+    bool right;           /* numbers only */
 };
 struct grid {
     struct arena a;
@@ -170,7 +171,6 @@ static void make_cells(struct grid *g, const struct val *rows, const struct tabl
     g->cell = arena_array(&g->a, g->n_rows * g->n_cols, const char *);
     for (size_t c = 0; c < g->n_cols; c++) {
         g->col[c].width = utf8_width(g->col[c].title);
-        g->col[c].right = g->n_rows > 0;
     }
     for (size_t i = 0; i < g->n_rows * g->n_cols; i++) {
         struct column *c = &g->col[i % g->n_cols];
@@ -180,9 +180,11 @@ static void make_cells(struct grid *g, const struct val *rows, const struct tabl
         table_cell(&s, v, c->format, st);
         size_t w = utf8_width(str_c(&s));
         if (w > c->width) c->width = w;
-        if (!is_number(v) && val_type(v) != VAL_NULL) c->right = false;
+        c->numbers |= is_number(v);
+        c->others |= !is_number(v) && val_type(v) != VAL_NULL;
         g->cell[i] = arena_strdup(&g->a, str_c(&s));
     }
+    for (size_t c = 0; c < g->n_cols; c++) g->col[c].right = g->col[c].numbers && !g->col[c].others;
 }
 
 /* Narrows the widest columns until a row fits or nothing more can give way. */

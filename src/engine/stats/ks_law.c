@@ -118,18 +118,49 @@ static double matrix_cdf(double d, int n)
 
 /* ---- exact one-sided tail ------------------------------------------------------------- */
 
-/* P(D_n^+ > d) = d sum_j C(n,j) (d + j/n)^(j-1) (1 - d - j/n)^(n-j), all terms positive. */
+/* log of the j-th term of P(D_n^+ > d) = d sum_j C(n,j) (d + j/n)^(j-1) (1 - d - j/n)^(n-j). */
+static long double log_term(double d, double n, double j)
+{
+    long double up = d + (long double)j / n, down = 1 - up;
+    if (n - j > 0 && down <= 0) return -INFINITY;
+    long double choose = lgammal(n + 1) - lgammal(j + 1) - lgammal(n - j + 1);
+    return choose + (j - 1) * logl(up) + (n - j > 0 ? (n - j) * logl(down) : 0);
+}
+
+/* Distance between the terms that are added. The terms are a smooth function of j / n which,
+ * with all its derivatives, vanishes at both ends when the first and last term do; its sum over
+ * every step-th integer times step is then the whole sum up to an exponentially small rest, far
+ * below rounding at forty steps to a standard deviation of the bell. Otherwise every term. */
+static double stride_at(double d, double n, double peak, double last)
+{
+    double h = fmax(1, floor(n / 1000));
+    if (peak < h || peak + h > last) return 1;
+    long double top = log_term(d, n, peak);
+    if (log_term(d, n, 0) > top - 60 || log_term(d, n, last) > top - 60) return 1;
+    long double bend = 2 * top - log_term(d, n, peak - h) - log_term(d, n, peak + h);
+    return bend > 0 ? fmax(1, floor(h / sqrt((double)bend) / 40)) : 1;
+}
+
+/* The terms rise to one peak and fall: from there outwards, until nothing more counts. */
 static long double one_sided_sf(double d, double n)
 {
-    long double sum = 0, top = lgammal(n + 1);
-    for (double j = 0; j <= floor(n * (1 - d)); j++) {
-        long double up = d + (long double)j / n, down = 1 - up;
-        if (down < 0) break;
-        long double c = top - lgammal(j + 1) - lgammal(n - j + 1);
-        long double tail = n - j > 0 ? (n - j) * logl(down) : 0;
-        sum += expl(c + (j - 1) * logl(up) + tail);
+    double low = 0, last = floor(n * (1 - d)), high = last;
+    while (high - low > 2) {
+        double a = floor(low + (high - low) / 3), b = ceil(high - (high - low) / 3);
+        if (log_term(d, n, a) < log_term(d, n, b)) low = a;
+        else high = b;
     }
-    return d * sum;
+    double step = stride_at(d, n, low, last);
+    long double peak = expl(log_term(d, n, low)), sum = 0, term;
+    for (double j = low; j >= 0; j -= step) {
+        sum += term = expl(log_term(d, n, j));
+        if (term < 1e-22L * sum && term < peak) break;
+    }
+    for (double j = low + step; j <= last; j += step) {
+        sum += term = expl(log_term(d, n, j));
+        if (term < 1e-22L * sum && term < peak) break;
+    }
+    return d * step * sum;
 }
 
 /* ---- expansion for large n ------------------------------------------------------------ */

@@ -5,8 +5,52 @@
 #include "base/mem.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define DIGIT 11 /* bits a pass: six passes for 64 bits, counters stay in the first cache */
+#define PASSES 6
+
+/* Bits in the order of the numbers they stand for: negative ones are turned around. */
+static uint64_t key_of(double x)
+{
+    uint64_t u;
+    memcpy(&u, &x, sizeof u);
+    return u ^ (u >> 63 ? UINT64_MAX : (uint64_t)1 << 63);
+}
+
+static double value_of(uint64_t k)
+{
+    double x;
+    k ^= k >> 63 ? (uint64_t)1 << 63 : UINT64_MAX;
+    memcpy(&x, &k, sizeof x);
+    return x;
+}
+
+/* Least significant digit first; a digit that all keys share costs one look. */
+static void radix_sort(uint64_t *k, uint64_t *other, size_t n, uint64_t **ret)
+{
+    size_t count[PASSES][1 << DIGIT];
+    memset(count, 0, sizeof count);
+    for (size_t i = 0; i < n; i++)
+        for (int p = 0; p < PASSES; p++) count[p][k[i] >> (p * DIGIT) & ((1 << DIGIT) - 1)]++;
+    for (int p = 0; p < PASSES; p++) {
+        size_t *c = count[p], sum = 0;
+        int shift = p * DIGIT;
+        if (n > 0 && c[k[0] >> shift & ((1 << DIGIT) - 1)] == n) continue;
+        for (size_t d = 0; d < (1 << DIGIT); d++) {
+            size_t m = c[d];
+            c[d] = sum;
+            sum += m;
+        }
+        for (size_t i = 0; i < n; i++) other[c[k[i] >> shift & ((1 << DIGIT) - 1)]++] = k[i];
+        uint64_t *t = k;
+        k = other;
+        other = t;
+    }
+    *ret = k;
+}
 
 static int ascending(const void *a, const void *b)
 {
@@ -16,14 +60,33 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Sorts in place; large samples by radix with a second array of the same size. */
+static int sort_values(double *v, size_t n)
+{
+    if (n < 2000) {
+        qsort(v, n, sizeof *v, ascending);
+        return 0;
+    }
+    uint64_t *k = mem_try(n, 2 * sizeof *k), *sorted;
+    if (!k) return -1;
+    for (size_t i = 0; i < n; i++) k[i] = key_of(v[i]);
+    radix_sort(k, k + n, n, &sorted);
+    for (size_t i = 0; i < n; i++) v[i] = value_of(sorted[i]);
+    free(k);
+    return 0;
+}
+
 int sample_new(const double *x, size_t n, struct sample *ret, struct err *e)
 {
     double *v = mem_try(n ? n : 1, sizeof *v);
     if (!v) return err_set(e, ERR_NOMEM, "no memory for a sample of %zu values", n);
     size_t k = 0;
     for (size_t i = 0; i < n; i++)
-        if (!isnan(x[i])) v[k++] = x[i];
-    qsort(v, k, sizeof *v, ascending);
+        if (!isnan(x[i])) v[k++] = x[i] + 0.0; /* -0 becomes 0: equal values, equal bits */
+    if (sort_values(v, k) < 0) {
+        free(v);
+        return err_set(e, ERR_NOMEM, "no memory to sort %zu values", k);
+    }
     *ret = (struct sample){ v, k, n - k };
     return 0;
 }
@@ -78,8 +141,7 @@ double sample_mad(const struct sample *s, struct err *e)
         return NAN;
     }
     for (size_t i = 0; i < s->n; i++) d.x[i] = fabs(s->x[i] - median);
-    qsort(d.x, d.n, sizeof *d.x, ascending);
-    double mad = sample_quantile(&d, 0.5);
+    double mad = sort_values(d.x, d.n) == 0 ? sample_quantile(&d, 0.5) : (double)NAN;
     sample_done(&d);
     return mad;
 }

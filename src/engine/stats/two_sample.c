@@ -19,9 +19,11 @@ struct block {
 
 struct sums {
     size_t n1, n2;
-    long double w1, energy, cvm, ad1, ad2, rank1, ties;
+    double scale; /* 1 / (n1 n2) */
+    long double w1, energy, cvm1, cvm2, ad, rank1, ties;
 };
 
+/* Terms are doubles, sums are long doubles: two million terms lose no digit that matters. */
 static void add_ecdf(struct sums *s, const struct block *k, struct two_sample *t)
 {
     int64_t n1 = (int64_t)s->n1, n2 = (int64_t)s->n2;
@@ -32,40 +34,50 @@ static void add_ecdf(struct sums *s, const struct block *k, struct two_sample *t
         t->ks_at = k->value;
         t->ks_sign = steps < 0 ? -1 : 1;
     }
-    long double gap = (long double)size / ((long double)n1 * n2);
-    long double dx = (long double)k->next - k->value;
     if (size == 0) return; /* also keeps inf - inf out */
-    s->w1 += dx * gap;
-    s->energy += dx * gap * gap;
+    double gap = (double)size * s->scale;
+    long double area = ((long double)k->next - k->value) * gap;
+    s->w1 += area;
+    s->energy += area * gap;
+}
+
+/* Sum of (mid - r)^2 for r = first … first + n - 1. */
+static double squared_distance(double mid, double first, double n)
+{
+    double d = mid - first;
+    return n == 1 ? d * d : n * d * d - d * n * (n - 1) + (n - 1) * n * (2 * n - 1) / 6;
 }
 
 static void add_ranks(struct sums *s, const struct block *k)
 {
-    long double ties = (long double)(k->a + k->b);
-    long double mid = (long double)(k->i + k->j) + (ties + 1) / 2;
-    for (size_t r = 1; r <= k->a; r++) {
-        long double d = mid - (long double)(k->i + r);
-        s->cvm += (long double)s->n1 * d * d;
-    }
-    for (size_t r = 1; r <= k->b; r++) {
-        long double d = mid - (long double)(k->j + r);
-        s->cvm += (long double)s->n2 * d * d;
-    }
-    s->rank1 += mid * (long double)k->a;
-    s->ties += ties * ties * ties - ties;
+    double a = (double)k->a, b = (double)k->b, ties = a + b;
+    double mid = (double)(k->i + k->j) + (ties + 1) / 2;
+    if (k->a) s->cvm1 += squared_distance(mid, (double)k->i + 1, a);
+    if (k->b) s->cvm2 += squared_distance(mid, (double)k->j + 1, b);
+    s->rank1 += mid * a;
+    if (ties > 1) s->ties += ties * ties * ties - ties;
 }
 
 static void add_anderson(struct sums *s, const struct block *k)
 {
-    long double n = (long double)(s->n1 + s->n2), l = (long double)(k->a + k->b);
-    long double before = (long double)(k->i + k->j) + l / 2;
-    long double weight = l / n / (before * (n - before) - n * l / 4);
-    long double m1 = (long double)k->i + (long double)k->a / 2;
-    long double m2 = (long double)k->j + (long double)k->b / 2;
-    long double e1 = n * m1 - before * (long double)s->n1;
-    long double e2 = n * m2 - before * (long double)s->n2;
-    s->ad1 += weight * e1 * e1;
-    s->ad2 += weight * e2 * e2;
+    double n1 = (double)s->n1, n2 = (double)s->n2, n = n1 + n2, l = (double)(k->a + k->b);
+    double before = (double)(k->i + k->j) + l / 2;
+    double weight = l / (before * (n - before) - n * l / 4);
+    /* n m1 - before n1 = -(n m2 - before n2): one distance serves both samples */
+    double e = n * ((double)k->i + (double)k->a / 2) - before * n1;
+    s->ad += weight * e * e;
+}
+
+/* h = sum of 1/i and g = sum over i < j of 1 / ((n - i) j), both below n. */
+static void harmonic_sums(size_t n, double *ret_h, double *ret_g)
+{
+    double tail = 0, g = 0;
+    for (size_t i = n - 1; i >= 2; i--) {
+        tail += 1 / (double)i; /* 1/i + … + 1/(n - 1) */
+        g += tail / (double)(n - i + 1);
+    }
+    *ret_h = tail + 1;
+    *ret_g = g;
 }
 
 /* (A2 - 1) / sd for two samples. */
@@ -73,23 +85,16 @@ static double anderson_normalised(const struct sums *s)
 {
     size_t n = s->n1 + s->n2;
     if (n < 4) return NAN;
-    long double N = (long double)n, H = 1.0L / (long double)s->n1 + 1.0L / (long double)s->n2;
-    long double h = 0, g = 0, tail = 0;
-    for (size_t i = n - 1; i >= 1; i--) {
-        h += 1.0L / (long double)i;
-        if (i >= 2) {
-            tail += 1.0L / (long double)i; /* 1/i + … + 1/(n-1) */
-            g += tail / (long double)(n - i + 1);
-        }
-    }
-    const long double k = 2;
-    long double a = (4 * g - 6) * (k - 1) + (10 - 6 * g) * H;
-    long double b = (2 * g - 4) * k * k + 8 * h * k + (2 * g - 14 * h - 4) * H - 8 * h + 4 * g - 6;
-    long double c = (6 * h + 2 * g - 2) * k * k + (4 * h - 4 * g + 6) * k + (2 * h - 6) * H + 4 * h;
-    long double d = (2 * h + 6) * k * k - 4 * h * k;
-    long double var = (a * N * N * N + b * N * N + c * N + d) / ((N - 1) * (N - 2) * (N - 3));
-    long double a2 = (s->ad1 / (long double)s->n1 + s->ad2 / (long double)s->n2) * (N - 1) / N;
-    return (double)((a2 - (k - 1)) / sqrtl(var));
+    double N = (double)n, n1 = (double)s->n1, n2 = (double)s->n2, H = 1 / n1 + 1 / n2, h, g;
+    harmonic_sums(n, &h, &g);
+    const double k = 2;
+    double a = (4 * g - 6) * (k - 1) + (10 - 6 * g) * H;
+    double b = (2 * g - 4) * k * k + 8 * h * k + (2 * g - 14 * h - 4) * H - 8 * h + 4 * g - 6;
+    double c = (6 * h + 2 * g - 2) * k * k + (4 * h - 4 * g + 6) * k + (2 * h - 6) * H + 4 * h;
+    double d = (2 * h + 6) * k * k - 4 * h * k;
+    double var = (a * N * N * N + b * N * N + c * N + d) / ((N - 1) * (N - 2) * (N - 3));
+    double a2 = (double)s->ad / N * H * (N - 1) / N;
+    return (a2 - (k - 1)) / sqrt(var);
 }
 
 static struct block next_block(const struct sample *a, const struct sample *b, size_t i, size_t j)
@@ -109,7 +114,7 @@ static struct block next_block(const struct sample *a, const struct sample *b, s
 void two_sample_merge(const struct sample *a, const struct sample *b, struct two_sample *ret)
 {
     assert(a->n > 0 && b->n > 0);
-    struct sums s = { .n1 = a->n, .n2 = b->n };
+    struct sums s = { .n1 = a->n, .n2 = b->n, .scale = 1 / ((double)a->n * (double)b->n) };
     struct two_sample t = { .n1 = a->n, .n2 = b->n, .ks_at = NAN };
     size_t blocks = 0;
     for (size_t i = 0, j = 0; i < a->n || j < b->n; blocks++) {
@@ -124,7 +129,7 @@ void two_sample_merge(const struct sample *a, const struct sample *b, struct two
     t.ks = (double)t.ks_steps / ((double)s.n1 * (double)s.n2);
     t.wasserstein = (double)s.w1;
     t.energy = (double)sqrtl(2 * s.energy);
-    t.cvm = (double)(s.cvm / (n1 * n2 * n) - (4 * n1 * n2 - 1) / (6 * n));
+    t.cvm = (double)((n1 * s.cvm1 + n2 * s.cvm2) / (n1 * n2 * n) - (4 * n1 * n2 - 1) / (6 * n));
     t.ad = blocks > 1 ? anderson_normalised(&s) : (double)NAN;
     t.u1 = (double)(s.rank1 - n1 * (n1 + 1) / 2);
     t.tie_sum = (double)s.ties;

@@ -46,5 +46,6 @@ include tests/unit/engine/local.mk
 include tests/bench/local.mk
 include tests/unit/views/local.mk
 include tests/unit/codec/local.mk
+include tests/fuzz/local.mk
 include tests/unit/app/local.mk
 include tests/unit/stats/local.mk

@@ -2,3 +2,5 @@
 EXTRA_PROGRAMS += %D%/bench_gbdt
 CLEANFILES += %D%/bench_gbdt
 %C%_bench_gbdt_LDADD = $(ENGINE_LIBS)
+BENCHES += %D%/bench_csv
+%C%_bench_csv_LDADD = $(CODEC_LIBS)

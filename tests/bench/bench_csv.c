@@ -1,0 +1,117 @@
+/* bench_csv.c: how fast CSV text becomes typed columns, on one thread.
+ *
+ *   bench_csv [FILE]     FILE, or a generated table of 200,000 rows x 29 numbers like those of
+ *                        a physics data set (17 digits in a few columns, short decimals, ints)
+ *
+ * Prints JSON lines: MB/s of text, best of five runs, with the whole input in memory so that
+ * neither disk nor unpacking counts, and the share of the row scanner alone. */
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/rng.h"
+#include "codec/csv.h"
+#include "codec/table.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#define RUNS 5
+
+static void generate(struct str *s)
+{
+    enum { ROWS = 200000, COLS = 29 };
+    struct rng r;
+
+    rng_seed(&r, 1);
+    for (int j = 0; j < COLS; j++) str_addf(s, "%sf%d", j ? "," : "", j);
+    str_add(s, "\n");
+    for (int i = 0; i < ROWS; i++) {
+        for (int j = 0; j < COLS; j++) {
+            double v = rng_normal(&r);
+            if (j) str_addc(s, ',');
+            if (j < 2) str_addf(s, "%.17g", v);
+            else if (j < 8) str_addf(s, "%d", (int)(v * 100));
+            else str_addf(s, "%.6f", v);
+        }
+        str_addc(s, '\n');
+    }
+}
+
+static int no_columns(void *user, char *const *names, size_t n, struct err *e)
+{
+    (void)user, (void)names, (void)n, (void)e;
+    return 0;
+}
+
+static int sum_fields(void *user, const struct field *fields, size_t n, struct err *e)
+{
+    (void)e;
+    for (size_t i = 0; i < n; i++) *(size_t *)user += fields[i].len;
+    return 0;
+}
+
+static int scan_only(struct block *b, struct err *e)
+{
+    size_t sum = 0;
+    const struct row_sink sink = { no_columns, sum_fields, &sum };
+    const struct row_options o = { 0 };
+    struct row_report r = { 0 };
+
+    return csv_read(b, &o, &sink, &r, e);
+}
+
+static int typed(struct block *b, struct err *e)
+{
+    const struct table_options o = { 0 };
+    struct table t;
+    int rc = table_read(b, codec_choose(b), &o, &t, NULL, e);
+
+    if (rc == 0) table_done(&t);
+    return rc;
+}
+
+/* Best time of RUNS in seconds. */
+static double best(const struct str *s, const char *name, int (*fn)(struct block *, struct err *))
+{
+    double least = 1e9;
+
+    for (int i = 0; i < RUNS; i++) {
+        int64_t start = clock_mono_us();
+        struct err e = ERR_INIT;
+        struct input *in;
+        struct block b;
+        double t;
+        if (input_memory(&in, s->p, s->len, name, &e) || block_open(&b, in, &e) || fn(&b, &e)) {
+            fprintf(stderr, "%s\n", e.msg);
+            exit(1);
+        }
+        block_done(&b);
+        input_close(in);
+        t = (double)(clock_mono_us() - start) / 1e6;
+        if (t < least) least = t;
+    }
+    return least;
+}
+
+static void print(const char *what, size_t bytes, double seconds)
+{
+    double mb = (double)bytes / 1e6;
+
+    printf("{\"bench\":\"%s\",\"value\":%.1f,\"unit\":\"MB/s\",\"mb\":%.1f,\"seconds\":%.4f}\n",
+           what, mb / seconds, mb, seconds);
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "generated.csv";
+    struct str s = STR_INIT;
+    struct err e = ERR_INIT;
+
+    if (argc > 1 && file_read(name, (size_t)4 << 30, &s, &e)) {
+        fprintf(stderr, "%s\n", e.msg);
+        return 1;
+    }
+    if (argc == 1) generate(&s);
+    print("csv text to typed columns, 1 thread", s.len, best(&s, name, typed));
+    print("csv rows scanned, 1 thread", s.len, best(&s, name, scan_only));
+    str_done(&s);
+    return 0;
+}

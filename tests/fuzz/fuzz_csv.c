@@ -1,0 +1,7 @@
+/* fuzz_csv.c: bytes as CSV. Build with clang -fsanitize=fuzzer,address, or with replay.c. */
+#include "fuzz_rows.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    return fuzz_table(&codecs[CODEC_CSV], data, n);
+}

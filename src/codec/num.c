@@ -180,7 +180,7 @@ static inline bool scan_parts(const char *p, const char *end, struct parts *n)
     return true;
 }
 
-static double parts_value(const struct parts *n, const char *p, size_t len)
+static inline double parts_value(const struct parts *n, const char *p, size_t len)
 {
     double v;
 
@@ -212,3 +212,76 @@ enum num_kind num_scan(const char *p, size_t n, double *ret)
     if (!parts.integer) return NUM_REAL;
     return parts.digits <= MAX_DIGITS && parts.mantissa <= MAX_EXACT ? NUM_INT : NUM_BIG;
 }
+
+/* -- eight digits at a time ---------------------------------------------------------------- */
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define BYTES(b) ((uint64_t)0x0101010101010101u * (b))
+
+static inline uint64_t load8(const char *p)
+{
+    uint64_t w;
+
+    memcpy(&w, p, sizeof w);
+    return w;
+}
+
+/* How many of the eight bytes are digits before the first that is none. A byte x is a digit when
+ * x ^ '0' < 10; carries of the addition only reach bytes behind one that is none. */
+static inline unsigned digit_run(uint64_t w)
+{
+    uint64_t t = w ^ BYTES('0'), none = (t | (t + BYTES(0x76))) & BYTES(0x80);
+
+    return none ? (unsigned)__builtin_ctzll(none) / 8 : 8;
+}
+
+/* Value of the first n digits, 1 <= n <= 8: joined to pairs, fours, eight. */
+static inline uint64_t digits_value(uint64_t w, unsigned n)
+{
+    w = (w ^ BYTES('0')) << (64 - 8 * n);
+    w = (w * (10 << 8 | 1)) >> 8 & 0x00ff00ff00ff00ffu;
+    w = (w * (100 << 16 | 1)) >> 16 & 0x0000ffff0000ffffu;
+    return (w * ((uint64_t)10000 << 32 | 1)) >> 32;
+}
+
+/* Plain decimals: [-] up to eight digits, or [-] up to seven, a point and up to sixteen more.
+ * Everything else goes the long way. */
+enum num_kind num_scan_padded(const char *p, size_t n, double *ret)
+{
+    bool negative = *p == '-';
+    const char *s = p + negative;
+    uint64_t w = load8(s), m;
+    unsigned whole = digit_run(w), frac;
+    struct parts parts;
+    double v;
+
+    if (n - 1 >= NUM_PAD || whole == 0) return num_scan(p, n, ret);
+    n -= negative;
+    m = digits_value(w, whole);
+    if (whole == n) {
+        *ret = negative ? -(double)m : (double)m;
+        return NUM_INT;
+    }
+    if (whole == 8 || s[whole] != '.') return num_scan(p, n + negative, ret);
+    s += whole + 1;
+    w = load8(s);
+    if ((frac = digit_run(w)) == 0) return num_scan(p, n + negative, ret);
+    m = m * (uint64_t)pow10_real[frac] + digits_value(w, frac);
+    if (frac == 8 && whole + 1 + frac < n) {
+        unsigned more = digit_run(w = load8(s + 8));
+        if (more == 0) return num_scan(p, n + negative, ret);
+        m = m * (uint64_t)pow10_real[more] + digits_value(w, more);
+        frac += more;
+    }
+    if (whole + 1 + frac != n || whole + frac > MAX_DIGITS) return num_scan(p, n + negative, ret);
+    parts = (struct parts){ .mantissa = m, .exp10 = -(long)frac, .digits = whole + frac };
+    v = parts_value(&parts, p + negative, n);
+    *ret = negative ? -v : v;
+    return NUM_REAL;
+}
+#else
+enum num_kind num_scan_padded(const char *p, size_t n, double *ret)
+{
+    return num_scan(p, n, ret);
+}
+#endif

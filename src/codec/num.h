@@ -15,6 +15,9 @@ enum num_kind {
     NUM_INF   /* infinite, by name or by overflow */
 };
 enum num_kind num_scan(const char *p, size_t n, double *ret);
+/* The same, faster, for text behind which NUM_PAD bytes may be read (a field in a block). */
+#define NUM_PAD 32
+enum num_kind num_scan_padded(const char *p, size_t n, double *ret);
 static inline bool num_blank(char c)
 {
     return c == ' ' || c == '\t';

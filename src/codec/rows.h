@@ -17,7 +17,7 @@ enum field_flag {
     FIELD_ESCAPED = 8 /* reader's own: doubled quotes inside */
 };
 struct field {
-    const char *p; /* not NUL-terminated */
+    const char *p; /* not NUL-terminated; BLOCK_PAD / 2 bytes behind the text may be read */
     uint32_t len, flags;
 };
 

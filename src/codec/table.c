@@ -224,7 +224,7 @@ static int on_row(void *user, const struct field *fields, size_t n, struct err *
         struct build *b = &t->cols[i];
         if (b->mode == NUM && fields[i].flags == 0) {
             double v;
-            enum num_kind k = num_scan(fields[i].p, fields[i].len, &v);
+            enum num_kind k = num_scan_padded(fields[i].p, fields[i].len, &v);
             if (k == NUM_INT || k == NUM_REAL) {
                 b->kinds |= of_num[k];
                 b->c.num[t->n_rows] = v;

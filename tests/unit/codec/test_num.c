@@ -16,14 +16,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The text with something behind it that it must not be confused with. */
+static const char *padded(const char *s)
+{
+    static const char *const behind[] = { "12345678901234567890123456789012",
+                                          ",7.5,88888888,,,,,,,,,,,,,,,,,,,",
+                                          ".00000000000000000000000000000000", "\"\n-1\n" };
+    static char buf[512];
+    static unsigned turn;
+
+    memset(buf, 0, sizeof buf);
+    snprintf(buf, sizeof buf - NUM_PAD, "%s%s", s, behind[turn++ % ARRAY_LEN(behind)]);
+    return buf;
+}
+
 static void check_text(const char *s)
 {
-    double want = strtod(s, NULL), got = 0;
+    double want = strtod(s, NULL), got = 0, padded_got = 1;
     enum num_kind k = num_scan(s, strlen(s), &got);
+    const char *copy = padded(s);
 
     if (k == NUM_NONE || memcmp(&want, &got, sizeof want) != 0)
         fail_msg("%s: kind %d, got %a, strtod gives %a", s, (int)k, got, want);
     assert_int_equal(k == NUM_INF, isinf(want) != 0);
+    if (num_scan_padded(copy, strlen(s), &padded_got) != k ||
+        memcmp(&padded_got, &got, sizeof got) != 0)
+        fail_msg("%s: padded scanner got %a, expected %a", s, padded_got, got);
 }
 
 static void add_digits(struct rng *r, char **p, size_t n)
@@ -203,6 +221,8 @@ static void t_kinds(void **state)
         enum num_kind k = num_scan(cases[i].text, strlen(cases[i].text), &v);
         if (k != cases[i].kind) fail_msg("\"%s\": %d", cases[i].text, (int)k);
         if (k == NUM_NONE) assert_true(v == 42);
+        if (num_scan_padded(padded(cases[i].text), strlen(cases[i].text), &v) != cases[i].kind)
+            fail_msg("padded: \"%s\"", cases[i].text);
     }
 }
 

@@ -44,6 +44,7 @@ include tests/unit/base/local.mk
 include tests/unit/run/local.mk
 include tests/unit/engine/local.mk
 include tests/bench/local.mk
+include tests/integration/local.mk
 include tests/unit/views/local.mk
 include tests/unit/codec/local.mk
 include tests/fuzz/local.mk

@@ -42,6 +42,7 @@ dist-list:
 include tests/unit/batch/local.mk
 include tests/unit/base/local.mk
 include tests/unit/run/local.mk
+include tests/unit/store/local.mk
 include tests/unit/engine/local.mk
 include tests/bench/local.mk
 include tests/integration/local.mk

@@ -170,7 +170,7 @@ static bool check_rows(const struct audit_row *rows, size_t n, struct audit_chec
         hash_row(&rows[i], c->head, hash);
         if (rows[i].seq != want || strcmp(rows[i].prev, c->head) != 0 ||
             strcmp(rows[i].hash, hash) != 0) {
-            c->first_bad = rows[i].seq < want ? rows[i].seq : want;
+            c->first_bad = want;
             return false;
         }
         c->rows = want;

@@ -1,10 +1,20 @@
 # tests of store: the real thing in a temporary folder
 if HAVE_CMOCKA
-store_tests = %D%/test_db %D%/test_store
+store_tests = %D%/test_audit %D%/test_blob %D%/test_db %D%/test_registry %D%/test_run \
+	%D%/test_store
 check_PROGRAMS += $(store_tests)
 TESTS += $(store_tests)
+store_test_ldadd = $(STORE_LIBS) $(CMOCKA_LIBS)
+%C%_test_audit_SOURCES = %D%/test_audit.c %D%/storetest.h
+%C%_test_audit_LDADD = $(store_test_ldadd)
+%C%_test_blob_SOURCES = %D%/test_blob.c %D%/storetest.h
+%C%_test_blob_LDADD = $(store_test_ldadd)
 %C%_test_db_SOURCES = %D%/test_db.c %D%/storetest.h
-%C%_test_db_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+%C%_test_db_LDADD = $(store_test_ldadd)
+%C%_test_registry_SOURCES = %D%/test_registry.c %D%/storetest.h
+%C%_test_registry_LDADD = $(store_test_ldadd)
+%C%_test_run_SOURCES = %D%/test_run.c %D%/storetest.h
+%C%_test_run_LDADD = $(store_test_ldadd)
 %C%_test_store_SOURCES = %D%/test_store.c %D%/storetest.h
-%C%_test_store_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+%C%_test_store_LDADD = $(store_test_ldadd)
 endif

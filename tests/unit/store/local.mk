@@ -1,6 +1,13 @@
 # tests of store: the real thing in a temporary folder
 if HAVE_CMOCKA
-store_tests = %D%/test_audit %D%/test_blob %D%/test_db %D%/test_registry %D%/test_run \
+store_tests = %D%/test_audit \
+	%D%/test_blob \
+	%D%/test_crash \
+	%D%/test_db \
+	%D%/test_job \
+	%D%/test_job_procs \
+	%D%/test_registry \
+	%D%/test_run \
 	%D%/test_store
 check_PROGRAMS += $(store_tests)
 TESTS += $(store_tests)
@@ -9,8 +16,14 @@ store_test_ldadd = $(STORE_LIBS) $(CMOCKA_LIBS)
 %C%_test_audit_LDADD = $(store_test_ldadd)
 %C%_test_blob_SOURCES = %D%/test_blob.c %D%/storetest.h
 %C%_test_blob_LDADD = $(store_test_ldadd)
+%C%_test_crash_SOURCES = %D%/test_crash.c %D%/storetest.h
+%C%_test_crash_LDADD = $(store_test_ldadd)
 %C%_test_db_SOURCES = %D%/test_db.c %D%/storetest.h
 %C%_test_db_LDADD = $(store_test_ldadd)
+%C%_test_job_SOURCES = %D%/test_job.c %D%/storetest.h
+%C%_test_job_LDADD = $(store_test_ldadd)
+%C%_test_job_procs_SOURCES = %D%/test_job_procs.c %D%/storetest.h
+%C%_test_job_procs_LDADD = $(store_test_ldadd)
 %C%_test_registry_SOURCES = %D%/test_registry.c %D%/storetest.h
 %C%_test_registry_LDADD = $(store_test_ldadd)
 %C%_test_run_SOURCES = %D%/test_run.c %D%/storetest.h

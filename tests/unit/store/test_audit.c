@@ -116,7 +116,7 @@ static void test_tampering_is_found(void **state)
         { "UPDATE audit SET seq = 100 WHERE seq = 8", 8 },
         { "UPDATE audit SET seq = 100 WHERE seq = 3; UPDATE audit SET seq = 3 WHERE seq = 4;"
           "UPDATE audit SET seq = 4 WHERE seq = 100",
-          3 },                                               /* two rows swapped */
+          3 }, /* two rows swapped */
         { "UPDATE audit SET seq = 0 WHERE seq = 1", 1 },
         { "UPDATE audit SET seq = -5 WHERE seq = 12", 1 },
         { "INSERT INTO audit SELECT 13, at_us, actor, verb, object, reason, detail, prev, hash"

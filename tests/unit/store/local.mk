@@ -8,6 +8,8 @@ store_tests = %D%/test_audit \
 	%D%/test_job_procs \
 	%D%/test_registry \
 	%D%/test_run \
+	%D%/test_search \
+	%D%/test_search_random \
 	%D%/test_store
 check_PROGRAMS += $(store_tests)
 TESTS += $(store_tests)
@@ -28,6 +30,10 @@ store_test_ldadd = $(STORE_LIBS) $(CMOCKA_LIBS)
 %C%_test_registry_LDADD = $(store_test_ldadd)
 %C%_test_run_SOURCES = %D%/test_run.c %D%/storetest.h
 %C%_test_run_LDADD = $(store_test_ldadd)
+%C%_test_search_SOURCES = %D%/test_search.c %D%/storetest.h
+%C%_test_search_LDADD = $(store_test_ldadd)
+%C%_test_search_random_SOURCES = %D%/test_search_random.c %D%/storetest.h
+%C%_test_search_random_LDADD = $(store_test_ldadd)
 %C%_test_store_SOURCES = %D%/test_store.c %D%/storetest.h
 %C%_test_store_LDADD = $(store_test_ldadd)
 endif

@@ -28,6 +28,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/reply.c \
 	%D%/reply.h \
 	%D%/run.c \
+	%D%/run_compare.c \
 	%D%/runval.c \
 	%D%/runval.h \
 	%D%/train.c \

@@ -8,12 +8,12 @@
 #include "app/app.h"
 
 struct console_options {
-    const char *term;     /* $TERM; NULL or "": unknown. "dumb": prints the overview, exits 0 */
-    bool no_color;        /* --no-color or $NO_COLOR */
-    bool no_bootstrap;    /* do not start the demo training in an empty workspace */
-    const char *once;     /* --once PANE: print this pane as text and exit; "" is the overview */
-    const char *reason;   /* --reason: pre-filled where a reason is asked for; may be NULL */
-    int width, height;    /* for once: 0 is the terminal's width, else 100, and 40 rows */
+    const char *term;   /* $TERM; NULL or "": unknown. "dumb": prints the overview, exits 0 */
+    bool no_color;      /* --no-color or $NO_COLOR */
+    bool no_bootstrap;  /* do not start the demo training in an empty workspace */
+    const char *once;   /* --once PANE: print this pane as text and exit; "" is the overview */
+    const char *reason; /* --reason: pre-filled where a reason is asked for; may be NULL */
+    int width, height;  /* for once: 0 is the terminal's width, else 100, and 40 rows */
 };
 
 int console_main(const struct app_config *cfg, const struct console_options *opt);

@@ -1,0 +1,149 @@
+/* intent.c: questions in the making. A question names ids, never positions, and carries what it
+ * was based on, so that the answer can be refused when the world has moved on meanwhile. */
+#include "base/clock.h"
+#include "views/view.h"
+#include <math.h>
+#include <stdarg.h>
+
+bool intent_say(struct intent *out, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    out->kind = INTENT_SAY;
+    out->text = arena_vprintf(out->arena, fmt, ap);
+    va_end(ap);
+    return true;
+}
+
+bool intent_go(struct intent *out, enum view_id view, const char *id)
+{
+    out->kind = INTENT_GO;
+    out->view = view;
+    out->id = arena_strdup(out->arena, id);
+    return true;
+}
+
+void intent_line(struct intent *out, struct intent_line line)
+{
+    if (out->n_lines < INTENT_LINES) out->lines[out->n_lines++] = line;
+}
+
+void intent_metrics(struct intent *out, const struct val *from, const struct val *to)
+{
+    for (size_t i = 0; i < val_len(to) && out->n_lines < INTENT_LINES - 1; i++) {
+        const char *name = val_key(to, i);
+        if (str_starts(name, "train_")) continue;
+        char was[FMT_LEN], is[FMT_LEN], delta[FMT_LEN];
+        double b = val_as_real(val_at(to, i), (double)NAN);
+        double a = val_get_real(from, name, (double)NAN);
+        struct intent_line line = { .label = arena_strdup(out->arena, name) };
+        if (!isfinite(a)) {
+            line.from = arena_strdup(out->arena, fmt_metric(is, b));
+        } else {
+            bool same = fabs(b - a) < 5e-5;
+            bool better = (b > a) == metric_info(name)->higher_is_better;
+            line.from = arena_strdup(out->arena, fmt_metric(was, a));
+            line.to = arena_strdup(out->arena, fmt_metric(is, b));
+            line.note = arena_printf(out->arena, "%s %s", fmt_delta(delta, b - a),
+                                     same     ? "same"
+                                     : better ? "better"
+                                              : "worse");
+            line.role = same ? ROLE_DIM : better ? ROLE_OK : ROLE_WARN;
+        }
+        intent_line(out, line);
+    }
+}
+
+static const char *version_text(struct arena *a, const struct val *v)
+{
+    if (!v) return "none";
+    return arena_printf(a, "v%lld  %s", (long long)val_get_int(v, "version", 0),
+                        val_get_str(v, "semver", ""));
+}
+
+/* The answer holds only while the same version is in Production. */
+static void expect_production(struct intent *out, const char *model, const struct val *production)
+{
+    out->check_verb = "model show";
+    out->check_args = val_obj(out->arena);
+    val_set_str(out->check_args, "name", model);
+    out->check_path = "production.version";
+    out->check_value =
+        production ? val_int(out->arena, val_get_int(production, "version", 0)) : NULL;
+}
+
+static void ask(struct intent *out, const char *verb, const char *yes)
+{
+    out->kind = INTENT_CONFIRM;
+    out->verb = verb;
+    out->yes = yes;
+    out->args = val_obj(out->arena);
+}
+
+void intent_move(struct intent *out, const char *model, const struct val *version,
+                 const struct val *production, const char *to)
+{
+    bool archive = str_eq(to, "Archived");
+    const char *stage = val_get_str(version, "stage", "None");
+    ask(out, archive ? "model archive" : "model promote", archive ? "archive" : "promote");
+    val_set_str(out->args, "name", model);
+    val_set_strf(out->args, "version", "%lld", (long long)val_get_int(version, "version", 0));
+    if (!archive) val_set_str(out->args, "to", to);
+    out->production = str_eq(to, "Production") || str_eq(stage, "Production");
+    out->text = arena_printf(out->arena, "%s %s v%lld to %s", archive ? "Move" : "Promote", model,
+                             (long long)val_get_int(version, "version", 0), to);
+    intent_line(
+        out, (struct intent_line){ .label = "version", .from = version_text(out->arena, version) });
+    intent_line(out, (struct intent_line){ .label = "stage",
+                                           .from = arena_strdup(out->arena, stage),
+                                           .to = to,
+                                           .role = stage_role(to) });
+    if (str_eq(to, "Production")) {
+        intent_line(out, (struct intent_line){ .label = "in Production",
+                                               .from = version_text(out->arena, production),
+                                               .to = version_text(out->arena, version),
+                                               .role = ROLE_PROD });
+        intent_metrics(out, val_get(production, "metrics"), val_get(version, "metrics"));
+    }
+    if (archive && str_eq(stage, "Production"))
+        intent_line(out, (struct intent_line){ .label = "after that",
+                                               .from = "nothing of this model is in Production",
+                                               .role = ROLE_BAD });
+    expect_production(out, model, production);
+}
+
+void intent_rollback(struct intent *out, const char *model, const struct val *production,
+                     const struct val *target)
+{
+    ask(out, "model rollback", "roll back");
+    out->production = true;
+    val_set_str(out->args, "name", model);
+    out->text = arena_printf(out->arena, "Roll back %s", model);
+    intent_line(out, (struct intent_line){ .label = "in Production",
+                                           .from = version_text(out->arena, production),
+                                           .to = target ? version_text(out->arena, target)
+                                                        : "the version before it",
+                                           .role = ROLE_PROD });
+    if (target) intent_metrics(out, val_get(production, "metrics"), val_get(target, "metrics"));
+    expect_production(out, model, production);
+}
+
+void intent_job(struct intent *out, const char *verb, const struct val *job)
+{
+    char id[FMT_LEN];
+    ask(out, verb, str_eq(verb, "job cancel") ? "stop it" : "retry");
+    val_set_str(out->args, "job", val_get_str(job, "id", ""));
+    struct status_look look = status_look(val_get_str(job, "state", NULL));
+    out->text =
+        arena_printf(out->arena, "%s job %s", str_eq(verb, "job cancel") ? "Cancel" : "Retry",
+                     fmt_id(id, val_get_str(job, "id", NULL)));
+    intent_line(out, (struct intent_line){
+                         .label = "job",
+                         .from = arena_strdup(out->arena, val_get_str(job, "kind", "")),
+                     });
+    intent_line(out, (struct intent_line){ .label = "state", .from = look.word });
+    const char *message = val_get_str(job, "message", NULL);
+    if (message && *message)
+        intent_line(out, (struct intent_line){ .label = "progress",
+                                               .from = arena_strdup(out->arena, message) });
+}

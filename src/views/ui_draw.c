@@ -1,0 +1,193 @@
+/* ui_draw.c: the frame around the panes: header, tabs, footer, and windows on top. */
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "views/ui_priv.h"
+#include <stdio.h>
+#include <string.h>
+
+/* -- header --------------------------------------------------------------------------------- */
+
+struct badge {
+    char text[96];
+    enum role role;
+};
+
+static int header_badges(const struct ui *ui, struct badge out[6])
+{
+    const struct val *o = ui_overview_data(ui), *counts = fmt_path(o, "jobs.counts");
+    long long running = val_get_int(counts, "running", 0), failed = val_get_int(counts, "dead", 0);
+    int n = 0;
+    if (val_has(val_get(o, "audit"), "ok") && !val_get_bool(val_get(o, "audit"), "ok", true))
+        out[n++] = (struct badge){ "✗ audit broken", ROLE_BAD };
+    if (failed) {
+        snprintf(out[n].text, sizeof out[n].text, "✗ %lld failed", failed);
+        out[n++].role = ROLE_BAD;
+    }
+    if (running) {
+        snprintf(out[n].text, sizeof out[n].text, "▶ %lld running", running);
+        out[n++].role = ROLE_TITLE;
+    }
+    if (view_stale(&ui->views[ui->current])) out[n++] = (struct badge){ "! stale", ROLE_WARN };
+    snprintf(out[n].text, sizeof out[n].text, "%.60s", ui->opt.actor ? ui->opt.actor : "");
+    out[n++].role = ROLE_DIM;
+    int minute = (int)(ui->now_us / 60000000 % 1440);
+    snprintf(out[n].text, sizeof out[n].text, "%02d:%02dZ", minute / 60, minute % 60);
+    out[n++].role = ROLE_TEXT;
+    return n;
+}
+
+static void draw_header(const struct ui *ui, struct canvas *cv, struct rect r)
+{
+    struct badge badges[6];
+    int n = header_badges(ui, badges), x = r.x + r.w - 1;
+    cv->ground = GROUND_BAR;
+    canvas_fill(cv, r, ROLE_TEXT, ' ');
+    int left = r.x + 1 + canvas_text(cv, r.x + 1, r.y, ROLE_STRONG, "signalbox") + 2;
+    for (int i = n - 1; i >= 0; i--) {
+        int w = (int)utf8_width(badges[i].text);
+        if (w == 0 || x - w < left) continue;
+        canvas_text(cv, x - w, r.y, badges[i].role, badges[i].text);
+        x -= w + 2;
+    }
+    /* The end of a path says more than its start. */
+    const char *ws = ui->opt.workspace ? ui->opt.workspace : "";
+    int room = x - left;
+    while (room > 8 && (int)utf8_width(ws) > room && strchr(ws + 1, '/')) ws = strchr(ws + 1, '/');
+    if (room > 8) canvas_fit(cv, rect_make(left, r.y, room, 1), ROLE_DIM, ws);
+    cv->ground = GROUND_PLAIN;
+}
+
+static void draw_tabs(const struct ui *ui, struct canvas *cv, struct rect r)
+{
+    int x = r.x, need = 0;
+    for (int i = 0; i < VIEW_COUNT; i++) need += 5 + (int)strlen(view_infos[i].title);
+    bool brief = need > r.w;
+    for (int i = 0; i < VIEW_COUNT; i++) {
+        const struct view_info *info = &view_infos[i];
+        bool here = (enum view_id)i == ui->current;
+        char title[40];
+        snprintf(title, sizeof title, "%.*s", brief && !here ? 3 : 30, info->title);
+        if (here) cv->ground = GROUND_SELECT;
+        canvas_put(cv, x, r.y, ROLE_TEXT, ' ');
+        canvas_put(cv, x + 1, r.y, ROLE_KEY, (uint32_t)('1' + i));
+        canvas_put(cv, x + 2, r.y, ROLE_TEXT, ' ');
+        int used = canvas_text(cv, x + 3, r.y, here ? ROLE_STRONG : ROLE_DIM, title);
+        canvas_put(cv, x + 3 + used, r.y, ROLE_TEXT, ' ');
+        cv->ground = GROUND_PLAIN;
+        x += used + 4 + (brief ? 0 : 1);
+    }
+    const struct view *v = &ui->views[ui->current];
+    char text[260];
+    snprintf(text, sizeof text, "filter: %s", v->filter);
+    if (v->filter[0] && x + 12 < r.x + r.w)
+        canvas_right(cv, rect_make(x + 1, r.y, r.x + r.w - x - 2, 1), ROLE_MARK, text);
+}
+
+/* -- footer ---------------------------------------------------------------------------------- */
+
+int hint_draw(struct canvas *cv, struct rect at, const char *key, const char *label)
+{
+    int need = (int)(utf8_width(key) + 1 + utf8_width(label));
+    if (need > at.w) return 0;
+    int used = canvas_text(cv, at.x, at.y, ROLE_KEY, key);
+    return used + 1 + canvas_text(cv, at.x + used + 1, at.y, ROLE_DIM, label);
+}
+
+static bool in_footer(const struct ui *ui, const struct binding *b, bool *ret_off)
+{
+    const struct view *v = &ui->views[ui->current];
+    if ((b->flags & KEY_QUIET) || !(b->where & (1u << ui->current))) return false;
+    *ret_off = v->ops->why_not && v->ops->why_not(v, b->req);
+    return true;
+}
+
+/* Keys of the pane from the left; the last two rows of keys.def (keys, quit) always on the
+ * right, so there is a way on from any width. */
+static void draw_keys(const struct ui *ui, struct canvas *cv, struct rect r)
+{
+    const char *tail = "? keys  q quit";
+    int x = r.x + 1, end = r.x + r.w - 1 - (int)strlen(tail);
+    int at = end;
+    at += hint_draw(cv, rect_make(at, r.y, 6, 1), "?", "keys") + 2;
+    hint_draw(cv, rect_make(at, r.y, 6, 1), "q", "quit");
+    for (const struct binding *b = bindings; b->label; b++) {
+        bool off;
+        char key[KEY_NAME_LEN];
+        if (b->req == REQ_HELP || b->req == REQ_QUIT || !in_footer(ui, b, &off)) continue;
+        key_name(key, b->key1);
+        int need = (int)(utf8_width(key) + 1 + strlen(b->label));
+        if (x + need + 2 > end) break;
+        if (off) canvas_printf(cv, x, r.y, ROLE_RULE, "%s %s", key, b->label);
+        else hint_draw(cv, rect_make(x, r.y, need, 1), key, b->label);
+        x += need + 2;
+    }
+}
+
+static void draw_footer(const struct ui *ui, struct canvas *cv, struct rect r)
+{
+    const char *stale = view_stale(&ui->views[ui->current]);
+    struct rect line = rect_make(r.x + 1, r.y, r.w - 2, 1);
+    if (ui->message[0]) {
+        canvas_fit(cv, line, ui->message_role, ui->message);
+    } else if (stale) {
+        char text[256];
+        snprintf(text, sizeof text, "! last data, not fresh: %s", stale);
+        canvas_fit(cv, line, ROLE_WARN, text);
+    } else {
+        draw_keys(ui, cv, r);
+    }
+}
+
+/* -- all -----------------------------------------------------------------------------------------
+ */
+
+static void draw_body(struct ui *ui, struct canvas *cv, struct rect r)
+{
+    struct view *v = &ui->views[ui->current];
+    struct draw_ctx ctx = { .now_us = ui->now_us, .focus = true };
+    struct rect old = canvas_clip(cv, r);
+    v->ops->draw(v, cv, r, &ctx);
+    canvas_unclip(cv, old);
+}
+
+static void draw_windows(struct ui *ui, struct overlay *o, struct canvas *cv,
+                         const struct frame_layout *f)
+{
+    if (!o) return;
+    draw_windows(ui, o->below, cv, f);
+    o->ops->draw(o, ui, cv, f);
+}
+
+void ui_draw_frame(struct ui *ui, struct canvas *cv)
+{
+    struct frame_layout f;
+    canvas_clear(cv);
+    layout_frame(cv->w, cv->h, &f);
+    if (f.too_small) {
+        char text[80];
+        snprintf(text, sizeof text, "signalbox needs 40x10 cells; this is %dx%d", cv->w, cv->h);
+        canvas_wrap(cv, rect_make(0, 0, cv->w, cv->h), ROLE_TEXT, text);
+        return;
+    }
+    draw_header(ui, cv, f.header);
+    draw_tabs(ui, cv, f.tabs);
+    draw_body(ui, cv, f.body);
+    draw_footer(ui, cv, f.footer);
+    draw_windows(ui, ui->top, cv, &f);
+}
+
+void ui_draw_pane(struct ui *ui, struct canvas *cv)
+{
+    canvas_clear(cv);
+    draw_header(ui, cv, rect_make(0, 0, cv->w, 1));
+    draw_body(ui, cv, rect_make(1, 2, cv->w - 2, cv->h - 2));
+}
+
+struct rect window_draw(struct canvas *cv, struct rect screen, int w, int h, enum role role,
+                        const char *title)
+{
+    struct rect r = rect_centre(screen, w, h);
+    canvas_fill(cv, r, ROLE_TEXT, ' ');
+    canvas_box(cv, r, role, title);
+    return rect_inset(r, 2, 1);
+}

@@ -1,8 +1,61 @@
 # views: the console. canvas_curses.c is the only file that sees <ncurses.h>.
 noinst_LIBRARIES += %D%/libviews.a
 %C%_libviews_a_SOURCES = \
-	%D%/canvas.c %D%/canvas.h %D%/canvas_mem.c %D%/canvas_text.c %D%/console.h %D%/fmt.c %D%/fmt.h \
-	%D%/glyphs.def %D%/key.c %D%/key.h %D%/layout.c %D%/layout.h %D%/theme.c %D%/theme.def \
+	%D%/canvas.c \
+	%D%/canvas.h \
+	%D%/canvas_curses.c \
+	%D%/canvas_curses.h \
+	%D%/canvas_mem.c \
+	%D%/canvas_text.c \
+	%D%/command.c \
+	%D%/command.h \
+	%D%/confirm.c \
+	%D%/console.c \
+	%D%/console.h \
+	%D%/console_priv.h \
+	%D%/filter.c \
+	%D%/fmt.c \
+	%D%/fmt.h \
+	%D%/form.c \
+	%D%/glyphs.def \
+	%D%/help.c \
+	%D%/intent.c \
+	%D%/key.c \
+	%D%/key.h \
+	%D%/keys.def \
+	%D%/layout.c \
+	%D%/layout.h \
+	%D%/once.c \
+	%D%/overlay.h \
+	%D%/pane_audit.c \
+	%D%/pane_jobs.c \
+	%D%/pane_overview.c \
+	%D%/pane_registry.c \
+	%D%/pane_runs.c \
+	%D%/popup.c \
+	%D%/prompt.c \
+	%D%/request.c \
+	%D%/request.h \
+	%D%/runs.h \
+	%D%/runs_compare.c \
+	%D%/runs_detail.c \
+	%D%/show.c \
+	%D%/theme.c \
+	%D%/theme.def \
 	%D%/theme.h \
-	%D%/widgets/chart.c %D%/widgets/chart.h %D%/widgets/edit.c %D%/widgets/edit.h \
-	%D%/widgets/meter.c %D%/widgets/meter.h %D%/widgets/table.c %D%/widgets/table.h
+	%D%/ui.c \
+	%D%/ui.h \
+	%D%/ui_draw.c \
+	%D%/ui_feed.c \
+	%D%/ui_priv.h \
+	%D%/view.c \
+	%D%/view.h \
+	%D%/views.def \
+	%D%/widgets/chart.c \
+	%D%/widgets/chart.h \
+	%D%/widgets/edit.c \
+	%D%/widgets/edit.h \
+	%D%/widgets/meter.c \
+	%D%/widgets/meter.h \
+	%D%/widgets/table.c \
+	%D%/widgets/table.h

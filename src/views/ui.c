@@ -55,6 +55,8 @@ struct ui_call *ui_post(struct ui *ui, const char *verb, const struct val *args,
     return c;
 }
 
+void *ui_call_host(const struct ui_call *call) { return call->ui->host.user; }
+
 void ui_call_done(struct ui_call *call, int rc, const struct reply *r, const struct err *e)
 {
     struct ui *ui = call->ui;

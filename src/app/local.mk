@@ -27,6 +27,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/registry.h \
 	%D%/reply.c \
 	%D%/reply.h \
+	%D%/revision.c \
 	%D%/run.c \
 	%D%/run_compare.c \
 	%D%/runval.c \

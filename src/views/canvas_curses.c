@@ -94,7 +94,8 @@ static void rescue_disarm(void)
     }
 }
 
-/* -- colours ------------------------------------------------------------------------------------ */
+/* -- colours ------------------------------------------------------------------------------------
+ */
 
 static attr_t curses_attr(unsigned bits)
 {
@@ -151,7 +152,8 @@ static void make_looks(struct screen *s)
     }
 }
 
-/* -- opening, closing ------------------------------------------------------------------------------ */
+/* -- opening, closing
+ * ------------------------------------------------------------------------------ */
 
 static bool term_known(const char *term, int fd)
 {
@@ -180,12 +182,12 @@ static void define_keys(void)
         const char *seq;
         int code;
     } keys[] = {
-        { "\033[A", KEY_UP },     { "\033[B", KEY_DOWN },  { "\033[C", KEY_RIGHT },
-        { "\033[D", KEY_LEFT },   { "\033OA", KEY_UP },    { "\033OB", KEY_DOWN },
-        { "\033OC", KEY_RIGHT },  { "\033OD", KEY_LEFT },  { "\033[H", KEY_HOME },
-        { "\033[F", KEY_END },    { "\033OH", KEY_HOME },  { "\033OF", KEY_END },
-        { "\033[1~", KEY_HOME },  { "\033[4~", KEY_END },  { "\033[5~", KEY_PPAGE },
-        { "\033[6~", KEY_NPAGE }, { "\033[3~", KEY_DC },   { "\033[Z", KEY_BTAB },
+        { "\033[A", KEY_UP },     { "\033[B", KEY_DOWN }, { "\033[C", KEY_RIGHT },
+        { "\033[D", KEY_LEFT },   { "\033OA", KEY_UP },   { "\033OB", KEY_DOWN },
+        { "\033OC", KEY_RIGHT },  { "\033OD", KEY_LEFT }, { "\033[H", KEY_HOME },
+        { "\033[F", KEY_END },    { "\033OH", KEY_HOME }, { "\033OF", KEY_END },
+        { "\033[1~", KEY_HOME },  { "\033[4~", KEY_END }, { "\033[5~", KEY_PPAGE },
+        { "\033[6~", KEY_NPAGE }, { "\033[3~", KEY_DC },  { "\033[Z", KEY_BTAB },
     };
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) define_key(keys[i].seq, keys[i].code);
 }
@@ -230,8 +232,7 @@ int screen_open(struct screen **ret, const struct screen_options *opt, struct er
     if (!s->curses) {
         fclose(s->in);
         free(s);
-        err_set(e, ERR_IO, "no description of this terminal (TERM=%s)",
-                opt->term ? opt->term : "");
+        err_set(e, ERR_IO, "no description of this terminal (TERM=%s)", opt->term ? opt->term : "");
         return err_hint(e, "set TERM=xterm-256color, or use --batch VERB or --once PANE");
     }
     start_curses(s, opt->no_color);
@@ -255,10 +256,17 @@ void screen_close(struct screen *s)
     free(s);
 }
 
-const char *screen_fallback(const struct screen *s) { return s->fell_back ? s->term : NULL; }
-int screen_fd(const struct screen *s) { return s->in_fd; }
+const char *screen_fallback(const struct screen *s)
+{
+    return s->fell_back ? s->term : NULL;
+}
+int screen_fd(const struct screen *s)
+{
+    return s->in_fd;
+}
 
-/* -- size ----------------------------------------------------------------------------------------- */
+/* -- size -----------------------------------------------------------------------------------------
+ */
 
 void screen_set_size(struct screen *s, int w, int h)
 {
@@ -279,7 +287,8 @@ void screen_resize(struct screen *s, int *ret_w, int *ret_h)
     *ret_h = s->shown.h;
 }
 
-/* -- output --------------------------------------------------------------------------------------- */
+/* -- output ---------------------------------------------------------------------------------------
+ */
 
 bool screen_ready(const struct screen *s)
 {
@@ -316,7 +325,8 @@ static size_t put_changes(struct screen *s, const struct canvas *cv)
             written++;
         }
     }
-    if (written) memcpy(s->shown.cells, cv->cells, (size_t)cv->w * (size_t)cv->h * sizeof *cv->cells);
+    if (written)
+        memcpy(s->shown.cells, cv->cells, (size_t)cv->w * (size_t)cv->h * sizeof *cv->cells);
     return written;
 }
 
@@ -348,9 +358,13 @@ size_t screen_show(struct screen *s, const struct canvas *cv)
     return written;
 }
 
-void screen_redraw(struct screen *s) { s->repaint = true; }
+void screen_redraw(struct screen *s)
+{
+    s->repaint = true;
+}
 
-/* -- input ----------------------------------------------------------------------------------------- */
+/* -- input
+ * ----------------------------------------------------------------------------------------- */
 
 static uint32_t translate(wint_t code)
 {
@@ -358,9 +372,9 @@ static uint32_t translate(wint_t code)
         wint_t curses;
         uint32_t key;
     } keys[] = {
-        { KEY_UP, K_UP },       { KEY_DOWN, K_DOWN },   { KEY_LEFT, K_LEFT },
-        { KEY_RIGHT, K_RIGHT }, { KEY_HOME, K_HOME },   { KEY_END, K_END },
-        { KEY_PPAGE, K_PGUP },  { KEY_NPAGE, K_PGDN },  { KEY_DC, K_DELETE },
+        { KEY_UP, K_UP },        { KEY_DOWN, K_DOWN },   { KEY_LEFT, K_LEFT },
+        { KEY_RIGHT, K_RIGHT },  { KEY_HOME, K_HOME },   { KEY_END, K_END },
+        { KEY_PPAGE, K_PGUP },   { KEY_NPAGE, K_PGDN },  { KEY_DC, K_DELETE },
         { KEY_BTAB, K_BACKTAB }, { KEY_ENTER, K_ENTER }, { KEY_BACKSPACE, K_BACKSPACE },
     };
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)

@@ -11,9 +11,9 @@ struct screen;
 struct screen_options {
     const char *term; /* NULL or unknown: xterm-256color, then vt100 */
     bool no_color;
-    FILE *out;        /* NULL: standard output */
-    int in_fd;        /* -1: /dev/tty is opened, so that making input non-blocking does not
-                         touch the output's open file description */
+    FILE *out; /* NULL: standard output */
+    int in_fd; /* -1: /dev/tty is opened, so that making input non-blocking does not
+                  touch the output's open file description */
 };
 
 int screen_open(struct screen **ret, const struct screen_options *opt, struct err *e);

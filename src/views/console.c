@@ -39,9 +39,13 @@ struct console {
     int code, real_stderr;
 };
 
-static int64_t now_us(const struct console *c) { return clock_now(c->cfg.clock); }
+static int64_t now_us(const struct console *c)
+{
+    return clock_now(c->cfg.clock);
+}
 
-/* -- frames -------------------------------------------------------------------------------------- */
+/* -- frames --------------------------------------------------------------------------------------
+ */
 
 static void frame(struct console *c)
 {
@@ -66,7 +70,10 @@ static void turn(struct console *c)
     frame(c);
 }
 
-static void on_timer(void *user) { turn(user); }
+static void on_timer(void *user)
+{
+    turn(user);
+}
 
 static void on_resized(void *user)
 {
@@ -88,7 +95,8 @@ static void gather_resizes(struct console *c)
     if (now - c->resize_since_ms < RESIZE_CAP_MS) loop_timer_start(c->resize, RESIZE_MS, 0);
 }
 
-/* -- input ----------------------------------------------------------------------------------------- */
+/* -- input
+ * ----------------------------------------------------------------------------------------- */
 
 static void hang_up(struct console *c)
 {
@@ -105,10 +113,8 @@ static void on_input(void *user, int events, int error)
         ui_key(c->ui, key);
         if (ui_quitting(c->ui)) break;
     }
-    if (error || (events & LOOP_HANGUP) || (!any && screen_gone(c->screen)))
-        hang_up(c);
-    else
-        turn(c);
+    if (error || (events & LOOP_HANGUP) || (!any && screen_gone(c->screen))) hang_up(c);
+    else turn(c);
 }
 
 static void on_signal(void *user, int signum)
@@ -122,7 +128,8 @@ static void on_signal(void *user, int signum)
     loop_stop(c->loop);
 }
 
-/* -- verbs ------------------------------------------------------------------------------------------ */
+/* -- verbs
+ * ------------------------------------------------------------------------------------------ */
 
 static void on_answer(void *user, int rc, const struct reply *r, const struct err *e)
 {
@@ -145,14 +152,15 @@ static void redraw(void *user)
     screen_redraw(c->screen);
 }
 
-/* -- first run ------------------------------------------------------------------------------------------ */
+/* -- first run
+ * ------------------------------------------------------------------------------------------ */
 
 static void on_overview(void *user, int rc, const struct reply *r, const struct err *e)
 {
     struct console *c = user;
     const struct val *counts = fmt_path(r->v, "jobs.counts");
-    int64_t things = (int64_t)val_len(val_get(r->v, "models")) +
-                     val_get_int(val_get(r->v, "runs"), "total", 0);
+    int64_t things =
+        (int64_t)val_len(val_get(r->v, "models")) + val_get_int(val_get(r->v, "runs"), "total", 0);
     (void)e;
     for (size_t i = 0; i < val_len(counts); i++) things += val_as_int(val_at(counts, i), 0);
     const struct verb *demo = verb_find("demo");
@@ -171,7 +179,9 @@ static void bootstrap(struct console *c)
         verbthreads_post(c->threads, overview, NULL, on_overview, c);
 }
 
-/* -- life ----------------------------------------------------------------------------------------------- */
+/* -- life
+ * -----------------------------------------------------------------------------------------------
+ */
 
 /* Standard error to `path`; what it was is kept. */
 static void divert_stderr(struct console *c, const char *path)
@@ -198,8 +208,10 @@ static int open_screen(struct console *c, bool ascii, struct err *e)
     if (rc) return rc;
     screen_resize(c->screen, &w, &h);
     canvas_init(&c->canvas, w, h, ascii);
-    struct ui_options uo = { .workspace = c->cfg.dir, .actor = c->cfg.actor,
-                             .reason = c->opt->reason, .now_us = now_us(c) };
+    struct ui_options uo = { .workspace = c->cfg.dir,
+                             .actor = c->cfg.actor,
+                             .reason = c->opt->reason,
+                             .now_us = now_us(c) };
     struct ui_host host = { .user = c, .post = post, .redraw = redraw };
     c->ui = ui_new(&uo, &host);
     frame(c); /* the skeleton, before the workspace is touched */

@@ -20,7 +20,7 @@ static bool shown(const struct help *h, struct ui *ui, const struct binding *b, 
     char key[KEY_NAME_LEN];
     if (!(b->where & (1u << v->id)) || (b->where == IN_ALL) != common) return false;
     return !*what || strcasestr(b->help, what) || strcasestr(b->label, what) ||
-           str_eq(key_name(key, b->key1), what);
+           str_eq(key_label(key, b->key1), what);
 }
 
 static void draw_binding(struct canvas *cv, struct rect at, const struct view *v,
@@ -28,8 +28,8 @@ static void draw_binding(struct canvas *cv, struct rect at, const struct view *v
 {
     char k1[KEY_NAME_LEN], k2[KEY_NAME_LEN], keys[40];
     const char *why = v->ops->why_not ? v->ops->why_not(v, b->req) : NULL;
-    key_name(k1, b->key1);
-    if (b->key2) snprintf(keys, sizeof keys, "%s %s", k1, key_name(k2, b->key2));
+    key_label(k1, b->key1);
+    if (b->key2) snprintf(keys, sizeof keys, "%s %s", k1, key_label(k2, b->key2));
     else snprintf(keys, sizeof keys, "%s", k1);
     canvas_fit(cv, rect_make(at.x, at.y, 10, 1), why ? ROLE_DIM : ROLE_KEY, keys);
     int used = canvas_fit(cv, rect_make(at.x + 11, at.y, at.w - 11, 1), why ? ROLE_DIM : ROLE_TEXT,

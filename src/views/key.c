@@ -14,7 +14,7 @@ static const struct {
     { K_DELETE, "Del" }, { K_BACKTAB, "S-Tab" }, { ' ', "space" },
 };
 
-const char *key_name(char buf[KEY_NAME_LEN], uint32_t key)
+const char *key_label(char buf[KEY_NAME_LEN], uint32_t key)
 {
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (names[i].key != key) continue;

@@ -28,4 +28,4 @@ static inline int key_is_text(uint32_t key)
 }
 #define KEY_NAME_LEN 16
 /* "Enter", "^L", "PgUp", "space", "p"; buf is returned. */
-const char *key_name(char buf[KEY_NAME_LEN], uint32_t key);
+const char *key_label(char buf[KEY_NAME_LEN], uint32_t key);

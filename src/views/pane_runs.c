@@ -88,7 +88,8 @@ static bool curve_args(const struct view *v, struct val *args, size_t i)
         return curve_args(v, args, i);                                                             \
     }
 CURVE(0)
-CURVE(1) CURVE(2) CURVE(3) CURVE(4) CURVE(5)
+CURVE(1)
+CURVE(2) CURVE(3) CURVE(4) CURVE(5)
 #undef CURVE
 
     static const struct feed_ops feeds[] = {

@@ -55,7 +55,10 @@ struct ui_call *ui_post(struct ui *ui, const char *verb, const struct val *args,
     return c;
 }
 
-void *ui_call_host(const struct ui_call *call) { return call->ui->host.user; }
+void *ui_call_host(const struct ui_call *call)
+{
+    return call->ui->host.user;
+}
 
 void ui_call_done(struct ui_call *call, int rc, const struct reply *r, const struct err *e)
 {
@@ -340,7 +343,7 @@ static void request(struct ui *ui, enum request req)
     const char *why = v->ops->why_not ? v->ops->why_not(v, req) : NULL;
     char key[KEY_NAME_LEN];
     if (why) {
-        ui_say(ui, ROLE_WARN, "%s %s: %s", key_name(key, b->key1), b->label, why);
+        ui_say(ui, ROLE_WARN, "%s %s: %s", key_label(key, b->key1), b->label, why);
         return;
     }
     if (req != REQ_BACK && ask_view(ui, req)) return;
@@ -372,6 +375,6 @@ void ui_key(struct ui *ui, uint32_t key)
     if (req) request(ui, req);
     else if (!ui->g_pending && !switch_view(ui, key)) {
         char name[KEY_NAME_LEN];
-        ui_say(ui, ROLE_DIM, "%s does nothing here; ? shows the keys", key_name(name, key));
+        ui_say(ui, ROLE_DIM, "%s does nothing here; ? shows the keys", key_label(name, key));
     }
 }

@@ -114,7 +114,7 @@ static void draw_keys(const struct ui *ui, struct canvas *cv, struct rect r)
         bool off;
         char key[KEY_NAME_LEN];
         if (b->req == REQ_HELP || b->req == REQ_QUIT || !in_footer(ui, b, &off)) continue;
-        key_name(key, b->key1);
+        key_label(key, b->key1);
         int need = (int)(utf8_width(key) + 1 + strlen(b->label));
         if (x + need + 2 > end) break;
         if (off) canvas_printf(cv, x, r.y, ROLE_RULE, "%s %s", key, b->label);

@@ -118,7 +118,7 @@ static bool settle(const struct ui *ui, struct view *v)
     const char *id = v->tables[0].id;
     if (str_eq(v->rest, id)) return false;
     if (v->rest[0] && ui->now_us - ui->moved_us < SETTLE_US) return true;
-    snprintf(v->rest, sizeof v->rest, "%s", id);
+    memcpy(v->rest, id, sizeof v->rest); /* as large as the id */
     return false;
 }
 

@@ -93,11 +93,11 @@ static void test_key_names(void **state)
 {
     (void)state;
     char b[KEY_NAME_LEN];
-    assert_string_equal(key_name(b, K_ENTER), "Enter");
-    assert_string_equal(key_name(b, K_CTRL('l')), "^L");
-    assert_string_equal(key_name(b, ' '), "space");
-    assert_string_equal(key_name(b, 'R'), "R");
-    assert_string_equal(key_name(b, K_BACKTAB), "S-Tab");
+    assert_string_equal(key_label(b, K_ENTER), "Enter");
+    assert_string_equal(key_label(b, K_CTRL('l')), "^L");
+    assert_string_equal(key_label(b, ' '), "space");
+    assert_string_equal(key_label(b, 'R'), "R");
+    assert_string_equal(key_label(b, K_BACKTAB), "S-Tab");
 }
 
 int main(void)

@@ -114,7 +114,6 @@ static void offer_names(struct completion *c, struct ui *ui, const struct verb *
         offer_list(c, fmt_path(o, "jobs.running"), "id", "message");
         offer_list(c, fmt_path(o, "jobs.failed"), "id", "error");
     }
-    if (str_eq(p->name, "data")) offer_list(c, val_get(o, "datasets"), "name", NULL);
 }
 
 static void offer_arguments(struct completion *c, struct ui *ui, const struct verb *v,

@@ -57,5 +57,5 @@ noinst_LIBRARIES += %D%/libviews.a
 	%D%/widgets/edit.h \
 	%D%/widgets/meter.c \
 	%D%/widgets/meter.h \
-	%D%/widgets/table.c \
-	%D%/widgets/table.h
+	%D%/widgets/listing.c \
+	%D%/widgets/listing.h

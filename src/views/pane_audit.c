@@ -27,21 +27,21 @@ static const struct feed_ops feeds[] = {
     { NULL, NULL, false },
 };
 
-static enum role verb_role(const struct table_ctx *c, const struct table_column *col)
+static enum role verb_role(const struct listing_ctx *c, const struct listing_column *col)
 {
     const char *verb = val_as_str(fmt_path(c->row, col->path), "");
     bool serves = str_starts(verb, "model promote") || str_starts(verb, "model rollback");
     return serves ? ROLE_PROD : ROLE_TEXT;
 }
 
-static enum role dim(const struct table_ctx *c, const struct table_column *col)
+static enum role dim(const struct listing_ctx *c, const struct listing_column *col)
 {
     (void)c;
     (void)col;
     return ROLE_DIM;
 }
 
-static const struct table_column columns[] = {
+static const struct listing_column columns[] = {
     { .title = "seq", .path = "seq", .width = 6, .right = true, .role = dim },
     { .title = "time (UTC)", .path = "at", .format = "time", .width = 16, .drop = 2 },
     { .title = "who", .path = "actor", .width = 10 },
@@ -51,13 +51,13 @@ static const struct table_column columns[] = {
     { .title = NULL },
 };
 
-static struct table_rows audit_rows(const struct view *v, int part)
+static struct listing_rows audit_rows(const struct view *v, int part)
 {
     const struct audit *s = v->state;
     (void)part;
-    return (struct table_rows){ s->shown, 0, (long)val_len(s->shown),
-                                v->filter[0] ? "no row matches the filter"
-                                             : "nothing was changed yet" };
+    return (struct listing_rows){ s->shown, 0, (long)val_len(s->shown),
+                                  v->filter[0] ? "no row matches the filter"
+                                               : "nothing was changed yet" };
 }
 
 static void audit_update(struct view *v, int feed)
@@ -88,7 +88,7 @@ static void draw_chain(const struct view *v, struct canvas *cv, struct rect at)
 static const struct val *resting_row(const struct view *v)
 {
     const struct audit *s = v->state;
-    char id[TABLE_ID_LEN];
+    char id[LISTING_ID_LEN];
     for (size_t i = 0; i < val_len(s->shown); i++) {
         const struct val *row = val_at(s->shown, i);
         if (str_eq(fmt_val(id, sizeof id, val_get(row, "seq"), NULL, 0), v->rest)) return row;
@@ -120,14 +120,14 @@ static void audit_draw(struct view *v, struct canvas *cv, struct rect r, const s
     struct split_layout at;
     layout_split(r, v->zoom, &at);
     if (!rect_empty(at.list)) {
-        struct table_rows rows = audit_rows(v, 0);
-        struct table_look look = {
+        struct listing_rows rows = audit_rows(v, 0);
+        struct listing_look look = {
             .columns = columns, .sort = -1, .now_us = ctx->now_us, .focus = ctx->focus
         };
         int head = at.list.h >= 6 ? 2 : 1;
         draw_chain(v, cv, at.list);
-        table_draw(cv, rect_make(at.list.x, at.list.y + head, at.list.w, at.list.h - head),
-                   &v->tables[0], &rows, &look);
+        listing_draw(cv, rect_make(at.list.x, at.list.y + head, at.list.w, at.list.h - head),
+                     &v->tables[0], &rows, &look);
     }
     draw_detail(v, cv, at.detail);
 }

@@ -44,16 +44,16 @@ static const struct feed_ops feeds[] = {
 
 /* -- list -------------------------------------------------------------------------------------- */
 
-static void draw_gauge(struct canvas *cv, struct rect at, const struct table_ctx *c,
-                       const struct table_column *col)
+static void draw_gauge(struct canvas *cv, struct rect at, const struct listing_ctx *c,
+                       const struct listing_column *col)
 {
     (void)col;
     draw_progress(cv, at, c->row);
 }
 
 /* What to say in one line: the error of a failed job, else its last message. */
-static void draw_message(struct canvas *cv, struct rect at, const struct table_ctx *c,
-                         const struct table_column *col)
+static void draw_message(struct canvas *cv, struct rect at, const struct listing_ctx *c,
+                         const struct listing_column *col)
 {
     const char *error = val_get_str(c->row, "error", NULL);
     bool failed = status_look(val_get_str(c->row, "state", NULL)).role == ROLE_BAD;
@@ -61,7 +61,7 @@ static void draw_message(struct canvas *cv, struct rect at, const struct table_c
     else canvas_fit(cv, at, ROLE_DIM, val_as_str(fmt_path(c->row, col->path), ""));
 }
 
-static const struct table_column columns[] = {
+static const struct listing_column columns[] = {
     { .title = "state", .path = "state", .width = 11, .draw = draw_status },
     { .title = "job", .path = "id", .format = "id", .width = 8, .drop = 3 },
     { .title = "kind", .path = "kind", .width = 7 },
@@ -78,19 +78,19 @@ static const struct table_column columns[] = {
     { .title = NULL },
 };
 
-static struct table_rows jobs_rows(const struct view *v, int part)
+static struct listing_rows jobs_rows(const struct view *v, int part)
 {
     const struct jobs *s = v->state;
     const struct val *list = part == P_LIST ? s->shown : val_get(view_data(v, F_LOG), "lines");
-    return (struct table_rows){ list, 0, (long)val_len(list),
-                                v->filter[0] ? "no job matches the filter"
-                                             : "no jobs yet: t starts a training" };
+    return (struct listing_rows){ list, 0, (long)val_len(list),
+                                  v->filter[0] ? "no job matches the filter"
+                                               : "no jobs yet: t starts a training" };
 }
 
 static void jobs_update(struct view *v, int feed)
 {
     struct jobs *s = v->state;
-    struct table *log = &v->tables[P_LOG];
+    struct listing *log = &v->tables[P_LOG];
     if (feed == F_LIST) {
         arena_reset(&s->arena);
         s->shown = view_filter(&s->arena, v->filter, val_get(view_data(v, F_LIST), "jobs"));
@@ -163,8 +163,8 @@ static int draw_events(const struct val *events, struct canvas *cv, struct rect 
 
 static void draw_log(struct view *v, struct canvas *cv, struct rect r, const struct draw_ctx *ctx)
 {
-    struct table *t = &v->tables[P_LOG];
-    struct table_rows rows = jobs_rows(v, P_LOG);
+    struct listing *t = &v->tables[P_LOG];
+    struct listing_rows rows = jobs_rows(v, P_LOG);
     bool focus = ctx->focus && v->part == P_LOG;
     char right[48];
     snprintf(right, sizeof right, "%ld lines", rows.total);
@@ -227,15 +227,15 @@ static void jobs_draw(struct view *v, struct canvas *cv, struct rect r, const st
     struct split_layout at;
     layout_split(r, v->zoom, &at);
     if (!rect_empty(at.list)) {
-        struct table_rows rows = jobs_rows(v, P_LIST);
-        struct table_look look = { .columns = columns,
-                                   .sort = -1,
-                                   .now_us = ctx->now_us,
-                                   .focus = ctx->focus && v->part == P_LIST };
+        struct listing_rows rows = jobs_rows(v, P_LIST);
+        struct listing_look look = { .columns = columns,
+                                     .sort = -1,
+                                     .now_us = ctx->now_us,
+                                     .focus = ctx->focus && v->part == P_LIST };
         int head = at.list.h >= 6 ? 2 : 0;
         if (head) draw_counts(val_get(view_data(v, F_LIST), "counts"), cv, at.list);
-        table_draw(cv, rect_make(at.list.x, at.list.y + head, at.list.w, at.list.h - head),
-                   &v->tables[P_LIST], &rows, &look);
+        listing_draw(cv, rect_make(at.list.x, at.list.y + head, at.list.w, at.list.h - head),
+                     &v->tables[P_LIST], &rows, &look);
     }
     if (v->tables[P_LIST].id[0]) draw_detail(v, cv, at.detail, ctx);
 }

@@ -93,8 +93,8 @@ static void collect(struct overview *s, const struct val *o)
 /* -- columns -------------------------------------------------------------------------------------
  */
 
-static void draw_level(struct canvas *cv, struct rect at, const struct table_ctx *c,
-                       const struct table_column *col)
+static void draw_level(struct canvas *cv, struct rect at, const struct listing_ctx *c,
+                       const struct listing_column *col)
 {
     const char *level = val_as_str(fmt_path(c->row, col->path), "");
     if (str_eq(level, "bad")) canvas_text(cv, at.x, at.y, ROLE_BAD, "✗");
@@ -103,7 +103,7 @@ static void draw_level(struct canvas *cv, struct rect at, const struct table_ctx
                     str_eq(level, "warn") ? "!" : "▲");
 }
 
-static const struct table_column attention_columns[] = {
+static const struct listing_column attention_columns[] = {
     { .title = " ", .path = "level", .width = 1, .draw = draw_level },
     { .title = "Attention", .path = "text" },
     { .title = "since", .path = "age", .format = "age", .width = 5, .drop = 1, .right = true },
@@ -111,8 +111,8 @@ static const struct table_column attention_columns[] = {
 };
 
 /* "v3 1.2.0" of the object at the column's path. */
-static void draw_version(struct canvas *cv, struct rect at, const struct table_ctx *c,
-                         const struct table_column *col)
+static void draw_version(struct canvas *cv, struct rect at, const struct listing_ctx *c,
+                         const struct listing_column *col)
 {
     const struct val *v = fmt_path(c->row, col->path);
     char text[64];
@@ -125,8 +125,8 @@ static void draw_version(struct canvas *cv, struct rect at, const struct table_c
     canvas_fit(cv, at, str_eq(col->path, "production") ? ROLE_PROD : ROLE_STAGING, text);
 }
 
-static void draw_model_metric(struct canvas *cv, struct rect at, const struct table_ctx *c,
-                              const struct table_column *col)
+static void draw_model_metric(struct canvas *cv, struct rect at, const struct listing_ctx *c,
+                              const struct listing_column *col)
 {
     const struct val *m = fmt_path(c->row, col->path);
     const char *name = metric_main(m);
@@ -136,8 +136,8 @@ static void draw_model_metric(struct canvas *cv, struct rect at, const struct ta
     canvas_fit(cv, at, ROLE_TEXT, text);
 }
 
-static void draw_gain(struct canvas *cv, struct rect at, const struct table_ctx *c,
-                      const struct table_column *col)
+static void draw_gain(struct canvas *cv, struct rect at, const struct listing_ctx *c,
+                      const struct listing_column *col)
 {
     const char *metric;
     char num[FMT_LEN], text[64];
@@ -149,7 +149,7 @@ static void draw_gain(struct canvas *cv, struct rect at, const struct table_ctx 
     canvas_fit(cv, at, same ? ROLE_DIM : d > 0 ? ROLE_OK : ROLE_WARN, text);
 }
 
-static const struct table_column model_columns[] = {
+static const struct listing_column model_columns[] = {
     { .title = "Models", .path = "name" },
     { .title = "Production", .path = "production", .width = 10, .draw = draw_version },
     { .title = "age",
@@ -168,21 +168,21 @@ static const struct table_column model_columns[] = {
     { .title = NULL },
 };
 
-static void draw_job_progress(struct canvas *cv, struct rect at, const struct table_ctx *c,
-                              const struct table_column *col)
+static void draw_job_progress(struct canvas *cv, struct rect at, const struct listing_ctx *c,
+                              const struct listing_column *col)
 {
     (void)col;
     draw_progress(cv, at, c->row);
 }
 
-static const struct table_column job_columns[] = {
+static const struct listing_column job_columns[] = {
     { .title = "Running", .path = "kind", .width = 8 },
     { .title = "progress", .path = "progress", .width = 20, .draw = draw_job_progress },
     { .title = " ", .path = "message", .drop = 1 },
     { .title = NULL },
 };
 
-static const struct table_column run_columns[] = {
+static const struct listing_column run_columns[] = {
     { .title = " ", .path = "status", .width = 1, .draw = draw_status },
     { .title = "Recent runs", .path = "name" },
     { .title = "algorithm", .path = "params.algorithm", .width = 9, .drop = 2 },
@@ -201,7 +201,7 @@ static const struct table_column run_columns[] = {
 /* -- drawing
  * ---------------------------------------------------------------------------------------- */
 
-static struct table_rows overview_rows(const struct view *v, int part)
+static struct listing_rows overview_rows(const struct view *v, int part)
 {
     const struct overview *s = v->state;
     const struct val *o = view_data(v, 0);
@@ -210,19 +210,19 @@ static struct table_rows overview_rows(const struct view *v, int part)
                                          "no runs yet" };
     const struct val *list =
         part == P_ATTENTION ? (o ? s->attention : NULL) : fmt_path(o, paths[part]);
-    return (struct table_rows){ list, 0, (long)val_len(list), empty[part] };
+    return (struct listing_rows){ list, 0, (long)val_len(list), empty[part] };
 }
 
 static void draw_part(struct view *v, struct canvas *cv, struct rect r, int part,
-                      const struct table_column *columns, const struct draw_ctx *ctx)
+                      const struct listing_column *columns, const struct draw_ctx *ctx)
 {
     if (rect_empty(r)) return;
-    struct table_rows rows = v->ops->rows(v, part);
-    struct table_look look = { .columns = columns,
-                               .sort = -1,
-                               .now_us = ctx->now_us,
-                               .focus = ctx->focus && v->part == part };
-    table_draw(cv, r, &v->tables[part], &rows, &look);
+    struct listing_rows rows = v->ops->rows(v, part);
+    struct listing_look look = { .columns = columns,
+                                 .sort = -1,
+                                 .now_us = ctx->now_us,
+                                 .focus = ctx->focus && v->part == part };
+    listing_draw(cv, r, &v->tables[part], &rows, &look);
 }
 
 /* Main metric of the recent runs, oldest first, in the title line. */
@@ -248,8 +248,8 @@ static void overview_draw(struct view *v, struct canvas *cv, struct rect r,
                           const struct draw_ctx *ctx)
 {
     struct overview_layout at;
-    struct table_rows a = overview_rows(v, P_ATTENTION), m = overview_rows(v, P_MODELS);
-    struct table_rows j = overview_rows(v, P_JOBS), n = overview_rows(v, P_RUNS);
+    struct listing_rows a = overview_rows(v, P_ATTENTION), m = overview_rows(v, P_MODELS);
+    struct listing_rows j = overview_rows(v, P_JOBS), n = overview_rows(v, P_RUNS);
     struct overview_want want = { a.total ? (int)a.total : 1, m.total ? (int)m.total : 1,
                                   j.total ? (int)j.total : 1, n.total ? (int)n.total : 1 };
     layout_overview(r, &want, &at);

@@ -102,7 +102,7 @@ static void draw_stage(const struct view *v, struct canvas *cv, struct rect r, c
     canvas_heading(cv, rect_make(r.x, r.y, r.w - 1, 1), role, stage, many && n ? count : NULL);
     for (size_t i = 0; i < val_len(list) && y < r.y + r.h; i++) {
         const struct val *version = val_at(list, i);
-        char id[TABLE_ID_LEN];
+        char id[LISTING_ID_LEN];
         if (!str_eq(val_get_str(version, "stage", "None"), stage)) continue;
         int room = r.y + r.h - y;
         if (n - shown > 1 && room < 4 && shown) {
@@ -132,8 +132,8 @@ static void draw_ladder(const struct view *v, struct canvas *cv, struct rect r, 
 /* -- tables
  * ------------------------------------------------------------------------------------------ */
 
-static void draw_model_state(struct canvas *cv, struct rect at, const struct table_ctx *c,
-                             const struct table_column *col)
+static void draw_model_state(struct canvas *cv, struct rect at, const struct listing_ctx *c,
+                             const struct listing_column *col)
 {
     const struct val *p = val_get(c->row, col->path);
     if (val_type(p) != VAL_OBJ) return;
@@ -142,22 +142,22 @@ static void draw_model_state(struct canvas *cv, struct rect at, const struct tab
     canvas_fit(cv, at, str_eq(col->path, "production") ? ROLE_PROD : ROLE_STAGING, text);
 }
 
-static const struct table_column model_columns[] = {
+static const struct listing_column model_columns[] = {
     { .title = "model", .path = "name" },
     { .title = "Prod", .path = "production", .width = 4, .draw = draw_model_state },
     { .title = "Stag", .path = "staging", .width = 4, .draw = draw_model_state, .drop = 1 },
     { .title = NULL },
 };
 
-static void draw_stage_cell(struct canvas *cv, struct rect at, const struct table_ctx *c,
-                            const struct table_column *col)
+static void draw_stage_cell(struct canvas *cv, struct rect at, const struct listing_ctx *c,
+                            const struct listing_column *col)
 {
     const char *stage = val_as_str(fmt_path(c->row, col->path), "None");
     canvas_fit(cv, at, stage_role(stage), stage);
 }
 
-static void draw_metric_cell(struct canvas *cv, struct rect at, const struct table_ctx *c,
-                             const struct table_column *col)
+static void draw_metric_cell(struct canvas *cv, struct rect at, const struct listing_ctx *c,
+                             const struct listing_column *col)
 {
     const struct val *m = val_get(c->row, col->path);
     const char *name = metric_main(m);
@@ -168,7 +168,7 @@ static void draw_metric_cell(struct canvas *cv, struct rect at, const struct tab
     canvas_fit(cv, at, ROLE_TEXT, text);
 }
 
-static const struct table_column version_columns[] = {
+static const struct listing_column version_columns[] = {
     { .title = "v", .path = "version", .width = 4, .right = true },
     { .title = "semver", .path = "semver", .width = 8 },
     { .title = "stage", .path = "stage", .width = 10, .draw = draw_stage_cell },
@@ -202,15 +202,15 @@ static void draw_history(const struct val *history, struct canvas *cv, struct re
     }
 }
 
-static struct table_rows registry_rows(const struct view *v, int part)
+static struct listing_rows registry_rows(const struct view *v, int part)
 {
     const struct registry *s = v->state;
     const struct val *list =
         part == P_MODELS ? s->shown : val_get(view_data(v, F_SHOW), "versions");
-    return (struct table_rows){ list, 0, (long)val_len(list),
-                                part == P_VERSIONS ? "no versions"
-                                : v->filter[0]     ? "no model matches"
-                                                   : "no models yet" };
+    return (struct listing_rows){ list, 0, (long)val_len(list),
+                                  part == P_VERSIONS ? "no versions"
+                                  : v->filter[0]     ? "no model matches"
+                                                     : "no models yet" };
 }
 
 static void registry_update(struct view *v, int feed)
@@ -237,19 +237,19 @@ static void draw_model(struct view *v, struct canvas *cv, struct rect r, const s
         draw_ladder(v, cv, rect_make(rest.x, rest.y, rest.w, ladder), ctx->now_us);
         rest = rect_make(rest.x, rest.y + ladder, rest.w, rest.h - ladder);
     }
-    struct table_rows rows = registry_rows(v, P_VERSIONS);
-    struct table_look look = { .columns = version_columns,
-                               .sort = -1,
-                               .now_us = ctx->now_us,
-                               .focus = ctx->focus && v->part == P_VERSIONS };
+    struct listing_rows rows = registry_rows(v, P_VERSIONS);
+    struct listing_look look = { .columns = version_columns,
+                                 .sort = -1,
+                                 .now_us = ctx->now_us,
+                                 .focus = ctx->focus && v->part == P_VERSIONS };
     int need = (int)rows.total + 2;
     int h = rest.h - history;
     if (history && need < h) {
         history += h - need;
         h = need;
     }
-    table_draw(cv, rect_make(rest.x, rest.y, rest.w, history ? h - 1 : h), &v->tables[P_VERSIONS],
-               &rows, &look);
+    listing_draw(cv, rect_make(rest.x, rest.y, rest.w, history ? h - 1 : h), &v->tables[P_VERSIONS],
+                 &rows, &look);
     draw_history(val_get(model, "history"), cv, rect_make(rest.x, rest.y + h, rest.w, rest.h - h),
                  ctx->now_us);
 }
@@ -257,17 +257,17 @@ static void draw_model(struct view *v, struct canvas *cv, struct rect r, const s
 static void registry_draw(struct view *v, struct canvas *cv, struct rect r,
                           const struct draw_ctx *ctx)
 {
-    struct table_rows rows = registry_rows(v, P_MODELS);
-    struct table_look look = { .columns = model_columns,
-                               .sort = -1,
-                               .now_us = ctx->now_us,
-                               .focus = ctx->focus && v->part == P_MODELS };
+    struct listing_rows rows = registry_rows(v, P_MODELS);
+    struct listing_look look = { .columns = model_columns,
+                                 .sort = -1,
+                                 .now_us = ctx->now_us,
+                                 .focus = ctx->focus && v->part == P_MODELS };
     int left = r.w >= 110 ? 32 : r.w >= 70 ? 24 : 0;
     if (left && !v->zoom) {
-        table_draw(cv, rect_make(r.x, r.y, left, r.h), &v->tables[P_MODELS], &rows, &look);
+        listing_draw(cv, rect_make(r.x, r.y, left, r.h), &v->tables[P_MODELS], &rows, &look);
         draw_model(v, cv, rect_make(r.x + left + 2, r.y, r.w - left - 2, r.h), ctx);
     } else if (v->part == P_MODELS && !v->zoom) {
-        table_draw(cv, r, &v->tables[P_MODELS], &rows, &look);
+        listing_draw(cv, r, &v->tables[P_MODELS], &rows, &look);
     } else {
         draw_model(v, cv, r, ctx);
     }
@@ -319,8 +319,8 @@ static bool registry_open(struct view *v, struct intent *out)
 
 static void step_model(struct view *v, long by)
 {
-    struct table_rows rows = registry_rows(v, P_MODELS);
-    table_move(&v->tables[P_MODELS], &rows, by);
+    struct listing_rows rows = registry_rows(v, P_MODELS);
+    listing_move(&v->tables[P_MODELS], &rows, by);
     v->tables[P_VERSIONS].id[0] = '\0';
     v->tables[P_VERSIONS].cursor = v->tables[P_VERSIONS].top = 0;
 }

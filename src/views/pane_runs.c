@@ -66,7 +66,7 @@ static bool show_args(const struct view *v, struct val *args)
 static bool compare_args(const struct view *v, struct val *args)
 {
     const struct runs *s = v->state;
-    const struct table *t = &v->tables[RP_LIST];
+    const struct listing *t = &v->tables[RP_LIST];
     if (!s->compare) return false;
     struct val *ids = val_set_list(args, "runs");
     for (size_t i = 0; i < t->marks.n && i < RUN_CURVES; i++) val_push_str(ids, t->marks.p[i]);
@@ -76,7 +76,7 @@ static bool compare_args(const struct view *v, struct val *args)
 static bool curve_args(const struct view *v, struct val *args, size_t i)
 {
     const struct runs *s = v->state;
-    const struct table *t = &v->tables[RP_LIST];
+    const struct listing *t = &v->tables[RP_LIST];
     if (!s->compare || i >= t->marks.n) return false;
     val_set_str(args, "run", t->marks.p[i]);
     return true;
@@ -89,7 +89,8 @@ static bool curve_args(const struct view *v, struct val *args, size_t i)
     }
 CURVE(0)
 CURVE(1)
-CURVE(2) CURVE(3) CURVE(4) CURVE(5)
+CURVE(2)
+CURVE(3) CURVE(4) CURVE(5)
 #undef CURVE
 
     static const struct feed_ops feeds[] = {
@@ -108,7 +109,7 @@ CURVE(2) CURVE(3) CURVE(4) CURVE(5)
 /* -- columns
  * --------------------------------------------------------------------------------------- */
 
-static void add_column(struct runs *s, struct table_column c)
+static void add_column(struct runs *s, struct listing_column c)
 {
     if (s->n_columns < RUN_COLUMNS - 1) s->columns[s->n_columns++] = c;
 }
@@ -130,12 +131,12 @@ static void add_metric_columns(struct runs *s, const struct val *runs)
         if (!has_metric(runs, known[i])) continue;
         snprintf(s->paths[n], sizeof s->paths[n], "metrics.%s", known[i]);
         snprintf(s->titles[n], sizeof s->titles[n], "%s", known[i]);
-        add_column(s, (struct table_column){ .title = s->titles[n],
-                                             .path = s->paths[n],
-                                             .format = "real",
-                                             .width = 9,
-                                             .right = true,
-                                             .drop = n ? 10 + n : 0 });
+        add_column(s, (struct listing_column){ .title = s->titles[n],
+                                               .path = s->paths[n],
+                                               .format = "real",
+                                               .width = 9,
+                                               .right = true,
+                                               .drop = n ? 10 + n : 0 });
         n++;
     }
 }
@@ -143,29 +144,29 @@ static void add_metric_columns(struct runs *s, const struct val *runs)
 static void build_columns(struct runs *s, const struct val *runs)
 {
     s->n_columns = 0;
-    add_column(s, (struct table_column){
+    add_column(s, (struct listing_column){
                       .title = " ", .path = "status", .width = 1, .draw = draw_status });
-    add_column(s, (struct table_column){ .title = "run", .path = "name" });
-    add_column(s, (struct table_column){
+    add_column(s, (struct listing_column){ .title = "run", .path = "name" });
+    add_column(s, (struct listing_column){
                       .title = "id", .path = "run_id", .format = "id", .width = 8, .drop = 8 });
-    add_column(s, (struct table_column){
+    add_column(s, (struct listing_column){
                       .title = "algorithm", .path = "params.algorithm", .width = 9, .drop = 5 });
     add_metric_columns(s, runs);
-    add_column(s, (struct table_column){
+    add_column(s, (struct listing_column){
                       .title = "experiment", .path = "experiment", .width = 11, .drop = 9 });
-    add_column(s, (struct table_column){ .title = "took",
-                                         .path = "duration_s",
-                                         .format = "duration",
-                                         .width = 6,
-                                         .right = true,
-                                         .drop = 6 });
-    add_column(s, (struct table_column){ .title = "age",
-                                         .path = "start_time",
-                                         .format = "age",
-                                         .width = 5,
-                                         .right = true,
-                                         .drop = 4 });
-    s->columns[s->n_columns] = (struct table_column){ .title = NULL };
+    add_column(s, (struct listing_column){ .title = "took",
+                                           .path = "duration_s",
+                                           .format = "duration",
+                                           .width = 6,
+                                           .right = true,
+                                           .drop = 6 });
+    add_column(s, (struct listing_column){ .title = "age",
+                                           .path = "start_time",
+                                           .format = "age",
+                                           .width = 5,
+                                           .right = true,
+                                           .drop = 4 });
+    s->columns[s->n_columns] = (struct listing_column){ .title = NULL };
 }
 
 /* -- data
@@ -195,18 +196,18 @@ static void runs_update(struct view *v, int feed)
     }
 }
 
-static struct table_rows runs_rows(const struct view *v, int part)
+static struct listing_rows runs_rows(const struct view *v, int part)
 {
     const struct runs *s = v->state;
     if (part == RP_METRICS)
-        return (struct table_rows){ s->metrics, 0, (long)val_len(s->metrics), "no metrics yet" };
+        return (struct listing_rows){ s->metrics, 0, (long)val_len(s->metrics), "no metrics yet" };
     if (part == RP_COMPARE) {
         const struct val *fields = val_get(view_data(v, RF_COMPARE), "fields");
-        return (struct table_rows){ fields, 0, (long)val_len(fields), "nothing to compare" };
+        return (struct listing_rows){ fields, 0, (long)val_len(fields), "nothing to compare" };
     }
-    return (struct table_rows){ val_get(view_data(v, RF_LIST), "runs"), s->base, s->total,
-                                v->filter[0] ? "no run matches the filter"
-                                             : "no runs yet: t starts a training" };
+    return (struct listing_rows){ val_get(view_data(v, RF_LIST), "runs"), s->base, s->total,
+                                  v->filter[0] ? "no run matches the filter"
+                                               : "no runs yet: t starts a training" };
 }
 
 /* -- drawing
@@ -238,16 +239,16 @@ static void runs_draw(struct view *v, struct canvas *cv, struct rect r, const st
     }
     layout_split(r, v->zoom, &at);
     if (!rect_empty(at.list) && s->n_columns) {
-        struct table_rows rows = runs_rows(v, RP_LIST);
-        struct table_look look = { .columns = s->columns,
-                                   .sort = s->sort,
-                                   .descending = s->descending,
-                                   .now_us = ctx->now_us,
-                                   .focus = ctx->focus && v->part == RP_LIST };
+        struct listing_rows rows = runs_rows(v, RP_LIST);
+        struct listing_look look = { .columns = s->columns,
+                                     .sort = s->sort,
+                                     .descending = s->descending,
+                                     .now_us = ctx->now_us,
+                                     .focus = ctx->focus && v->part == RP_LIST };
         int head = at.list.h >= 6 ? 2 : 0;
         if (head) draw_list_head(v, cv, at.list);
-        table_draw(cv, rect_make(at.list.x, at.list.y + head, at.list.w, at.list.h - head),
-                   &v->tables[RP_LIST], &rows, &look);
+        listing_draw(cv, rect_make(at.list.x, at.list.y + head, at.list.w, at.list.h - head),
+                     &v->tables[RP_LIST], &rows, &look);
     }
     if (!rect_empty(at.detail)) runs_detail_draw(v, cv, at.detail, ctx);
 }

@@ -12,7 +12,7 @@ enum { RUN_COLUMNS = 14, RUN_METRICS = 5 };
 struct runs {
     struct arena arena; /* rows of RP_METRICS */
     const struct val *metrics;
-    struct table_column columns[RUN_COLUMNS];
+    struct listing_column columns[RUN_COLUMNS];
     char paths[RUN_METRICS][72], titles[RUN_METRICS][24];
     int n_columns, sort; /* sort: index into columns, -1 newest first */
     bool descending;

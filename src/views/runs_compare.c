@@ -75,7 +75,7 @@ static void draw_field(const struct val *f, struct canvas *cv, struct rect r, in
 static int draw_kind(struct view *v, struct canvas *cv, struct rect r, int *at, const char *kind,
                      bool differs)
 {
-    struct table_rows rows = v->ops->rows(v, RP_COMPARE);
+    struct listing_rows rows = v->ops->rows(v, RP_COMPARE);
     int n = (int)val_len(val_get(view_data(v, RF_COMPARE), "runs")), found = 0;
     int w = n ? (r.w - NAME_W) / n : r.w;
     long top = v->tables[RP_COMPARE].top;
@@ -93,7 +93,7 @@ static int draw_kind(struct view *v, struct canvas *cv, struct rect r, int *at, 
 
 static void draw_fields(struct view *v, struct canvas *cv, struct rect r)
 {
-    struct table *t = &v->tables[RP_COMPARE];
+    struct listing *t = &v->tables[RP_COMPARE];
     int n = (int)val_len(val_get(view_data(v, RF_COMPARE), "runs")), at = 0;
     if (n == 0) return;
     draw_names(v, cv, r, n, (r.w - NAME_W) / n);

@@ -117,7 +117,7 @@ static int draw_facts(const struct val *run, struct canvas *cv, struct rect r, i
     return 2;
 }
 
-static const struct table_column metric_columns[] = {
+static const struct listing_column metric_columns[] = {
     { .title = "metric", .path = "name" },
     { .title = "value", .path = "value", .format = "real", .width = 9, .right = true },
     { .title = "train", .path = "train", .format = "real", .width = 9, .right = true, .drop = 1 },
@@ -127,12 +127,12 @@ static const struct table_column metric_columns[] = {
 static void draw_metrics(struct view *v, struct canvas *cv, struct rect r,
                          const struct draw_ctx *ctx)
 {
-    struct table_rows rows = v->ops->rows(v, RP_METRICS);
-    struct table_look look = { .columns = metric_columns,
-                               .sort = -1,
-                               .now_us = ctx->now_us,
-                               .focus = ctx->focus && v->part == RP_METRICS };
-    table_draw(cv, r, &v->tables[RP_METRICS], &rows, &look);
+    struct listing_rows rows = v->ops->rows(v, RP_METRICS);
+    struct listing_look look = { .columns = metric_columns,
+                                 .sort = -1,
+                                 .now_us = ctx->now_us,
+                                 .focus = ctx->focus && v->part == RP_METRICS };
+    listing_draw(cv, r, &v->tables[RP_METRICS], &rows, &look);
 }
 
 static void draw_params(const struct val *run, struct canvas *cv, struct rect r)

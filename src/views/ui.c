@@ -285,11 +285,11 @@ static bool move_cursor(struct ui *ui, enum request req)
     } moves[] = { { REQ_UP, K_UP },      { REQ_DOWN, K_DOWN },    { REQ_TOP, K_HOME },
                   { REQ_BOTTOM, K_END }, { REQ_PAGE_UP, K_PGUP }, { REQ_PAGE_DOWN, K_PGDN } };
     struct view *v = ui_view(ui);
-    struct table_rows rows = v->ops->rows(v, v->part);
+    struct listing_rows rows = v->ops->rows(v, v->part);
     for (size_t i = 0; i < ARRAY_LEN(moves); i++) {
         if (moves[i].req != req) continue;
         ui->moved_us = ui->now_us;
-        return table_key(&v->tables[v->part], &rows, moves[i].key);
+        return listing_key(&v->tables[v->part], &rows, moves[i].key);
     }
     return false;
 }
@@ -300,7 +300,7 @@ static void go_back(struct ui *ui)
     if (ask_view(ui, REQ_BACK)) return;
     if (v->zoom) v->zoom = false;
     else if (v->part) v->part = 0;
-    else if (v->tables[0].marks.n) table_clear_marks(&v->tables[0]);
+    else if (v->tables[0].marks.n) listing_clear_marks(&v->tables[0]);
     else if (v->filter[0]) ui_apply_filter(ui, "");
 }
 
@@ -330,7 +330,7 @@ static bool handle(struct ui *ui, enum request req)
     case REQ_REDRAW:
         if (ui->host.redraw) ui->host.redraw(ui->host.user);
         return true;
-    case REQ_MARK: table_toggle_mark(&v->tables[0]); return move_cursor(ui, REQ_DOWN);
+    case REQ_MARK: listing_toggle_mark(&v->tables[0]); return move_cursor(ui, REQ_DOWN);
     case REQ_BACK: go_back(ui); return true;
     default: return move_cursor(ui, req);
     }

@@ -28,7 +28,7 @@ const struct view_info *view_find(const char *id)
 void view_init(struct view *v, enum view_id id)
 {
     *v = (struct view){ .ops = view_infos[id].ops, .id = id, .parts = 1 };
-    for (int i = 0; i < VIEW_PARTS; i++) table_init(&v->tables[i], "id");
+    for (int i = 0; i < VIEW_PARTS; i++) listing_init(&v->tables[i], "id");
     v->state = mem_zalloc(1, v->ops->state_size + 1);
     v->ops->init(v);
 }
@@ -36,7 +36,7 @@ void view_init(struct view *v, enum view_id id)
 void view_done(struct view *v)
 {
     if (v->ops->done) v->ops->done(v);
-    for (int i = 0; i < VIEW_PARTS; i++) table_done(&v->tables[i]);
+    for (int i = 0; i < VIEW_PARTS; i++) listing_done(&v->tables[i]);
     for (int i = 0; i < VIEW_FEEDS; i++) {
         arena_done(&v->feeds[i].arena);
         free(v->feeds[i].asked);
@@ -51,8 +51,8 @@ const struct val *view_data(const struct view *v, int feed)
 
 const struct val *view_selected(const struct view *v, int part)
 {
-    struct table_rows rows = v->ops->rows(v, part);
-    return table_selected(&v->tables[part], &rows);
+    struct listing_rows rows = v->ops->rows(v, part);
+    return listing_selected(&v->tables[part], &rows);
 }
 
 const char *view_stale(const struct view *v)
@@ -72,17 +72,17 @@ void view_refresh(struct view *v, int feed)
 {
     if (v->ops->update) v->ops->update(v, feed);
     for (int i = 0; i < v->parts; i++) {
-        struct table_rows rows = v->ops->rows(v, i);
-        table_update(&v->tables[i], &rows);
+        struct listing_rows rows = v->ops->rows(v, i);
+        listing_update(&v->tables[i], &rows);
     }
 }
 
 void view_reveal(struct view *v, const char *id)
 {
-    struct table *t = &v->tables[0];
+    struct listing *t = &v->tables[0];
     snprintf(t->id, sizeof t->id, "%s", id ? id : "");
-    struct table_rows rows = v->ops->rows(v, 0);
-    table_update(t, &rows);
+    struct listing_rows rows = v->ops->rows(v, 0);
+    listing_update(t, &rows);
     v->part = 0;
 }
 
@@ -143,8 +143,8 @@ enum role stage_role(const char *stage)
     return str_eq(stage, "Archived") ? ROLE_DIM : ROLE_TEXT;
 }
 
-void draw_status(struct canvas *cv, struct rect at, const struct table_ctx *c,
-                 const struct table_column *col)
+void draw_status(struct canvas *cv, struct rect at, const struct listing_ctx *c,
+                 const struct listing_column *col)
 {
     struct status_look look = status_look(val_as_str(fmt_path(c->row, col->path), NULL));
     canvas_text(cv, at.x, at.y, look.role, look.glyph);

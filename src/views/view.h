@@ -10,7 +10,7 @@
 #include "views/canvas.h"
 #include "views/fmt.h"
 #include "views/request.h"
-#include "views/widgets/table.h"
+#include "views/widgets/listing.h"
 
 struct view;
 struct ui_call;
@@ -51,7 +51,7 @@ struct view_ops {
     void (*done)(struct view *v);             /* may be NULL */
     void (*update)(struct view *v, int feed); /* data of this feed is new; may be NULL */
     /* Rows of a part that has a cursor. */
-    struct table_rows (*rows)(const struct view *v, int part);
+    struct listing_rows (*rows)(const struct view *v, int part);
     void (*draw)(struct view *v, struct canvas *cv, struct rect r, const struct draw_ctx *ctx);
     /* Handles what the interface does not; false: nothing happens. */
     bool (*request)(struct view *v, enum request req, struct intent *out);
@@ -62,13 +62,13 @@ struct view {
     const struct view_ops *ops;
     enum view_id id;
     struct feed feeds[VIEW_FEEDS];
-    struct table tables[VIEW_PARTS]; /* one a part */
-    int parts, part;                 /* parts that can have the focus; which has it */
-    bool zoom;                       /* the details fill the pane */
+    struct listing tables[VIEW_PARTS]; /* one a part */
+    int parts, part;                   /* parts that can have the focus; which has it */
+    bool zoom;                         /* the details fill the pane */
     char filter[200];
-    char rest[TABLE_ID_LEN]; /* row of part 0 on which the cursor has come to rest:
+    char rest[LISTING_ID_LEN]; /* row of part 0 on which the cursor has come to rest:
                                 what details are about, so that moving stays cheap */
-    int64_t now_us;          /* as of the last poll, for why_not and intents */
+    int64_t now_us;            /* as of the last poll, for why_not and intents */
     void *state;
 };
 
@@ -154,6 +154,6 @@ struct status_look {
 };
 struct status_look status_look(const char *status); /* of runs and jobs */
 enum role stage_role(const char *stage);
-void draw_status(struct canvas *cv, struct rect at, const struct table_ctx *c,
-                 const struct table_column *col); /* column whose path is a status or state */
+void draw_status(struct canvas *cv, struct rect at, const struct listing_ctx *c,
+                 const struct listing_column *col); /* column whose path is a status or state */
 void draw_progress(struct canvas *cv, struct rect at, const struct val *job); /* gauge and % */

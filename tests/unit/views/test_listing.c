@@ -1,4 +1,4 @@
-/* test_table.c: the cursor follows its row, marks are by id, columns fit every width. */
+/* test_listing.c: the cursor follows its row, marks are by id, columns fit every width. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,20 +6,20 @@
 
 #include <cmocka.h>
 
-#include "views/widgets/table.h"
+#include "views/widgets/listing.h"
 #include <string.h>
 
-static const struct table_column columns[] = {
+static const struct listing_column columns[] = {
     { .title = "name", .path = "id", .width = 0 },
     { .title = "auc", .path = "m.auc", .format = "real", .width = 8, .right = true, .drop = 1 },
     { .title = "state", .path = "state", .width = 10, .drop = 2 },
     { .title = NULL },
 };
-static const struct table_look look = {
+static const struct listing_look look = {
     .columns = columns, .sort = 1, .descending = true, .focus = true
 };
 
-static struct table_rows rows_of(struct arena *a, const char *ids)
+static struct listing_rows rows_of(struct arena *a, const char *ids)
 {
     struct val *list = val_list(a);
     for (; *ids; ids++) {
@@ -28,35 +28,35 @@ static struct table_rows rows_of(struct arena *a, const char *ids)
         val_set_str(row, "state", "done");
         val_set_real(val_set_obj(row, "m"), "auc", 0.5 + (*ids - 'a') / 100.0);
     }
-    return (struct table_rows){ list, 0, (long)val_len(list), "nothing here" };
+    return (struct listing_rows){ list, 0, (long)val_len(list), "nothing here" };
 }
 
 static void test_cursor_follows_the_row(void **state)
 {
     (void)state;
     struct arena a = ARENA_INIT;
-    struct table t;
-    table_init(&t, "id");
-    struct table_rows r = rows_of(&a, "abcdef");
-    table_update(&t, &r);
+    struct listing t;
+    listing_init(&t, "id");
+    struct listing_rows r = rows_of(&a, "abcdef");
+    listing_update(&t, &r);
     assert_string_equal(t.id, "a");
-    assert_true(table_key(&t, &r, K_DOWN));
-    assert_true(table_key(&t, &r, K_DOWN));
+    assert_true(listing_key(&t, &r, K_DOWN));
+    assert_true(listing_key(&t, &r, K_DOWN));
     assert_string_equal(t.id, "c");
     r = rows_of(&a, "xyabcdef"); /* two new rows above */
-    table_update(&t, &r);
+    listing_update(&t, &r);
     assert_string_equal(t.id, "c");
     assert_int_equal(t.cursor, 4);
     r = rows_of(&a, "xyab"); /* the row is gone */
-    table_update(&t, &r);
+    listing_update(&t, &r);
     assert_int_equal(t.cursor, 3);
     assert_string_equal(t.id, "b");
     r = rows_of(&a, "");
-    table_update(&t, &r);
+    listing_update(&t, &r);
     assert_string_equal(t.id, "");
-    assert_null(table_selected(&t, &r));
-    assert_false(table_key(&t, &r, K_ENTER));
-    table_done(&t);
+    assert_null(listing_selected(&t, &r));
+    assert_false(listing_key(&t, &r, K_ENTER));
+    listing_done(&t);
     arena_done(&a);
 }
 
@@ -64,18 +64,18 @@ static void test_window_on_a_longer_list(void **state)
 {
     (void)state;
     struct arena a = ARENA_INIT;
-    struct table t;
-    table_init(&t, "id");
-    struct table_rows r = rows_of(&a, "abcdef");
+    struct listing t;
+    listing_init(&t, "id");
+    struct listing_rows r = rows_of(&a, "abcdef");
     r.base = 1000;
     r.total = 5000;
-    table_update(&t, &r);
-    table_move(&t, &r, 1002);
+    listing_update(&t, &r);
+    listing_move(&t, &r, 1002);
     assert_string_equal(t.id, "c");
-    table_key(&t, &r, K_END);
+    listing_key(&t, &r, K_END);
     assert_int_equal(t.cursor, 4999);
     assert_string_equal(t.id, ""); /* not loaded: nothing to act on */
-    table_done(&t);
+    listing_done(&t);
     arena_done(&a);
 }
 
@@ -83,21 +83,21 @@ static void test_marks(void **state)
 {
     (void)state;
     struct arena a = ARENA_INIT;
-    struct table t;
-    table_init(&t, "id");
-    struct table_rows r = rows_of(&a, "abc");
-    table_update(&t, &r);
-    table_toggle_mark(&t);
-    table_move(&t, &r, 2);
-    table_toggle_mark(&t);
+    struct listing t;
+    listing_init(&t, "id");
+    struct listing_rows r = rows_of(&a, "abc");
+    listing_update(&t, &r);
+    listing_toggle_mark(&t);
+    listing_move(&t, &r, 2);
+    listing_toggle_mark(&t);
     assert_int_equal(t.marks.n, 2);
-    assert_true(table_marked(&t, "a"));
-    assert_false(table_marked(&t, "b"));
-    table_toggle_mark(&t);
+    assert_true(listing_marked(&t, "a"));
+    assert_false(listing_marked(&t, "b"));
+    listing_toggle_mark(&t);
     assert_int_equal(t.marks.n, 1);
-    table_clear_marks(&t);
-    assert_false(table_marked(&t, "a"));
-    table_done(&t);
+    listing_clear_marks(&t);
+    assert_false(listing_marked(&t, "a"));
+    listing_done(&t);
     arena_done(&a);
 }
 
@@ -107,14 +107,14 @@ static void test_drawing(void **state)
     STR_AUTO s = STR_INIT;
     struct arena a = ARENA_INIT;
     struct canvas cv;
-    struct table t;
-    table_init(&t, "id");
-    struct table_rows r = rows_of(&a, "abcdef");
-    table_update(&t, &r);
-    table_toggle_mark(&t);
-    table_move(&t, &r, 3);
+    struct listing t;
+    listing_init(&t, "id");
+    struct listing_rows r = rows_of(&a, "abcdef");
+    listing_update(&t, &r);
+    listing_toggle_mark(&t);
+    listing_move(&t, &r, 3);
     canvas_init(&cv, 40, 4, false);
-    table_draw(&cv, rect_make(0, 0, 40, 4), &t, &r, &look);
+    listing_draw(&cv, rect_make(0, 0, 40, 4), &t, &r, &look);
     canvas_write_text(&cv, &s);
     assert_string_equal(str_c(&s), "  name                   auc▼ state\n"
                                    "  b                    0.5100 done\n"
@@ -125,11 +125,11 @@ static void test_drawing(void **state)
     canvas_done(&cv);
     for (int w = 0; w < 60; w++) {
         canvas_init(&cv, 60, 5, false);
-        table_draw(&cv, rect_make(0, 0, w, 5), &t, &r, &look);
+        listing_draw(&cv, rect_make(0, 0, w, 5), &t, &r, &look);
         for (int x = w; x < 60; x++) assert_int_equal(canvas_at(&cv, x, 1)->cp, ' ');
         canvas_done(&cv);
     }
-    table_done(&t);
+    listing_done(&t);
     arena_done(&a);
 }
 
@@ -141,5 +141,5 @@ int main(void)
         cmocka_unit_test(test_marks),
         cmocka_unit_test(test_drawing),
     };
-    return cmocka_run_group_tests_name("views.table", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("views.listing", tests, NULL, NULL);
 }

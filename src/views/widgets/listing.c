@@ -1,53 +1,53 @@
-/* table.c: see table.h. Columns are placed once a drawing; a column that does not fit is left out
- * whole rather than squeezed to nothing. The first two cells hold the cursor's and the mark's
+/* listing.c: see listing.h. Columns are placed once a drawing; a column that does not fit is left
+ * out whole rather than squeezed to nothing. The first two cells hold the cursor's and the mark's
  * glyph, so both survive a terminal without colour. */
-#include "views/widgets/table.h"
+#include "views/widgets/listing.h"
 #include "views/fmt.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum { GUTTER = 2, COLUMNS_MAX = 24 };
 
-void table_init(struct table *t, const char *id_key)
+void listing_init(struct listing *t, const char *id_key)
 {
-    *t = (struct table){ .id_key = id_key, .page = 1 };
+    *t = (struct listing){ .id_key = id_key, .page = 1 };
 }
 
-void table_done(struct table *t)
+void listing_done(struct listing *t)
 {
-    table_clear_marks(t);
+    listing_clear_marks(t);
     vec_done(&t->marks);
 }
 
 /* -- cursor --------------------------------------------------------------------- */
 
-static const struct val *row_at(const struct table_rows *rows, long i)
+static const struct val *row_at(const struct listing_rows *rows, long i)
 {
     if (i < rows->base || i >= rows->base + (long)val_len(rows->list)) return NULL;
     return val_at(rows->list, (size_t)(i - rows->base));
 }
 
-static const char *row_id(const struct table *t, const struct val *row, char buf[TABLE_ID_LEN])
+static const char *row_id(const struct listing *t, const struct val *row, char buf[LISTING_ID_LEN])
 {
-    return fmt_val(buf, TABLE_ID_LEN, fmt_path(row, t->id_key), NULL, 0);
+    return fmt_val(buf, LISTING_ID_LEN, fmt_path(row, t->id_key), NULL, 0);
 }
 
-static void take_id(struct table *t, const struct table_rows *rows)
+static void take_id(struct listing *t, const struct listing_rows *rows)
 {
     const struct val *row = row_at(rows, t->cursor);
     if (row) row_id(t, row, t->id);
     else t->id[0] = '\0';
 }
 
-static void keep_inside(struct table *t, const struct table_rows *rows)
+static void keep_inside(struct listing *t, const struct listing_rows *rows)
 {
     if (t->cursor >= rows->total) t->cursor = rows->total - 1;
     if (t->cursor < 0) t->cursor = 0;
 }
 
-void table_update(struct table *t, const struct table_rows *rows)
+void listing_update(struct listing *t, const struct listing_rows *rows)
 {
-    char id[TABLE_ID_LEN];
+    char id[LISTING_ID_LEN];
     for (size_t i = 0; t->id[0] && i < val_len(rows->list); i++) {
         if (!str_eq(row_id(t, val_at(rows->list, i), id), t->id)) continue;
         long at = rows->base + (long)i;
@@ -61,47 +61,47 @@ void table_update(struct table *t, const struct table_rows *rows)
     take_id(t, rows);
 }
 
-void table_move(struct table *t, const struct table_rows *rows, long delta)
+void listing_move(struct listing *t, const struct listing_rows *rows, long delta)
 {
     t->cursor += delta;
     keep_inside(t, rows);
     take_id(t, rows);
 }
 
-bool table_key(struct table *t, const struct table_rows *rows, uint32_t key)
+bool listing_key(struct listing *t, const struct listing_rows *rows, uint32_t key)
 {
     long page = t->page > 1 ? t->page - 1 : 1;
     switch (key) {
-    case K_UP: table_move(t, rows, -1); return true;
-    case K_DOWN: table_move(t, rows, 1); return true;
-    case K_PGUP: table_move(t, rows, -page); return true;
-    case K_PGDN: table_move(t, rows, page); return true;
-    case K_HOME: table_move(t, rows, -rows->total); return true;
-    case K_END: table_move(t, rows, rows->total); return true;
+    case K_UP: listing_move(t, rows, -1); return true;
+    case K_DOWN: listing_move(t, rows, 1); return true;
+    case K_PGUP: listing_move(t, rows, -page); return true;
+    case K_PGDN: listing_move(t, rows, page); return true;
+    case K_HOME: listing_move(t, rows, -rows->total); return true;
+    case K_END: listing_move(t, rows, rows->total); return true;
     default: return false;
     }
 }
 
-const struct val *table_selected(const struct table *t, const struct table_rows *rows)
+const struct val *listing_selected(const struct listing *t, const struct listing_rows *rows)
 {
     return row_at(rows, t->cursor);
 }
 
 /* -- marks ----------------------------------------------------------------------- */
 
-static size_t mark_index(const struct table *t, const char *id)
+static size_t mark_index(const struct listing *t, const char *id)
 {
     size_t i = 0;
     while (i < t->marks.n && strcmp(t->marks.p[i], id) != 0) i++;
     return i;
 }
 
-bool table_marked(const struct table *t, const char *id)
+bool listing_marked(const struct listing *t, const char *id)
 {
     return mark_index(t, id) < t->marks.n;
 }
 
-void table_toggle_mark(struct table *t)
+void listing_toggle_mark(struct listing *t)
 {
     if (!t->id[0]) return;
     size_t i = mark_index(t, t->id);
@@ -114,7 +114,7 @@ void table_toggle_mark(struct table *t)
     t->marks.n--;
 }
 
-void table_clear_marks(struct table *t)
+void listing_clear_marks(struct listing *t)
 {
     for (size_t i = 0; i < t->marks.n; i++) free(t->marks.p[i]);
     t->marks.n = 0;
@@ -123,17 +123,17 @@ void table_clear_marks(struct table *t)
 /* -- drawing ----------------------------------------------------------------------- */
 
 struct placed {
-    const struct table_column *col;
+    const struct listing_column *col;
     int index, x, w;
 };
 
-static int min_width(const struct table_column *c)
+static int min_width(const struct listing_column *c)
 {
     return c->width ? c->width : 12;
 }
 
 /* Chooses the columns that fit; returns how many. */
-static int place(const struct table_column *cols, int x, int w, struct placed *out)
+static int place(const struct listing_column *cols, int x, int w, struct placed *out)
 {
     int n = 0, need = 0, flex = 0;
     for (int i = 0; cols[i].title && n < COLUMNS_MAX; i++) {
@@ -165,7 +165,7 @@ static int place(const struct table_column *cols, int x, int w, struct placed *o
 }
 
 static void draw_titles(struct canvas *cv, struct rect r, const struct placed *p, int n,
-                        const struct table_look *look)
+                        const struct listing_look *look)
 {
     for (int i = 0; i < n; i++) {
         char title[64];
@@ -181,8 +181,8 @@ static void draw_titles(struct canvas *cv, struct rect r, const struct placed *p
     }
 }
 
-static void draw_cell(struct canvas *cv, struct rect at, const struct table_ctx *ctx,
-                      const struct table_column *col)
+static void draw_cell(struct canvas *cv, struct rect at, const struct listing_ctx *ctx,
+                      const struct listing_column *col)
 {
     if (col->draw) {
         col->draw(cv, at, ctx, col);
@@ -195,16 +195,16 @@ static void draw_cell(struct canvas *cv, struct rect at, const struct table_ctx 
     else canvas_fit(cv, at, role, buf);
 }
 
-static void draw_row(struct canvas *cv, struct rect r, const struct table *t,
-                     const struct table_ctx *ctx, const struct placed *p, int n)
+static void draw_row(struct canvas *cv, struct rect r, const struct listing *t,
+                     const struct listing_ctx *ctx, const struct placed *p, int n)
 {
-    char id[TABLE_ID_LEN];
-    if (t->marks.n && table_marked(t, row_id(t, ctx->row, id)))
+    char id[LISTING_ID_LEN];
+    if (t->marks.n && listing_marked(t, row_id(t, ctx->row, id)))
         canvas_put(cv, r.x + 1, r.y, ROLE_MARK, 0x25cf);
     for (int i = 0; i < n; i++) draw_cell(cv, rect_make(p[i].x, r.y, p[i].w, 1), ctx, p[i].col);
 }
 
-static void scroll_to_cursor(struct table *t, int page, long total)
+static void scroll_to_cursor(struct listing *t, int page, long total)
 {
     t->page = page > 0 ? page : 1;
     if (t->top > total - t->page) t->top = total - t->page;
@@ -213,8 +213,8 @@ static void scroll_to_cursor(struct table *t, int page, long total)
     if (t->top < 0) t->top = 0;
 }
 
-void table_draw(struct canvas *cv, struct rect r, struct table *t, const struct table_rows *rows,
-                const struct table_look *look)
+void listing_draw(struct canvas *cv, struct rect r, struct listing *t,
+                  const struct listing_rows *rows, const struct listing_look *look)
 {
     struct placed p[COLUMNS_MAX];
     if (rect_empty(r)) return;
@@ -228,7 +228,7 @@ void table_draw(struct canvas *cv, struct rect r, struct table *t, const struct 
     for (int i = 0; i < r.h - 1; i++) {
         long at = t->top + i;
         struct rect line = rect_make(r.x, r.y + 1 + i, r.w, 1);
-        struct table_ctx ctx = { row_at(rows, at), look->now_us };
+        struct listing_ctx ctx = { row_at(rows, at), look->now_us };
         bool here = at == t->cursor && at < rows->total;
         if (here && look->focus) {
             cv->ground = GROUND_SELECT;

@@ -241,7 +241,7 @@ static void t_file(void **state)
 /* A pipe as standard input, rewound before its end and behind it. */
 static void t_pipe(void **state)
 {
-    STR_AUTO s = STR_INIT, got = STR_INIT;
+    STR_AUTO s = STR_INIT;
     int saved = dup(0), ends[2];
     struct err e = ERR_INIT;
     struct input *in;

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += %D%/libengine.a
 %C%_libengine_a_CFLAGS = $(STRICT)
 %C%_libengine_a_SOURCES = \
+	%D%/demo.c \
 	%D%/demo.h \
 	%D%/drift/adwin.c \
 	%D%/drift/cusum.c \

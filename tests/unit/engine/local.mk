@@ -4,6 +4,7 @@ if HAVE_CMOCKA
 ENGINE_TEST_LIBS = $(ENGINE_LIBS) $(CMOCKA_LIBS)
 ENGINE_TESTS = \
 	%D%/test_buf \
+	%D%/test_demo \
 	%D%/test_frame \
 	%D%/test_gbdt \
 	%D%/test_gbdt_tree \
@@ -16,6 +17,7 @@ ENGINE_TESTS = \
 check_PROGRAMS += $(ENGINE_TESTS)
 TESTS += $(ENGINE_TESTS)
 %C%_test_buf_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_demo_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_frame_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_gbdt_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_gbdt_tree_LDADD = $(ENGINE_TEST_LIBS)

@@ -4,11 +4,13 @@
 #include "batch/dump.h"
 #include <string.h>
 
-/* Options of a table as words: "--seed --wait --no-wait". */
+/* Options of a table as words: "--seed --wait --no-wait"; of a verb only those that are not
+ * global ones too. */
 static void add_option_words(struct str *out, const struct param *table)
 {
     for (const struct param *p = table; p && p->name; p++) {
-        if (p->flags & PARAM_HIDDEN && !str_eq(p->name, "reason")) continue;
+        if (p->flags & PARAM_HIDDEN) continue;
+        if (table != option_params && param_find(option_params, p->name)) continue;
         str_addf(out, " --%s", p->name);
         if (p->type == PARAM_BOOL && p->dflt && str_eq(p->dflt, "true"))
             str_addf(out, " --no-%s", p->name);

@@ -12,6 +12,7 @@ struct reader {
     struct script *s;
     struct str word;
     bool in_word; /* also after an empty pair of quotes */
+    int line;     /* of the character at hand */
     VEC(char *) words;
     struct arena *a;
     struct err *e;
@@ -41,7 +42,7 @@ static int put(struct reader *r, int c)
 static int end_word(struct reader *r)
 {
     if (!r->in_word) return 0;
-    if (r->words.n >= WORDS_MAX) return fail(r, r->s->line, "more than 4096 words in a command");
+    if (r->words.n >= WORDS_MAX) return fail(r, r->line, "more than 4096 words in a command");
     vec_push(&r->words, arena_strndup(r->a, str_c(&r->word), r->word.len));
     str_clear(&r->word);
     r->in_word = false;
@@ -102,10 +103,10 @@ static int read_command(struct reader *r, int *ret_line, bool *ret_end)
 {
     int rc = 0, c = 0;
     for (*ret_line = 0; !rc;) {
-        int line = r->s->line + 1;
+        r->line = r->s->line + 1;
         c = get(r->s);
         rc = step(r, c);
-        if (!*ret_line && (r->in_word || r->words.n)) *ret_line = line;
+        if (!*ret_line && (r->in_word || r->words.n)) *ret_line = r->line;
     }
     *ret_end = c == EOF;
     return rc;

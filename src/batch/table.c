@@ -170,7 +170,10 @@ static void make_cells(struct grid *g, const struct val *rows, const struct tabl
     STR_AUTO s = STR_INIT;
     g->cell = arena_array(&g->a, g->n_rows * g->n_cols, const char *);
     for (size_t c = 0; c < g->n_cols; c++) {
-        g->col[c].width = utf8_width(g->col[c].title);
+        str_clear(&s);
+        add_safe(&s, g->col[c].title);
+        g->col[c].title = arena_strdup(&g->a, str_c(&s));
+        g->col[c].width = utf8_width(str_c(&s));
     }
     for (size_t i = 0; i < g->n_rows * g->n_cols; i++) {
         struct column *c = &g->col[i % g->n_cols];

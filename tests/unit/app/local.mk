@@ -1,14 +1,20 @@
 # tests of app: whole layers below are real, in a temporary workspace
 if HAVE_CMOCKA
 app_tests = \
+	%D%/test_app \
 	%D%/test_data \
+	%D%/test_doctor \
 	%D%/test_model \
 	%D%/test_registry \
-	%D%/test_train
+	%D%/test_train \
+	%D%/test_verb
 check_PROGRAMS += $(app_tests)
 TESTS += $(app_tests)
+%C%_test_app_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_data_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_doctor_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_model_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_registry_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_train_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_verb_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 endif

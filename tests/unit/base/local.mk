@@ -9,6 +9,7 @@ base_tests = \
 	%D%/test_id \
 	%D%/test_log \
 	%D%/test_map \
+	%D%/test_param \
 	%D%/test_rng \
 	%D%/test_str \
 	%D%/test_utf8 \
@@ -23,6 +24,7 @@ TESTS += $(base_tests)
 %C%_test_id_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_log_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_map_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+%C%_test_param_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_rng_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_str_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_utf8_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)

@@ -1,8 +1,16 @@
-# unit tests of base/param, app/ and batch/: one binary a source file
+# tests of batch: one program a source file
 if HAVE_CMOCKA
 batch_tests = \
-	tests/unit/base/test_param
+	%D%/test_options \
+	%D%/test_render \
+	%D%/test_report \
+	%D%/test_script \
+	%D%/test_table
 check_PROGRAMS += $(batch_tests)
 TESTS += $(batch_tests)
-tests_unit_base_test_param_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+%C%_test_options_LDADD = src/batch/libbatch.a $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_render_LDADD = src/batch/libbatch.a $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_report_LDADD = src/batch/libbatch.a $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_script_LDADD = src/batch/libbatch.a $(BASE_LIBS) $(CMOCKA_LIBS)
+%C%_test_table_LDADD = src/batch/libbatch.a $(BASE_LIBS) $(CMOCKA_LIBS)
 endif

@@ -6,6 +6,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/audit.c \
 	%D%/data.c \
 	%D%/doctor.c \
+	%D%/drift.c \
 	%D%/experiment.c \
 	%D%/ingest.c \
 	%D%/ingest.h \

@@ -9,12 +9,16 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/drift/detector.c \
 	%D%/drift/detector.h \
 	%D%/drift/detectors.def \
+	%D%/drift/drift.c \
+	%D%/drift/drift.h \
+	%D%/drift/drifts.def \
 	%D%/drift/eddm.c \
 	%D%/drift/fhddm.c \
 	%D%/drift/hddm_a.c \
 	%D%/drift/hddm_w.c \
 	%D%/drift/kswin.c \
 	%D%/drift/page_hinkley.c \
+	%D%/drift/tests.c \
 	%D%/engine.c \
 	%D%/engine.h \
 	%D%/frame/dict.c \

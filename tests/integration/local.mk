@@ -7,3 +7,5 @@ check_PROGRAMS += %D%/crash
 TESTS += %D%/crash
 %C%_crash_SOURCES = %D%/crash.c %D%/crash_check.c %D%/crash_check.h
 %C%_crash_LDADD = $(APP_LIBS)
+TESTS += %D%/test_drift.sh
+dist_check_SCRIPTS += %D%/test_drift.sh

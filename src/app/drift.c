@@ -1,0 +1,137 @@
+/* drift.c: the verb drift: compares two tables and says which features changed, by how much,
+ * and by what rule that was decided. Two tables come from files or data sets; nothing is
+ * written. With --fail-on-drift a drifted table is the answer "no" (exit 3). */
+#include "app/ingest.h"
+#include "app/verb.h"
+#include "engine/drift/drift.h"
+#include "engine/pool.h"
+
+#include <math.h>
+
+static const struct reply_column columns[] = {
+    { "name", "feature", NULL },        { "method", "method", NULL },
+    { "statistic", "statistic", "real" }, { "p_adjusted", "p adj.", "real" },
+    { "effect", "effect", "real" },     { "psi", "psi", "real" },
+    { "state", "verdict", NULL },       { "note", "note", NULL },
+    { NULL, NULL, NULL },
+};
+
+static void set_real(struct val *o, const char *key, double v)
+{
+    if (isfinite(v)) val_set_real(o, key, v);
+    else val_set_str(o, key, NULL);
+}
+
+static void write_feature(struct val *list, const struct drift_profile *p,
+                          const struct drift_feature *f)
+{
+    struct val *o = val_push_obj(list);
+
+    val_set_str(o, "name", f->name);
+    val_set_str(o, "kind", f->kind == DRIFT_NUMERIC ? "numeric" : "categorical");
+    val_set_str(o, "method", f->test ? f->test->name : NULL);
+    set_real(o, "statistic", f->value.statistic);
+    set_real(o, "p_value", f->value.p);
+    set_real(o, "p_adjusted", f->p_adjusted);
+    set_real(o, "effect", f->value.effect);
+    set_real(o, "effect_floor", f->test && p->floors ? f->test->effect_floor : (double)NAN);
+    set_real(o, "psi", f->psi);
+    set_real(o, "js", f->js);
+    set_real(o, "wasserstein", f->wasserstein);
+    val_set_real(o, "unseen_share", f->unseen);
+    val_set_real(o, "missing_reference", f->missing_ref);
+    val_set_real(o, "missing_current", f->missing_cur);
+    val_set_int(o, "n_reference", (int64_t)f->n_ref);
+    val_set_int(o, "n_current", (int64_t)f->n_cur);
+    val_set_bool(o, "drifted", f->state == DRIFT_DRIFTED);
+    val_set_str(o, "state", drift_state_name(f->state));
+    val_set_str(o, "note", f->note[0] ? f->note : NULL);
+}
+
+/* The rule in words, so that a verdict can be checked by hand. */
+static void write_rule(struct val *o, const struct drift_profile *p)
+{
+    STR_AUTO s = STR_INIT;
+
+    str_addf(&s, "feature: p < %g%s", p->alpha, p->corrected ? " (Benjamini-Hochberg)" : "");
+    if (p->floors) str_add(&s, " and effect at least the test's floor");
+    if (p->psi > 0) str_addf(&s, ", or PSI >= %g on 10 equal-width bins with open ends", p->psi);
+    str_addf(&s, ", with at least %zu values a side; table: more than %g%% of the tested features",
+             p->min_rows, p->share * 100);
+    if (p->min_features > 1) str_addf(&s, " and at least %zu", p->min_features);
+    val_set_str(o, "rule", str_c(&s));
+}
+
+static void write_report(struct reply *r, const struct drift_profile *p,
+                         const struct drift_report *d)
+{
+    struct val *list;
+
+    r->v = val_obj(&r->arena);
+    val_set_bool(r->v, "drift", d->drift);
+    val_set_real(r->v, "share_drifted", d->share);
+    val_set_int(r->v, "features_tested", (int64_t)d->tested);
+    val_set_int(r->v, "features_drifted", (int64_t)d->drifted);
+    val_set_int(r->v, "rows_reference", (int64_t)d->rows_ref);
+    val_set_int(r->v, "rows_current", (int64_t)d->rows_cur);
+    val_set_str(r->v, "profile", p->name);
+    write_rule(r->v, p);
+    list = val_set_list(r->v, "features");
+    for (size_t i = 0; i < d->n; i++) write_feature(list, p, &d->features[i]);
+    reply_table(r, "features", columns);
+}
+
+/* The profile, with the tests the caller chose instead of its own. */
+static int choose_profile(const struct val *args, struct drift_profile *ret, struct err *e)
+{
+    static const struct {
+        const char *option;
+        enum drift_kind kind;
+    } slots[] = { { "numeric-test", DRIFT_NUMERIC }, { "categorical-test", DRIFT_CATEGORICAL } };
+
+    *ret = *drift_profile_find(val_get_str(args, "profile", drift_profiles[0].name));
+    for (size_t i = 0; i < 2; i++) {
+        const char *name = val_get_str(args, slots[i].option, NULL);
+        const struct drift_test *t = name ? drift_test_find(name) : NULL;
+        if (!name) continue;
+        if (!t) return err_set(e, ERR_INVALID, "--%s: no test is called '%s'", slots[i].option, name);
+        if (!(t->kinds & slots[i].kind))
+            return err_set(e, ERR_INVALID, "--%s: %s is not for such features", slots[i].option,
+                           t->title);
+        *(slots[i].kind == DRIFT_NUMERIC ? &ret->numeric : &ret->categorical) = t->name;
+    }
+    return 0;
+}
+
+static const char *const *names_of(struct arena *a, const struct val *list)
+{
+    const char **v = arena_array(a, val_len(list) + 1, const char *);
+
+    for (size_t i = 0; i < val_len(list); i++) v[i] = val_as_str(val_at(list, i), "");
+    return v;
+}
+
+int verb_drift(struct app *app, const struct val *args, struct reply *r, struct err *e)
+{
+    const char *const *skip = names_of(&r->arena, val_get(args, "drop"));
+    struct frame *ref = NULL, *cur = NULL;
+    struct drift_profile profile;
+    struct drift_report report;
+    struct engine en = { .seed = 0 };
+    int rc = choose_profile(args, &profile, e);
+
+    if (rc == 0) rc = ingest_data(app, val_get_str(args, "reference", ""), NULL, &ref, NULL, e);
+    if (rc == 0) rc = ingest_data(app, val_get_str(args, "current", ""), NULL, &cur, NULL, e);
+    if (rc == 0 && !(en.pool = pool_new((int)val_get_int(args, "threads", 0))))
+        rc = err_set(e, ERR_NOMEM, "cannot start threads");
+    if (rc == 0) rc = drift_compare(&en, ref, cur, &profile, skip, &report, e);
+    if (rc == 0) {
+        write_report(r, &profile, &report);
+        if (report.drift && val_get_bool(args, "fail-on-drift", false)) r->exit = 3;
+        drift_report_done(&report);
+    }
+    pool_free(en.pool);
+    frame_free(ref);
+    frame_free(cur);
+    return rc;
+}

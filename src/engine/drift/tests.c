@@ -1,0 +1,116 @@
+/* tests.c: the tests of drifts.def: each reads a prepared pair and fills in statistic, p-value
+ * and effect. The work is in engine/stats; here it gets a name and an effect size. */
+#include "engine/drift/drift.h"
+
+#include "base/str.h"
+#include "engine/stats/table.h"
+
+#include <math.h>
+
+static void measure_ks(const struct drift_pair *p, struct drift_value *v)
+{
+    *v = (struct drift_value){ p->merged.ks, ks_p(&p->ref, &p->cur, &p->merged, 0, NULL),
+                               p->merged.ks };
+}
+
+static void measure_cvm(const struct drift_pair *p, struct drift_value *v)
+{
+    *v = (struct drift_value){ p->merged.cvm, cvm_p(&p->merged), p->merged.ks };
+}
+
+static void measure_ad(const struct drift_pair *p, struct drift_value *v)
+{
+    *v = (struct drift_value){ p->merged.ad, ad_p(&p->merged), p->merged.ks };
+}
+
+static void measure_mwu(const struct drift_pair *p, struct drift_value *v)
+{
+    *v = (struct drift_value){ p->merged.u1, mwu_p(&p->merged),
+                               fabs(1 - 2 * mwu_auc(&p->merged)) };
+}
+
+static void measure_welch(const struct drift_pair *p, struct drift_value *v)
+{
+    struct t_test t = welch_t(&p->ref, &p->cur);
+    *v = (struct drift_value){ t.t, t.p, fabs(cohens_d(&p->ref, &p->cur)) };
+}
+
+/* The scale of a feature that outliers do not move: the interquartile range, else the
+ * standard deviation, else 1. */
+static double scale_of(const struct sample *s)
+{
+    double iqr = sample_quantile(s, 0.75) - sample_quantile(s, 0.25);
+    if (iqr > 0) return iqr;
+    double std = sqrt(sample_moments(s).var);
+    return std > 0 ? std : 1;
+}
+
+static void measure_wasserstein(const struct drift_pair *p, struct drift_value *v)
+{
+    double w = p->merged.wasserstein / scale_of(&p->ref);
+    *v = (struct drift_value){ w, NAN, w };
+}
+
+static void measure_energy(const struct drift_pair *p, struct drift_value *v)
+{
+    *v = (struct drift_value){ p->merged.energy, NAN, NAN };
+}
+
+static void measure_chi2(const struct drift_pair *p, struct drift_value *v)
+{
+    struct table_test t = table_chi2(p->p, p->q, p->k, 0);
+    *v = (struct drift_value){ t.stat, t.p, t.cramers_v };
+    if (p->k == 2 && t.min_expected < 1) /* too thin for the chi-square law */
+        v->p = table_fisher(p->p[0], p->p[1], p->q[0], p->q[1]);
+}
+
+static void measure_g(const struct drift_pair *p, struct drift_value *v)
+{
+    struct table_test t = table_g(p->p, p->q, p->k);
+    *v = (struct drift_value){ t.stat, t.p, t.cramers_v };
+}
+
+static void measure_psi(const struct drift_pair *p, struct drift_value *v)
+{
+    double psi = dist_psi_jeffreys(p->p, p->q, p->k);
+    *v = (struct drift_value){ psi, dist_psi_p(psi, p->n_ref, p->n_cur, p->k), psi };
+}
+
+static void measure_js(const struct drift_pair *p, struct drift_value *v)
+{
+    double d = dist_js(p->p, p->q, p->k);
+    *v = (struct drift_value){ d, NAN, d };
+}
+
+static void measure_kl(const struct drift_pair *p, struct drift_value *v)
+{
+    double d = dist_kl_eps(p->p, p->q, p->k);
+    *v = (struct drift_value){ d, NAN, d };
+}
+
+static void measure_hellinger(const struct drift_pair *p, struct drift_value *v)
+{
+    double d = dist_hellinger(p->p, p->q, p->k);
+    *v = (struct drift_value){ d, NAN, d };
+}
+
+static void measure_tvd(const struct drift_pair *p, struct drift_value *v)
+{
+    double d = dist_tvd(p->p, p->q, p->k);
+    *v = (struct drift_value){ d, NAN, d };
+}
+
+const struct drift_test drift_tests[] = {
+#define DRIFT(id, title, kinds, threshold, floor, help)                                            \
+    { #id, title, kinds, measure_##id, threshold, floor, help },
+#include "engine/drift/drifts.def"
+#undef DRIFT
+    { .name = NULL },
+};
+
+const struct drift_test *drift_test_find(const char *name)
+{
+    for (const struct drift_test *t = drift_tests; t->name; t++)
+        if (str_eq(t->name, name)) return t;
+    return NULL;
+}

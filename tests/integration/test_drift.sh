@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# test_drift.sh: the verb drift from the command line: verdicts, exit codes, profiles, errors.
+set -eu
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir"
+say() { printf '%s\n' "$*"; }
+table() { # file, seed, shift of amount, weight of web
+    awk -v seed="$2" -v shift_by="$3" -v web="$4" 'BEGIN {
+        srand(seed); print "amount,age,channel"
+        for (i = 0; i < 2000; i++)
+            printf "%.4f,%d,%s\n", rand() * 10 + shift_by, 18 + rand() * 60, rand() < web ? "web" : "shop"
+    }' >"$1"
+}
+expect() { # exit code, command…
+    local want=$1 got=0
+    shift
+    "$@" >out 2>err || got=$?
+    [ "$got" = "$want" ] || { say "exit $got, expected $want: $*"; cat out err; exit 1; }
+}
+table ref.csv 1 0 0.5
+table same.csv 2 0 0.5
+table moved.csv 3 4 0.9
+
+expect 0 "$SIGNALBOX" drift --reference ref.csv --current same.csv --fail-on-drift -o json
+grep -q '"drift": false' out
+expect 0 "$SIGNALBOX" drift --reference ref.csv --current moved.csv -o json
+grep -q '"drift": true' out
+grep -q '"features_drifted": 2' out
+expect 3 "$SIGNALBOX" drift --reference ref.csv --current moved.csv --fail-on-drift -o json
+expect 3 "$SIGNALBOX" drift --reference ref.csv --current moved.csv --fail-on-drift --profile seed -o json
+grep -q 'PSI' out
+expect 0 "$SIGNALBOX" drift --reference ref.csv --current moved.csv --numeric-test wasserstein -o csv
+grep -q '^amount,.*drifted' out
+expect 0 "$SIGNALBOX" drift --reference ref.csv --current moved.csv --drop amount,channel --fail-on-drift
+expect 2 "$SIGNALBOX" drift --reference ref.csv --current moved.csv --numeric-test chi2
+expect 2 "$SIGNALBOX" drift --reference ref.csv --current moved.csv --numeric-test nosuch
+expect 5 "$SIGNALBOX" drift --reference none.csv --current moved.csv
+say "drift: all as expected"

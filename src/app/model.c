@@ -5,26 +5,26 @@
 #include "app/verb.h"
 
 static const struct reply_column model_columns[] = {
-    { "name", "MODEL", NULL },
-    { "latest", "LATEST", NULL },
-    { "production.version", "PRODUCTION", NULL },
-    { "production.semver", "SEMVER", NULL },
-    { "staging.version", "STAGING", NULL },
-    { "n_versions", "VERSIONS", NULL },
-    { "updated_at", "UPDATED", "age" },
+    { "name", "model", NULL },
+    { "latest", "latest", NULL },
+    { "production.version", "production", NULL },
+    { "production.semver", "semver", NULL },
+    { "staging.version", "staging", NULL },
+    { "n_versions", "versions", NULL },
+    { "updated_at", "updated", "age" },
     { NULL, NULL, NULL },
 };
 static const struct reply_column version_columns[] = {
-    { "version", "VERSION", NULL },     { "semver", "SEMVER", NULL },
-    { "stage", "STAGE", NULL },         { "algorithm", "ALGORITHM", NULL },
-    { "metrics.auc", "AUC", "real" },   { "metrics.rmse", "RMSE", "real" },
-    { "run_id", "RUN", "id" },          { "created_by", "BY", NULL },
-    { "created_at", "CREATED", "age" }, { NULL, NULL, NULL },
+    { "version", "version", NULL },     { "semver", "semver", NULL },
+    { "stage", "stage", NULL },         { "algorithm", "algorithm", NULL },
+    { "metrics.auc", "auc", "real" },   { "metrics.rmse", "rmse", "real" },
+    { "run_id", "run", "id" },          { "created_by", "by", NULL },
+    { "created_at", "created", "age" }, { NULL, NULL, NULL },
 };
 static const struct reply_column history_columns[] = {
-    { "at", "WHEN", "age" },  { "name", "MODEL", NULL },    { "version", "VERSION", NULL },
-    { "from", "FROM", NULL }, { "to", "TO", NULL },         { "verb", "VERB", NULL },
-    { "actor", "BY", NULL },  { "reason", "REASON", NULL }, { NULL, NULL, NULL },
+    { "at", "when", "age" },  { "name", "model", NULL },    { "version", "version", NULL },
+    { "from", "from", NULL }, { "to", "to", NULL },         { "verb", "verb", NULL },
+    { "actor", "by", NULL },  { "reason", "reason", NULL }, { NULL, NULL, NULL },
 };
 
 /* ---- reads --------------------------------------------------------------------------- */

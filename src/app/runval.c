@@ -74,7 +74,10 @@ static const char *take_metric(struct map *m)
     for (size_t i = 0; i < map_len(m); i++) {
         const char *key = map_key(m, i, &len);
         int64_t n = *map_find(m, key, len);
-        if (n > best) best = n, at = i;
+        if (n > best) {
+            best = n;
+            at = i;
+        }
     }
     if (!best) return NULL;
     const char *key = map_key(m, at, &len);

@@ -29,7 +29,10 @@ static int check_column(struct arena *a, const struct dataset *d, const char *co
         const char *name = val_get_str(val_at(schema, i), "name", "");
         int far = str_distance(name, column);
         if (far == 0) return 0;
-        if (far < best) best = far, nearest = name;
+        if (far < best) {
+            best = far;
+            nearest = name;
+        }
     }
     err_set(e, ERR_INVALID, "%s: data set %s has no column '%s'", what, d->name, column);
     return nearest ? err_hint(e, "did you mean '%s'?", nearest)

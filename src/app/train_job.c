@@ -69,7 +69,10 @@ static int need_column(const struct frame *f, const char *name, const char *what
     }
     for (size_t i = 0; i < f->n_cols; i++) {
         int far = str_distance(f->cols[i].name, name);
-        if (far < best) best = far, nearest = f->cols[i].name;
+        if (far < best) {
+            best = far;
+            nearest = f->cols[i].name;
+        }
     }
     err_set(e, ERR_INVALID, "%s: the data have no column '%s'", what, name);
     return nearest ? err_hint(e, "did you mean '%s'?", nearest) : -ERR_INVALID;
@@ -218,7 +221,10 @@ static void summarise(struct training *t, double (*fold)[TRAIN_METRICS_MAX], int
         double sum = 0, squares = 0;
         int n = 0;
         for (int i = 0; i < k; i++)
-            if (!isnan(fold[i][m])) sum += fold[i][m], n++;
+            if (!isnan(fold[i][m])) {
+                sum += fold[i][m];
+                n++;
+            }
         double mean = n ? sum / n : (double)NAN;
         for (int i = 0; i < k; i++)
             if (!isnan(fold[i][m])) squares += (fold[i][m] - mean) * (fold[i][m] - mean);

@@ -70,7 +70,10 @@ const struct verb *verb_match(int argc, char *const *argv, int *ret_words)
     int words = 0;
     for (const struct verb *v = verbs; v->name; v++) {
         int n = matching_words(v->name, argc, argv);
-        if (n > words) words = n, best = v;
+        if (n > words) {
+            words = n;
+            best = v;
+        }
     }
     *ret_words = words;
     return best;

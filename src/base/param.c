@@ -193,7 +193,10 @@ static int to_enum(const struct binder *b, const struct param *p, const struct v
             return 0;
         }
         int d = str_distance(c, s);
-        if (d < best) best = d, near = c;
+        if (d < best) {
+            best = d;
+            near = c;
+        }
     }
     wrong(b, p, s, arena_printf(b->arena, "one of %s", p->choices));
     if (best <= 2) err_hint(b->e, "did you mean %s?", near);
@@ -403,12 +406,21 @@ static int take_option(const struct binder *b, const char *word, const char *nex
     *ret_used = false;
     if (!p && !eq && str_starts(name, "no-")) {
         p = param_find(b->table, name + 3);
-        if (p && p->type == PARAM_BOOL) return put_raw(b, raw, p, "false"), 0;
+        if (p && p->type == PARAM_BOOL) {
+            put_raw(b, raw, p, "false");
+            return 0;
+        }
         p = NULL;
     }
     if (!p) return unknown(b, "--", name);
-    if (eq) return put_raw(b, raw, p, eq + 1), 0;
-    if (p->type == PARAM_BOOL) return put_raw(b, raw, p, "true"), 0;
+    if (eq) {
+        put_raw(b, raw, p, eq + 1);
+        return 0;
+    }
+    if (p->type == PARAM_BOOL) {
+        put_raw(b, raw, p, "true");
+        return 0;
+    }
     if (!next || (str_starts(next, "--") && next[2])) {
         err_set(b->e, ERR_USAGE, "--%s needs a value", p->name);
         return err_hint(b->e, "--%s=VALUE: %s", p->name, p->help ? p->help : "");

@@ -195,7 +195,10 @@ int help_unknown(int argc, char *const *argv, struct err *e)
         int both = str_distance(v->name, str_c(&said));
         int one = str_distance(v->name, argc ? argv[0] : "");
         int d = both < one ? both : one;
-        if (d < best) best = d, near = v->name;
+        if (d < best) {
+            best = d;
+            near = v->name;
+        }
     }
     if (near && best <= 3) return err_hint(e, "did you mean '%s'?", near);
     if (nouns.len) return err_hint(e, "see signalbox help %s", argv[0]);

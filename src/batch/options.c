@@ -145,7 +145,10 @@ static int sort_front(struct sorted *s, struct err *e)
 {
     for (s->at = 0; s->at < s->argc; s->at++) {
         const char *w = s->argv[s->at];
-        if (str_eq(w, "--")) return s->at++, 0;
+        if (str_eq(w, "--")) {
+            s->at++;
+            return 0;
+        }
         if (w[0] != '-' || !w[1]) return 0;
         if (is_long(w) ? take_long(s, option_params, true) : take_short(s, w)) continue;
         if (is_long(w)) { /* let the binding say what is wrong with it */

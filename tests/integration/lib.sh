@@ -21,9 +21,11 @@ skip() {
 }
 box() { "$SIGNALBOX" --quiet --workspace "$dir/ws" "$@"; }
 # First scalar of that name in the JSON on stdin.
-field() { sed -n "s/.*\"$1\" *: *\"\{0,1\}\([^\",}]*\).*/\1/p" | head -n 1; }
-# The scalar of that name in the named object of the JSON on stdin.
-field_in() { tr -d '\n' | sed -n "s/.*\"$1\" *: *{\([^}]*\)}.*/{\1}/p" | field "$2"; }
+field() {
+    grep -oE "\"$1\" *: *(\"[^\"]*\"|[^],} ]+)" | head -n 1 | sed -E 's/^[^:]*: *"?//; s/"$//'
+}
+# First scalar of that name from the named object of the JSON on stdin on.
+field_in() { tr -d '\n' | grep -oE "\"$1\" *: *\{.*" | head -n 1 | field "$2"; }
 # Runs a command that must end with that exit code.
 exits() {
     local want=$1 got=0

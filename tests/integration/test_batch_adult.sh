@@ -26,7 +26,7 @@ init
 data import "$dir/table.csv" --name table
 train --data table --target $target $extra --algorithm logistic --experiment batch \\
     --run-name first --register income
-train --data table --target $target $extra --algorithm gbdt --param rounds=40 \\
+train --data table --target $target $extra --algorithm gbdt --param n_estimators=40 \\
     --experiment batch --run-name second --register income
 model promote income 1 --reason "the first model"
 predict --model models:/income/Production --data "$dir/rows.csv" --out "$dir/first.csv" --proba

@@ -392,7 +392,7 @@ static void aliases_are_set_moved_and_removed(void **state)
 enum { WORKERS = 4, EACH = 10 };
 
 /* Promotes its own versions one after the other; exits with the number that failed. */
-static void promote_all(const char *dir, int worker)
+static void __attribute__((noreturn)) promote_all(const char *dir, int worker)
 {
     struct arena a = ARENA_INIT;
     struct app app = open_app(dir, &clock_system);

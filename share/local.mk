@@ -16,3 +16,11 @@ share/signalbox.bash: signalbox$(EXEEXT)
 	$(dump) bash >$@-t && mv $@-t $@
 share/_signalbox: signalbox$(EXEEXT)
 	$(dump) zsh >$@-t && mv $@-t $@
+# One file a line, so that additions do not collide.
+dist_doc_DATA = README.md CHANGES LICENSE
+dist_doc_DATA += share/doc/DATA
+dist_doc_DATA += share/doc/DEMO_DATA
+dist_doc_DATA += share/doc/HACKING
+dist_doc_DATA += share/doc/REPLIES
+EXTRA_DIST += .gitattributes .clang-format .editorconfig
+EXTRA_DIST += .ci/run bootstrap share/deps.debian

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "codec/codec.h"
+#include "codec/num.h"
 #include "codec/table.h"
 #include "store/blob.h"
 #include "store/dataset.h"
@@ -125,6 +126,15 @@ __attribute__((format(printf, 3, 4))) static void note(struct ingest_report *r, 
     va_end(ap);
 }
 
+static bool names_are_numbers(const struct table *t)
+{
+    double v;
+
+    for (size_t i = 0; i < t->n_cols; i++)
+        if (num_scan(t->cols[i].name, strlen(t->cols[i].name), &v) == NUM_NONE) return false;
+    return true;
+}
+
 static void fill_report(struct ingest_report *r, const struct row_report *rows,
                         const struct table *t, const char *format, const char *packing)
 {
@@ -143,6 +153,7 @@ static void fill_report(struct ingest_report *r, const struct row_report *rows,
          (u)rows->renamed);
     note(r, t->not_utf8, "fields that are not UTF-8, read as Windows-1252: %llu", (u)t->not_utf8);
     note(r, t->infinite, "infinite numbers, which count as missing: %llu", (u)t->infinite);
+    note(r, names_are_numbers(t), "every column name is a number: is the header line missing?");
     note(r, rows->rows == 0, "there are no rows below the header");
 }
 
@@ -156,6 +167,7 @@ static int read_block(struct block *b, const struct ingest_options *o, struct fr
         .rows = { .bad_row = o->bad_row, .delimiter = o->delimiter },
         .as_text = o->as_text,
         .n_as_text = o->n_as_text,
+        .cancel = o->cancel,
     };
     struct row_report rows;
     struct table t;

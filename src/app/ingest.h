@@ -8,12 +8,14 @@
 #include "app/app.h"
 #include "codec/rows.h"
 #include "engine/frame/frame.h"
+#include <stdatomic.h>
 
 struct ingest_options {
     enum bad_row bad_row;
     char delimiter;             /* 0: from the file */
     const char *const *as_text; /* columns read as category or text whatever they look like, */
     size_t n_as_text;           /* e.g. those a model knows as categories */
+    const atomic_bool *cancel;  /* set: ERR_CANCELLED; NULL: never */
     const char *label;          /* name in messages; NULL: the path */
     const char *format;         /* "csv", "tsv.gz" …; NULL: from content and name */
 };

@@ -101,6 +101,7 @@ static int read_data(struct training *t, const char *ref, const struct frame *li
 
     if (rc < 0) return rc;
     o.as_text = coded;
+    o.cancel = t->c->cancel;
     for (size_t i = 0; like && i < like->n_cols; i++)
         if (col_is_coded(like->cols[i].type)) coded[o.n_as_text++] = like->cols[i].name;
     rc = ingest_data(t->c->app, ref, &o, ret, &report, e);

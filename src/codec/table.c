@@ -25,6 +25,7 @@
 #define MAX_ROWS    ((size_t)UINT32_MAX - 1)
 #define FEW_LEVELS  20
 #define MANY_LEVELS 65535
+#define CANCEL_ROWS 1024
 
 enum mode { EMPTY, NUM, BOOL, TIME, CODED, REREAD, DONE };
 enum kind { K_INT = 1, K_BIG = 2, K_REAL = 4, K_INF = 8, K_BOOL = 16, K_TIME = 32, K_TEXT = 64 };
@@ -211,6 +212,12 @@ static int add_cell(struct builder *t, struct build *b, const struct field *f, s
     return 0;
 }
 
+static bool cancelled(const struct builder *t)
+{
+    return t->n_rows % CANCEL_ROWS == 0 && t->o->cancel &&
+           atomic_load_explicit(t->o->cancel, memory_order_relaxed);
+}
+
 /* Most cells are numbers in columns of numbers: those take the short way. */
 static int on_row(void *user, const struct field *fields, size_t n, struct err *e)
 {
@@ -219,6 +226,7 @@ static int on_row(void *user, const struct field *fields, size_t n, struct err *
     int rc;
 
     assert(n <= t->n_cols);
+    if (cancelled(t)) return err_set(e, ERR_CANCELLED, "reading was cancelled");
     if (t->n_rows == t->cap_rows && (rc = grow_rows(t, e))) return rc;
     for (size_t i = 0; i < n; i++) {
         struct build *b = &t->cols[i];

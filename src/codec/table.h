@@ -20,6 +20,7 @@
 #pragma once
 #include "base/map.h"
 #include "codec/codec.h"
+#include <stdatomic.h>
 
 enum cell_type { CELL_INT, CELL_REAL, CELL_BOOL, CELL_TIME, CELL_CATEGORY, CELL_TEXT };
 
@@ -41,6 +42,7 @@ struct table_options {
     struct row_options rows;
     const char *const *as_text; /* columns read as category or text whatever they look like */
     size_t n_as_text;
+    const atomic_bool *cancel; /* set: the reading ends with ERR_CANCELLED; NULL: never */
 };
 
 int table_read(struct block *b, const struct codec *codec, const struct table_options *o,

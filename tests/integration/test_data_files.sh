@@ -29,6 +29,7 @@ if command -v zstd >"$dir/out"; then
     equal "$(profile "$dir/packed.csv.zst")" "$want" "profile of packed.csv.zst"
 fi
 equal "$(box -o json data profile - <"$dir/packed.csv.gz" | field rows)" 3000 "rows from a file as stdin"
+# shellcheck disable=SC2002 # a pipe is meant
 equal "$(cat "$dir/packed.csv.gz" | box -o json data profile - | field rows)" 3000 "rows from a pipe"
 
 # versions: other bytes are a new one, the same bytes are not
@@ -39,6 +40,7 @@ equal "$(import "$dir/packed.csv.gz" --name cards | field version)" 2 "other byt
 reply=$(import "$dir/plain.csv" --name cards)
 equal "$(field version <<<"$reply")" 1 "same bytes"
 equal "$(field new <<<"$reply")" false "same bytes are not new"
+# shellcheck disable=SC2002
 equal "$(cat "$dir/tabs.tsv" | import - --name piped | field source)" "standard input" "source"
 rm "$dir/plain.csv"
 equal "$(box -o json data profile cards:1 | field rows)" 3000 "the file is not needed any more"

@@ -281,6 +281,10 @@ static void t_notes(void **state)
     assert_string_equal(rep.notes[2], "fields that are not UTF-8, read as Windows-1252: 1");
     assert_string_equal(rep.notes[3], "infinite numbers, which count as missing: 1");
     frame_free(frame);
+    ok(f, ingest_bytes("1,2.5\n3,4\n", 10, NULL, &frame, &rep, &f->e));
+    assert_int_equal(rep.n_notes, 1);
+    assert_string_equal(rep.notes[0], "every column name is a number: is the header line missing?");
+    frame_free(frame);
 }
 
 int main(void)

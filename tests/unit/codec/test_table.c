@@ -7,12 +7,16 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "codec/csv.h"
 #include "codec/table.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int read_text(const char *text, size_t n, const char *name, const struct table_options *o,
                      struct table *t, struct err *e)
@@ -268,6 +272,71 @@ static void t_error_frees_all(void **state)
     assert_string_equal(e.msg, "t.csv: line 3: 1 field, expected 2: column 2 b is missing");
 }
 
+static const char *changing_path;
+
+/* A reader during which somebody adds a row to the file. */
+static int read_and_change(struct block *b, const struct row_options *o,
+                           const struct row_sink *sink, struct row_report *r, struct err *e)
+{
+    int rc = csv_read(b, o, sink, r, e);
+    FILE *f = fopen(changing_path, "a");
+
+    assert_non_null(f);
+    fputs("5\n", f);
+    fclose(f);
+    return rc;
+}
+
+static void t_changed_file(void **state)
+{
+    const struct codec codec = { .name = "csv", .endings = "", .read = read_and_change };
+    const struct table_options o = { 0 };
+    char path[] = "/tmp/test_table_XXXXXX";
+    struct err e = ERR_INIT;
+    struct input *in;
+    struct block b;
+    struct table t;
+
+    (void)state;
+    close(mkstemp(path));
+    changing_path = path;
+    assert_int_equal(file_write_atomic(path, "a\n1\nx\n", 6, &e), 0);
+    assert_int_equal(input_open(&in, path, "some.csv", &e), 0);
+    assert_int_equal(block_open(&b, in, &e), 0);
+    assert_int_equal(table_read(&b, &codec, &o, &t, NULL, &e), -ERR_CONFLICT);
+    assert_string_equal(e.msg, "some.csv was changed while it was read");
+    block_done(&b);
+    input_close(in);
+    unlink(path);
+}
+
+static void t_cancelled(void **state)
+{
+    const atomic_bool cancel = true;
+    const struct table_options o = { .cancel = &cancel };
+    struct err e = ERR_INIT;
+    struct table t;
+
+    (void)state;
+    assert_int_equal(read_text("a\n1\n", 4, "t.csv", &o, &t, &e), -ERR_CANCELLED);
+}
+
+static void t_row_limit(void **state)
+{
+    const struct table_options o = { 0 };
+    STR_AUTO s = STR_INIT;
+    struct err e = ERR_INIT;
+    struct table t;
+
+    (void)state;
+    for (size_t i = 0; i < 65; i++) {
+        str_pad(&s, 'x', (size_t)1 << 20);
+        str_addc(&s, ',');
+    }
+    assert_int_equal(read_text(s.p, s.len, "t.csv", &o, &t, &e), -ERR_LIMIT);
+    assert_string_equal(e.msg, "t.csv: a row is longer than 64 MiB");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,7 +345,8 @@ int main(void)
         cmocka_unit_test(t_infinite),        cmocka_unit_test(t_text_or_category),
         cmocka_unit_test(t_as_text),         cmocka_unit_test(t_json),
         cmocka_unit_test(t_no_rows),         cmocka_unit_test(t_late_surprise),
-        cmocka_unit_test(t_error_frees_all),
+        cmocka_unit_test(t_error_frees_all), cmocka_unit_test(t_changed_file),
+        cmocka_unit_test(t_cancelled),       cmocka_unit_test(t_row_limit),
     };
 
     return cmocka_run_group_tests_name("codec.table", tests, NULL, NULL);

@@ -200,7 +200,7 @@ size_t val_len(const struct val *v) { return v && v->type >= VAL_LIST ? v->u.c.n
 
 const struct val *val_get(const struct val *obj, const char *key)
 {
-    if (!obj || obj->type != VAL_OBJ) return NULL;
+    if (!obj || !key || obj->type != VAL_OBJ) return NULL;
     ptrdiff_t at = index_of(obj, key, key_hash(key));
     return at < 0 ? NULL : obj->u.c.items[at];
 }

@@ -73,6 +73,7 @@ static void getters_answer_defaults(void **state)
     assert_string_equal(val_get_str(val_get(v, "nope"), "x", "dflt"), "dflt");
     assert_true(val_get_bool(v, "t", false));
     assert_int_equal(val_type(NULL), VAL_NULL);
+    assert_null(val_get(v, NULL));
 }
 
 static void json_round_trip(void **state)

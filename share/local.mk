@@ -1,6 +1,12 @@
 # share: what is installed beside the program, and the files of the tree that are not compiled.
-dist_doc_DATA = README.md CHANGES LICENSE share/doc/DATA share/doc/REPLIES share/doc/HACKING share/doc/DEMO_DATA
-EXTRA_DIST += .gitattributes .clang-format .editorconfig .ci/run bootstrap share/deps.debian
+# One file a line, so that additions do not collide.
+dist_doc_DATA = README.md CHANGES LICENSE
+dist_doc_DATA += share/doc/DATA
+dist_doc_DATA += share/doc/DEMO_DATA
+dist_doc_DATA += share/doc/HACKING
+dist_doc_DATA += share/doc/REPLIES
+EXTRA_DIST += .gitattributes .clang-format .editorconfig
+EXTRA_DIST += .ci/run bootstrap share/deps.debian
 
 # The manual page and completions are what the program says about itself.
 bashcompdir = $(datadir)/bash-completion/completions
@@ -16,11 +22,3 @@ share/signalbox.bash: signalbox$(EXEEXT)
 	$(dump) bash >$@-t && mv $@-t $@
 share/_signalbox: signalbox$(EXEEXT)
 	$(dump) zsh >$@-t && mv $@-t $@
-# One file a line, so that additions do not collide.
-dist_doc_DATA = README.md CHANGES LICENSE
-dist_doc_DATA += share/doc/DATA
-dist_doc_DATA += share/doc/DEMO_DATA
-dist_doc_DATA += share/doc/HACKING
-dist_doc_DATA += share/doc/REPLIES
-EXTRA_DIST += .gitattributes .clang-format .editorconfig
-EXTRA_DIST += .ci/run bootstrap share/deps.debian

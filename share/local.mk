@@ -1,11 +1,13 @@
 # share: what is installed beside the program, and the files of the tree that are not compiled.
 # One file a line, so that additions do not collide.
 dist_doc_DATA = README.md CHANGES LICENSE
+dist_doc_DATA += share/doc/ARCHITECTURE
 dist_doc_DATA += share/doc/DATA
 dist_doc_DATA += share/doc/DEMO_DATA
 dist_doc_DATA += share/doc/HACKING
 dist_doc_DATA += share/doc/REPLIES
 EXTRA_DIST += .gitattributes .clang-format .editorconfig
+dist_pkgdata_DATA = data/README data/transactions_sample.csv data/transactions_new.csv
 EXTRA_DIST += .ci/run bootstrap share/deps.debian
 
 # The manual page and completions are what the program says about itself.

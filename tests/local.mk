@@ -4,8 +4,7 @@ RULES = tests/checks/check-layers.sh tests/checks/check-headers.sh \
 	tests/checks/check-functions.sh tests/checks/check-engine.sh tests/checks/check-dist.sh
 TESTS += $(RULES)
 dist_check_SCRIPTS += $(RULES)
-EXTRA_DIST += tests/integration/lib.sh tests/integration/test_batch_adult.sh \
-	tests/integration/test_data_metrics.sh tests/integration/test_readme.sh
+EXTRA_DIST += tests/integration/test_batch_adult.sh tests/integration/test_readme.sh
 EXTRA_DIST += tests/totals tests/checks/check-docs.sh tests/checks/engine-symbols.allow tests/bench/report
 tests/checks/check-engine.log: src/engine/libengine.a
 

@@ -7,6 +7,8 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/data.c \
 	%D%/doctor.c \
 	%D%/drift.c \
+	%D%/demo.c \
+	%D%/demo.h \
 	%D%/experiment.c \
 	%D%/ingest.c \
 	%D%/ingest.h \

@@ -74,7 +74,8 @@ static double rhythm(double hour)
 
 static double rounded(double v, double step)
 {
-    return round(v / step) * step;
+    double per_unit = round(1 / step); /* dividing gives the double nearest to the decimal */
+    return step < 1 ? round(v * per_unit) / per_unit : round(v / step) * step;
 }
 
 static double clamp(double v, double lo, double hi)

@@ -3,6 +3,7 @@ if HAVE_CMOCKA
 app_tests = \
 	%D%/test_app \
 	%D%/test_data \
+	%D%/test_demo \
 	%D%/test_doctor \
 	%D%/test_model \
 	%D%/test_registry \
@@ -13,6 +14,7 @@ TESTS += $(app_tests)
 %C%_test_app_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_data_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_doctor_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_demo_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_model_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_registry_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_train_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)

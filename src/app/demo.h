@@ -1,0 +1,11 @@
+/* demo.h: the sample transactions as CSV text, for the demo workspace and the files in data/.
+ * Deterministic: the same specification gives the same bytes on every machine. */
+#pragma once
+#include "base/str.h"
+#include "engine/demo.h"
+
+/* Header and rows, appended to *out. ERR_NOMEM, ERR_INVALID. */
+int demo_csv(const struct demo_spec *spec, struct str *out, struct err *e);
+/* Midnight before the first transaction of all sample data, 2026-01-05 (a Monday). */
+#define DEMO_START_US     (1767571200LL * 1000000)
+#define DEMO_NEW_START_US (DEMO_START_US + 90 * 86400 * 1000000LL) /* the rows to score */

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# test_demo.sh: the demo workspace: complete in one go, unchanged when made again, completed when
+# the first attempt was killed on the way, and its challenger is better than its baseline.
+set -eu
+# shellcheck source=tests/integration/lib.sh
+. "${top_srcdir:-.}/tests/integration/lib.sh"
+
+reply=$(box -o json demo --rows 5000 "$dir/ws") || die "demo ended with $?"
+equal "$(printf '%s' "$reply" | field created)" true 'created'
+equal "$(printf '%s' "$reply" | field production)" 1 'version in Production'
+equal "$(printf '%s' "$reply" | field staging)" 2 'version in Staging'
+auc() { box -o json model show fraud | field_in "$1" auc; }
+awk -v old="$(auc production)" -v new="$(auc staging)" \
+    'BEGIN { exit !(old > 0.5 && new > old) }' || die "AUC $(auc production), then $(auc staging)"
+rows=$(box -o json audit verify | field rows)
+runs() { box -o csv run list --experiment fraud-detection | tail -n +2 | wc -l; }
+equal "$(runs)" 4 'runs'
+equal "$(box -o csv job list --state succeeded | tail -n +2 | wc -l)" 4 'jobs'
+
+reply=$(box -o json demo "$dir/ws") || die "the second demo ended with $?"
+equal "$(printf '%s' "$reply" | field created)" false 'created by the second demo'
+equal "$(box -o json audit verify | field rows)" "$rows" 'audit rows after the second demo'
+
+# Killed after a while: the next attempt completes it and nothing is there twice.
+for after in 0.05 0.3; do
+    rm -rf "$dir/ws"
+    timeout -s KILL "$after" "$SIGNALBOX" -q demo --rows 5000 "$dir/ws" >"$dir/out" 2>&1 || true
+    box demo --rows 5000 "$dir/ws" >"$dir/out" 2>"$dir/err" || die "after a kill: $(cat "$dir/err")"
+    equal "$(box -o json model show fraud | field_in production version)" 1 'Production after a kill'
+    [ "$(box -o csv model versions fraud | tail -n +2 | wc -l)" -ge 2 ] || die 'versions are missing'
+    equal "$(box -o json audit verify | field ok)" true 'audit after a kill'
+done

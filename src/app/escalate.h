@@ -1,0 +1,58 @@
+/* escalate.h: from measurements to alert states: a pure function of stored rows.
+ *
+ *            breach                breach (2)            breach (3) or critical
+ *   none ------------> active ------------> watch ------------------------> incident
+ *     ^                   |                    |                                |
+ *     '---- clear_after clean windows ---------+--------------------------------'
+ *
+ * Only disjoint windows with at least min_rows count. A window without data neither breaks nor
+ * extends a streak (freshness has rules of its own). A single clean window resets the streak
+ * but leaves the state; clear_after clean windows in a row bring it to none. No clock, no
+ * store: the same inputs give the same states for ever. */
+#pragma once
+#include "base/val.h"
+
+enum esc_state { ESC_NONE, ESC_ACTIVE, ESC_WATCH, ESC_INCIDENT };
+const char *esc_state_name(enum esc_state s);
+
+struct esc_rule {
+    const char *name, *kind, *metric; /* metric: path into a snapshot, "performance.auc.value" */
+    const char *op;            /* < <= > >= ; or "drop": below baseline by more than value */
+    double value, critical;    /* critical NaN: never at once */
+    double baseline;           /* for "drop": the promoted version's figure */
+    int64_t min_rows;          /* least n behind the metric */
+    int watch_after, incident_after, clear_after; /* 2, 3, 2 */
+    int for_windows;           /* breaches before it becomes active; 1 */
+    int keep_windows;          /* windows it stays after the condition ends; 0 */
+    const char *action;        /* recommended at incident */
+};
+struct esc_memory {
+    enum esc_state state;
+    int streak, clean;
+    int64_t since_us, window_us;
+    double value;
+    int64_t n;
+};
+struct esc_sample {
+    int64_t window_us;
+    double value;              /* NaN: no data */
+    int64_t n;
+};
+/* One step. *ret_changed: the state differs. */
+struct esc_memory esc_step(const struct esc_rule *r, struct esc_memory m,
+                           const struct esc_sample *in, bool *ret_changed);
+/* What to do: by state, rule kind, and whether a data-quality incident is open. */
+const char *esc_action(const struct esc_rule *r, enum esc_state s, bool bad_data);
+
+/* The rules in force for a model: defaults (rules.def) and those of the settings. */
+int esc_rules(struct arena *a, const struct val *settings, const char *model,
+              const struct val *baseline, struct esc_rule **ret, size_t *n, struct err *e);
+/* Sample of a rule in a snapshot's data. */
+struct esc_sample esc_read(const struct esc_rule *r, const struct val *snapshot);
+
+/* Judges all rules on a new snapshot inside the caller's transaction: alert rows, events,
+ * inhibition, grouping, notification jobs. */
+struct app;
+struct snapshot;
+int alert_judge(struct app *app, const struct snapshot *sn, const struct val *data,
+                struct err *e);

@@ -41,6 +41,9 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/train_plan.c \
 	%D%/train_publish.c \
 	%D%/train_run.h \
+	%D%/settings.c \
+	%D%/settings.def \
+	%D%/settings.h \
 	%D%/verb.c \
 	%D%/verb.h \
 	%D%/verbs.def

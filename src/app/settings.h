@@ -21,6 +21,6 @@
 int settings_load(struct arena *a, const char *dir, struct val **ret, struct err *e);
 /* Monitoring settings of a model: its own over the general ones. Same fields as `monitoring`
  * without `models`. */
-const struct val *settings_model(struct arena *a, const struct val *settings, const char *model);
+const struct val *settings_model(const struct val *settings, const char *model);
 /* "90s" "15m" "1h" "1d" "1w" -> microseconds. */
 bool settings_duration(const char *text, int64_t *ret_us);

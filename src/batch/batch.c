@@ -29,7 +29,6 @@ struct session {
     struct app app;
     bool open;          /* app holds a store */
     struct arena arena; /* of the open app's configuration */
-    const char *dir;    /* workspace of the open app */
     struct progress progress;
     struct follower follower;
     struct ports inner, ports; /* as run/ made them; with signals held back while following */

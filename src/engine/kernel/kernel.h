@@ -11,6 +11,7 @@
  * both; the upper half of a sum is the gradient exactly. Integer additions commute, so any
  * split of the rows between threads gives equal histograms. */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -65,6 +66,7 @@ struct kernel_hist {
     unsigned width;
     const uint32_t *rows;
     size_t first, n;
+    bool fetch;        /* the records are not in the cache yet */
     const int64_t *gh; /* per position, not per row number */
 };
 void kernel_hist_bytes(const struct kernel_hist *a, int64_t *hist);

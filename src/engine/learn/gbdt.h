@@ -35,12 +35,22 @@ struct gbdt_params {
 
 /* ---- bins ---- */
 
+/* Bounds of a numeric feature and the way to find a value among them: a bucket of equal width
+ * tells how many bounds are in lower buckets, and a search over those of the bucket follows. */
+#define GBDT_BUCKETS 1024
+struct gbdt_cuts {
+    double bound[2 * KERNEL_BINS]; /* ascending, then infinite */
+    double lo, scale;              /* bucket of x: (x - lo) * scale, clipped */
+    unsigned half;                 /* first step of the search; 0: none is needed */
+    uint8_t below[GBDT_BUCKETS];
+};
+
 struct gbdt_feature {
     uint32_t column; /* of the matrix */
     uint32_t n_bins; /* without the missing bin, whose number is n_bins */
     bool cat;
-    double *bounds;     /* numeric: n_bins upper bounds, the last infinite, KERNEL_BINS long */
-    uint16_t *code_bin; /* category: bin of each level */
+    struct gbdt_cuts *cuts; /* numeric */
+    uint16_t *code_bin;     /* category: bin of each level */
     uint32_t levels;
     size_t hist; /* where its histogram starts in a leaf's, n_bins + 1 entries */
 };

@@ -22,7 +22,6 @@
 #define MIN_IN_BIN 3
 #define DIGIT      11 /* bits of a radix pass */
 #define DIGITS     6
-#define LANES      8    /* values searched at a time, so that the searches overlap */
 #define BLOCK      2048 /* rows binned at a time: a block of all columns stays in cache */
 
 struct distinct {
@@ -149,7 +148,7 @@ static uint32_t cut(const struct distinct *v, size_t k, size_t total, uint32_t m
         in_bin = 0;
         if (!big && bins_left > 1) want = (double)left / (double)--bins_left;
     }
-    bounds[n++] = INFINITY;
+    bounds[n++] = HUGE_VAL;
     return n;
 }
 
@@ -165,34 +164,8 @@ static uint32_t each(const struct distinct *v, size_t k, double *bounds)
         bounds[n++] = between(v[i].value, v[i + 1].value);
         in_bin = 0;
     }
-    bounds[n++] = INFINITY;
+    bounds[n++] = HUGE_VAL;
     return n;
-}
-
-/* Rising in x, also for infinite and missing x and for bounds so close or far that scale is
- * infinite or 0: so a bound in a lower bucket than x's is below x, one in a higher above. */
-static inline unsigned bucket_of(const struct gbdt_cuts *c, double x)
-{
-    double t = (x - c->lo) * c->scale;
-
-    t = t > 0 ? t : 0;
-    t = t < GBDT_BUCKETS - 1 ? t : GBDT_BUCKETS - 1;
-    return (unsigned)t;
-}
-
-static void index_cuts(struct gbdt_cuts *c, uint32_t n_bins)
-{
-    unsigned n = n_bins - 1, most = 0, at = 0; /* n finite bounds */
-
-    c->lo = n ? c->bound[0] : 0;
-    c->scale = n ? (GBDT_BUCKETS - 1) / (c->bound[n - 1] - c->lo) : 0;
-    for (unsigned b = 0; b < GBDT_BUCKETS; b++) {
-        c->below[b] = (uint8_t)at;
-        while (at < n && bucket_of(c, c->bound[at]) == b) at++;
-        if (at - c->below[b] > most) most = at - c->below[b];
-    }
-    c->half = 0;
-    for (unsigned s = 1; s <= most; s *= 2) c->half = s;
 }
 
 static bool has_missing(const struct matrix *x, size_t column)
@@ -217,8 +190,7 @@ static bool numeric_bounds(struct binning *b, size_t column, const struct scratc
     double *bound = f->cuts->bound;
     f->n_bins =
         k <= max_bins ? each(s->values, k, bound) : cut(s->values, k, total, max_bins, bound);
-    for (uint32_t i = f->n_bins; i < ARRAY_LEN(f->cuts->bound); i++) bound[i] = INFINITY;
-    index_cuts(f->cuts, f->n_bins);
+    gbdt_cuts_index(f->cuts, f->n_bins - 1);
     return true;
 }
 
@@ -275,33 +247,6 @@ static void column_task(void *arg, size_t column, int thread)
 
 /* ---- values to bins ---- */
 
-static inline void search(const struct gbdt_feature *f, const double *x, uint8_t *out)
-{
-    const struct gbdt_cuts *c = f->cuts;
-    unsigned p[LANES];
-
-#pragma GCC unroll 8
-    for (int j = 0; j < LANES; j++) p[j] = c->below[bucket_of(c, x[j])];
-    for (unsigned s = c->half; s > 0; s /= 2)
-#pragma GCC unroll 8
-        for (int j = 0; j < LANES; j++) p[j] += -(unsigned)(x[j] > c->bound[p[j] + s - 1]) & s;
-#pragma GCC unroll 8
-    for (int j = 0; j < LANES; j++) out[j] = (uint8_t)(x[j] != x[j] ? f->n_bins : p[j]);
-}
-
-static void bin_numeric(const struct gbdt_feature *f, const double *x, size_t n, uint8_t *out)
-{
-    double tail[LANES] = { 0 };
-    uint8_t bins[LANES];
-    size_t i = 0;
-
-    for (; i + LANES <= n; i += LANES) search(f, x + i, out + i);
-    if (i == n) return;
-    memcpy(tail, x + i, (n - i) * sizeof *x);
-    search(f, tail, bins);
-    memcpy(out + i, bins, n - i);
-}
-
 static uint32_t bin_category(const struct gbdt_feature *f, double v)
 {
     uint32_t c = code_of(v, f->levels);
@@ -349,7 +294,7 @@ static void block_task(void *arg, size_t block, int thread)
             uint8_t *c = o->cols + j * o->n + from;
             for (size_t i = 0; i < n; i++) c[i] = (uint8_t)bin_category(f, x[i]);
         } else {
-            bin_numeric(f, x, n, o->cols + j * o->n + from);
+            gbdt_cuts_rank(f->cuts, x, n, (uint8_t)f->n_bins, o->cols + j * o->n + from);
         }
     }
     transpose(o, from, n);

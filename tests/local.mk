@@ -1,11 +1,11 @@
 # tests: what make check runs. Unit tests add themselves in tests/unit/<folder>/local.mk, whole
 # programs in tests/integration/, rules of the tree in tests/checks/.
 RULES = tests/checks/check-layers.sh tests/checks/check-headers.sh \
-	tests/checks/check-functions.sh tests/checks/check-engine.sh tests/checks/check-dist.sh
+	tests/checks/check-functions.sh tests/checks/check-engine.sh tests/checks/check-dist.sh \
+	tests/checks/check-docs.sh
 TESTS += $(RULES)
 dist_check_SCRIPTS += $(RULES)
-EXTRA_DIST += tests/integration/test_batch_adult.sh tests/integration/test_readme.sh
-EXTRA_DIST += tests/totals tests/checks/check-docs.sh tests/checks/engine-symbols.allow tests/bench/report
+EXTRA_DIST += tests/totals tests/checks/engine-symbols.allow tests/bench/report
 tests/checks/check-engine.log: src/engine/libengine.a
 
 # make check-layers and so on: one rule alone, with its findings on the terminal

@@ -1,12 +1,10 @@
 /* audit.c: the verbs of the audit log: list, verify, export. */
 #include "store/audit.h"
+#include "app/output.h"
 #include "app/runval.h"
 #include "app/verb.h"
-#include "base/file.h"
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define PAGE 1000
 
@@ -65,20 +63,6 @@ int verb_audit_verify(struct app *app, const struct val *args, struct reply *r, 
 }
 
 /* -- export ------------------------------------------------------------------------------- */
-static int write_all(const struct str *text, struct err *e)
-{
-    const char *p = str_c(text);
-    size_t left = text->len;
-    while (left > 0) {
-        ssize_t w = write(STDOUT_FILENO, p, left);
-        if (w < 0 && errno == EINTR) continue;
-        if (w < 0) return err_sys(e, ERR_IO, "standard output");
-        p += w;
-        left -= (size_t)w;
-    }
-    return 0;
-}
-
 static void add_line(struct str *out, struct arena *a, const struct audit_row *row)
 {
     struct val *o = row_to_val(a, row);
@@ -118,9 +102,7 @@ int verb_audit_export(struct app *app, const struct val *args, struct reply *r, 
     int64_t rows = 0;
     STR_AUTO text = STR_INIT;
     int rc = collect(app->store, &text, &rows, head, e);
-    if (rc == 0)
-        rc = str_eq(out, "-") ? write_all(&text, e)
-                              : file_write_atomic(out, str_c(&text), text.len, e);
+    if (rc == 0) rc = output_write(out, &text, e);
     if (rc < 0) return rc;
     r->v = val_obj(&r->arena);
     val_set_int(r->v, "rows", rows);

@@ -4,6 +4,7 @@
  * The queue's rows are the store's; here they get their outward form. An attempt's run and its
  * job end in one transaction, so no listing shows a run as RUNNING that nobody works on. */
 #include "app/jobs.h"
+#include "app/runval.h"
 #include "app/verb.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -35,13 +36,6 @@ bool job_ended(const struct job *j)
            !str_eq(j->state, "running");
 }
 
-static void set_time(struct val *o, const char *key, int64_t us)
-{
-    char buf[32];
-
-    val_set_str(o, key, us ? clock_format(buf, us) : NULL);
-}
-
 struct val *job_to_val(struct arena *a, const struct job *j, int64_t now_us)
 {
     struct val *o = val_obj(a);
@@ -56,9 +50,9 @@ struct val *job_to_val(struct arena *a, const struct job *j, int64_t now_us)
     val_set_str(o, "message", j->message);
     val_set_int(o, "priority", j->priority);
     val_set_str(o, "actor", j->actor);
-    set_time(o, "created_at", j->created_us);
-    set_time(o, "started_at", j->started_us);
-    set_time(o, "finished_at", j->finished_us);
+    val_set_time(o, "created_at", j->created_us);
+    val_set_time(o, "started_at", j->started_us);
+    val_set_time(o, "finished_at", j->finished_us);
     if (j->started_us) val_set_real(o, "duration_s", (double)(end - j->started_us) / 1e6);
     else val_set(o, "duration_s", val_null(a));
     val_set_str(o, "run_id", j->run_id);
@@ -201,7 +195,7 @@ int verb_job_show(struct app *app, const struct val *args, struct reply *r, stru
     struct val *events = val_set_list(r->v, "events");
     for (size_t i = 0; i < n; i++) {
         struct val *o = val_push_obj(events);
-        set_time(o, "at", ev[i].at_us);
+        val_set_time(o, "at", ev[i].at_us);
         val_set_str(o, "type", ev[i].type);
         val_set_str(o, "actor", ev[i].actor);
         val_set_str(o, "detail", ev[i].detail);

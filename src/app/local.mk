@@ -9,7 +9,9 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/drift.c \
 	%D%/demo.c \
 	%D%/demo.h \
+	%D%/evaluate.c \
 	%D%/experiment.c \
+	%D%/explain.c \
 	%D%/ingest.c \
 	%D%/ingest.h \
 	%D%/init.c \
@@ -24,8 +26,11 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/modelref.h \
 	%D%/modelval.c \
 	%D%/modelval.h \
+	%D%/output.c \
+	%D%/output.h \
 	%D%/overview.c \
 	%D%/ports.h \
+	%D%/predict.c \
 	%D%/registry.c \
 	%D%/registry.h \
 	%D%/reply.c \
@@ -35,6 +40,8 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/run_compare.c \
 	%D%/runval.c \
 	%D%/runval.h \
+	%D%/scoring.c \
+	%D%/scoring.h \
 	%D%/train.c \
 	%D%/train.h \
 	%D%/train_job.c \

@@ -323,7 +323,9 @@ static int unknown(const struct binder *b, const char *dash, const char *name)
         return err_hint(b->e, "did you mean %s%s%s?", b->argv ? "--" : "", no ? "no-" : "",
                         near->name);
     STR_AUTO s = STR_INIT;
-    param_synopsis(b->table, &s);
+    if (b->argv) param_synopsis(b->table, &s);
+    for (const struct param *p = b->table; p && p->name && !b->argv; p++)
+        if (!(p->flags & PARAM_HIDDEN)) str_addf(&s, "%s%s", s.len ? ", " : "", p->name);
     return err_hint(b->e, "arguments: %s", s.len ? s.p : "none");
 }
 

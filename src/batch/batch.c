@@ -29,7 +29,6 @@ struct session {
     struct app app;
     bool open;          /* app holds a store */
     struct arena arena; /* of the open app's configuration */
-    const char *dir;    /* workspace of the open app */
     struct progress progress;
     struct follower follower;
     struct ports inner, ports; /* as run/ made them; with signals held back while following */
@@ -244,6 +243,52 @@ static int run_verb(struct session *s, const struct options *o, const char *wher
     return code;
 }
 
+/* ---- help ---------------------------------------------------------------------------- */
+
+static bool is_help(const struct options *o)
+{
+    return o->command && str_eq(o->command->name, "help");
+}
+
+static bool wants_help(const struct options *o)
+{
+    return o->help || o->version || is_help(o);
+}
+
+/* The page for these words: of a verb, a command, the verbs that begin so, or of everything
+ * when there are none. False: they name nothing. */
+static bool print_help(const struct options *o, int argc, char *const *argv, struct str *out)
+{
+    int words = 0;
+    const struct verb *v = verb_match(argc, argv, &words);
+    if (v) {
+        help_verb(out, v);
+        return true;
+    }
+    for (const struct command *c = o->commands; c->name && argc; c++) {
+        if (!str_eq(c->name, argv[0])) continue;
+        help_command(out, c);
+        return true;
+    }
+    if (argc) return help_noun(argv[0], out);
+    help_overview(out, o->commands);
+    return true;
+}
+
+static int put_help(const struct host *h, const struct options *o)
+{
+    STR_AUTO text = STR_INIT;
+    struct err e = ERR_INIT;
+    int skip = is_help(o) && !o->help;
+    if (o->version) {
+        str_add(&text, "signalbox " PACKAGE_VERSION "\n");
+    } else if (!print_help(o, o->argc - skip, o->argv + skip, &text)) {
+        help_unknown(o->argc - skip, o->argv + skip, &e);
+        return batch_fail(h, o, &e);
+    }
+    return put(STDOUT_FILENO, &text) ? 1 : 0;
+}
+
 /* ---- scripts ------------------------------------------------------------------------- */
 
 static int run_line(struct session *s, const struct script_command *c, const char *where)
@@ -252,6 +297,11 @@ static int run_line(struct session *s, const struct script_command *c, const cha
     struct options o;
     struct err e = ERR_INIT;
     int rc = options_parse(&a, s->base, c->argc, c->argv, &o, &e), code;
+    if (!rc && wants_help(&o)) {
+        code = put_help(s->host, &o);
+        arena_done(&a);
+        return code;
+    }
     if (!rc && !o.verb) rc = help_unknown(o.argc, o.argv, &e);
     if (rc) {
         code = put_error(s->host, s->base, &e, where);
@@ -327,54 +377,10 @@ static int session_end(struct session *s, int code)
     return code ? code : junit ? junit : markdown;
 }
 
-static bool is_help(const struct options *o)
-{
-    return o->command && str_eq(o->command->name, "help");
-}
-
-static bool wants_help(const struct options *o)
-{
-    return o->help || o->version || is_help(o);
-}
-
-/* The page for these words: of a verb, a command, the verbs that begin so, or of everything
- * when there are none. False: they name nothing. */
-static bool print_help(const struct options *o, int argc, char *const *argv, struct str *out)
-{
-    int words = 0;
-    const struct verb *v = verb_match(argc, argv, &words);
-    if (v) {
-        help_verb(out, v);
-        return true;
-    }
-    for (const struct command *c = o->commands; c->name && argc; c++) {
-        if (!str_eq(c->name, argv[0])) continue;
-        help_command(out, c);
-        return true;
-    }
-    if (argc) return help_noun(argv[0], out);
-    help_overview(out, o->commands);
-    return true;
-}
-
 static bool is_script(const struct options *o)
 {
     if (!o->batch || o->argc > 1) return false;
     return !o->argc || str_eq(o->argv[0], "-") || file_exists(o->argv[0]);
-}
-
-static int put_help(const struct host *h, const struct options *o)
-{
-    STR_AUTO text = STR_INIT;
-    struct err e = ERR_INIT;
-    int skip = is_help(o) && !o->help;
-    if (o->version) {
-        str_add(&text, "signalbox " PACKAGE_VERSION "\n");
-    } else if (!print_help(o, o->argc - skip, o->argv + skip, &text)) {
-        help_unknown(o->argc - skip, o->argv + skip, &e);
-        return batch_fail(h, o, &e);
-    }
-    return put(STDOUT_FILENO, &text) ? 1 : 0;
 }
 
 int batch_main(const struct host *h, const struct options *o)
@@ -392,6 +398,7 @@ int batch_main(const struct host *h, const struct options *o)
         code = run_script(&s, o->argc ? o->argv[0] : "-");
     } else {
         help_unknown(o->argc, o->argv, &e);
+        if (o->batch && o->argc == 1) err_prefix(&e, "there is no script of this name, and");
         code = batch_fail(h, o, &e);
     }
     return session_end(&s, code);

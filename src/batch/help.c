@@ -16,6 +16,30 @@ const struct param help_params[] = {
     { .name = NULL },
 };
 
+/* Words of text from column `indent` on, broken before the right margin. */
+static void add_wrapped(struct str *out, const char *text, size_t indent)
+{
+    size_t col = indent;
+    for (const char *word = text; *word;) {
+        const char *end = strchrnul(word, ' ');
+        STR_AUTO w = STR_INIT;
+        str_addn(&w, word, (size_t)(end - word));
+        size_t n = utf8_width(str_c(&w));
+        if (col > indent && col + 1 + n > TEXT_WIDTH) {
+            str_addc(out, '\n');
+            str_pad(out, ' ', indent);
+            col = indent;
+        } else if (col > indent) {
+            str_addc(out, ' ');
+            col++;
+        }
+        str_add(out, str_c(&w));
+        col += n;
+        word = *end ? end + 1 : end;
+    }
+    str_addc(out, '\n');
+}
+
 /* "  name                  text", the text on a line of its own after a long name. */
 static void add_item(struct str *out, const char *name, const char *text)
 {
@@ -27,7 +51,7 @@ static void add_item(struct str *out, const char *name, const char *text)
     } else {
         str_pad(out, ' ', NAME_WIDTH - w);
     }
-    str_addf(out, "%s\n", text);
+    add_wrapped(out, text, NAME_WIDTH + 2);
 }
 
 static void add_options(struct str *out)
@@ -39,8 +63,9 @@ static void add_options(struct str *out)
         if (letter) str_addf(&name, "-%c, ", letter);
         str_addf(&name, "--%s", p->name);
         if (p->type != PARAM_BOOL) str_add(&name, p->type == PARAM_REAL ? " S" : " X");
-        add_item(out, str_c(&name), p->help);
-        if (p->choices) add_item(out, "", p->choices);
+        STR_AUTO text = STR_INIT;
+        str_addf(&text, "%s%s%s", p->choices ? p->choices : "", p->choices ? ": " : "", p->help);
+        add_item(out, str_c(&name), str_c(&text));
     }
 }
 

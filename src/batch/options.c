@@ -12,7 +12,9 @@
         .name = n, .type = PARAM_##t, .flags = (f), .help = h                                      \
     }
 const struct param option_params[] = {
-    OPT("workspace", STR, PARAM_PATH, "folder to work in; default: see FILES"),
+    OPT("workspace", STR, PARAM_PATH,
+        "folder to work in; default: $SIGNALBOX_WORKSPACE, the nearest .signalbox upward, the data "
+        "home"),
     { .name = "output",
       .type = PARAM_ENUM,
       .choices = "table|json|jsonl|csv",

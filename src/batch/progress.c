@@ -47,9 +47,11 @@ static void put_bar(struct progress *p, const struct job_news *n)
     }
     str_addf(&s, "] %3d%% ", (int)(share * 100));
     size_t used = BAR_WIDTH + 9, room = p->width > used ? p->width - used : 0;
-    const char *text = n->message && *n->message ? n->message : n->state ? n->state : "";
-    for (size_t i = 0, end = utf8_fit(text, room); i < end; i++)
-        str_addc(&s, (unsigned char)text[i] < 0x20 ? ' ' : text[i]);
+    STR_AUTO text = STR_INIT;
+    str_add(&text, n->message && *n->message ? n->message : n->state ? n->state : "");
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.p[i] < 0x20) text.p[i] = ' ';
+    str_addn(&s, str_c(&text), utf8_fit(str_c(&text), room));
     put(p, &s);
     p->drawn = true;
     p->drawn_us = now;

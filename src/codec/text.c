@@ -36,6 +36,7 @@ bool text_missing(const char *p, size_t n)
     struct slice s = text_trim(p, n);
 
     if (s.len == 0) return true;
+    if (*s.p != 'N' && *s.p != 'n' && *s.p != '?') return false; /* nearly every value */
     return s.len <= 4 && one_of(s, tokens, ARRAY_LEN(tokens));
 }
 

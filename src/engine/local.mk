@@ -39,6 +39,8 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/learn/gbdt.c \
 	%D%/learn/gbdt.h \
 	%D%/learn/gbdt_bin.c \
+	%D%/learn/gbdt_cuts.c \
+	%D%/learn/gbdt_fast.c \
 	%D%/learn/gbdt_grow.c \
 	%D%/learn/gbdt_loss.c \
 	%D%/learn/gbdt_predict.c \

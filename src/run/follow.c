@@ -77,6 +77,15 @@ static void tell(struct follow *w, double progress, const char *message, const c
                             .progress = t->progress, .message = t->message, .state = t->state });
 }
 
+/* The row lags behind the pipe: while an attempt runs it takes no progress back. */
+static void tell_row(struct follow *w, const struct job *j)
+{
+    bool on = str_eq(j->state, "running") && str_eq(w->told.state, "running");
+
+    if (!on || j->progress >= w->told.progress)
+        tell(w, j->progress, j->message ? j->message : "", j->state);
+}
+
 static void tell_line(struct follow *w, const char *text, size_t n)
 {
     struct arena a = ARENA_INIT;
@@ -224,7 +233,7 @@ static int turn(struct follow *w, struct err *e)
     struct job j;
     int rc = store_job_get(w->store, &a, w->id, &j, e);
 
-    if (rc == 0) tell(w, j.progress, j.message ? j.message : "", j.state);
+    if (rc == 0) tell_row(w, &j);
     if (rc == 0 && job_ended(&j)) {
         end(w, 0);
         goto out;

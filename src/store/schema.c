@@ -29,6 +29,7 @@ static const char tracking[] =
     " start_us {i64} NOT NULL, end_us {i64} NOT NULL DEFAULT 0) {table};"
     "CREATE INDEX run_by_start ON run (lifecycle, start_us DESC, id);"
     "CREATE INDEX run_by_experiment ON run (experiment_id, lifecycle, start_us DESC, id);"
+    "CREATE INDEX run_counts ON run (lifecycle, experiment_id);" /* narrow: counting is quick */
 
     "CREATE TABLE param ("
     " rid {i64} NOT NULL REFERENCES run (rid), key {text} NOT NULL, value {text} NOT NULL,"
@@ -113,7 +114,6 @@ static const char queue[] =
     " finished_us {i64} NOT NULL DEFAULT 0,"
     " CHECK (state <> 'running' OR lease_until_us > 0)) {table};"
     "CREATE INDEX job_ready ON job (queue, priority, id) WHERE state = 'ready';"
-    "CREATE INDEX job_lease ON job (lease_until_us) WHERE state = 'running';"
     "CREATE INDEX job_by_state ON job (state, id);"
     "CREATE INDEX job_by_run ON job (run_id);"
     "CREATE UNIQUE INDEX job_dedup ON job (dedup_key) WHERE state IN ('ready', 'running');"

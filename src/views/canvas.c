@@ -59,7 +59,7 @@ const struct cell *canvas_at(const struct canvas *cv, int x, int y)
     return &cv->cells[(size_t)y * (size_t)cv->w + (size_t)x];
 }
 
-/* -- rectangles ---------------------------------------------------------- */
+/* -- rectangles ------------------------------------------------------------------------- */
 
 struct rect rect_make(int x, int y, int w, int h)
 {
@@ -103,7 +103,7 @@ void canvas_unclip(struct canvas *cv, struct rect old)
     cv->clip = old;
 }
 
-/* -- cells ---------------------------------------------------------------- */
+/* -- cells ------------------------------------------------------------------------------ */
 
 static struct cell *cell_at(struct canvas *cv, int x, int y)
 {
@@ -160,7 +160,7 @@ void canvas_put(struct canvas *cv, int x, int y, enum role role, uint32_t cp)
     }
 }
 
-/* -- text ------------------------------------------------------------------ */
+/* -- text ------------------------------------------------------------------------------- */
 
 /* Draws n bytes; returns columns. Zero-width code points (combining marks, controls) are left
  * out; a tab is a blank. */
@@ -245,7 +245,7 @@ int canvas_wrap(struct canvas *cv, struct rect r, enum role role, const char *s)
     return line;
 }
 
-/* -- shapes ----------------------------------------------------------------- */
+/* -- shapes ----------------------------------------------------------------------------- */
 
 void canvas_fill(struct canvas *cv, struct rect r, enum role role, uint32_t cp)
 {

@@ -35,7 +35,7 @@ struct screen {
     struct look looks[ROLE_COUNT][GROUND_COUNT];
 };
 
-/* -- giving the terminal back after a crash --------------------------------------------------- */
+/* -- giving the terminal back after a crash --------------------------------------------- */
 
 static struct {
     int fd;
@@ -152,8 +152,7 @@ static void make_looks(struct screen *s)
     }
 }
 
-/* -- opening, closing
- * ------------------------------------------------------------------------------ */
+/* -- opening, closing ------------------------------------------------------------------- */
 
 static bool term_known(const char *term, int fd)
 {
@@ -363,8 +362,7 @@ void screen_redraw(struct screen *s)
     s->repaint = true;
 }
 
-/* -- input
- * ----------------------------------------------------------------------------------------- */
+/* -- input ------------------------------------------------------------------------------ */
 
 static uint32_t translate(wint_t code)
 {

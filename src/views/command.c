@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* -- words ---------------------------------------------------------------------------------- */
+/* -- words ------------------------------------------------------------------------------ */
 
 /* Reads one word at s into out; returns the bytes consumed. *ret_open: a quote is not closed. */
 static size_t read_word(const char *s, struct str *out, bool *ret_open)
@@ -44,7 +44,7 @@ int command_split(struct arena *a, const char *line, struct command *ret, struct
     return quote ? err_set(e, ERR_USAGE, "a quote is not closed") : 0;
 }
 
-/* -- completion -------------------------------------------------------------------------------- */
+/* -- completion ------------------------------------------------------------------------- */
 
 struct completion {
     struct arena *a;

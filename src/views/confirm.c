@@ -31,7 +31,7 @@ static bool wants_reason(const struct confirm *c)
     return v && (v->flags & VERB_REASON);
 }
 
-/* -- drawing -------------------------------------------------------------------------------- */
+/* -- drawing ---------------------------------------------------------------------------- */
 
 static void draw_line(struct canvas *cv, struct rect r, const struct intent_line *l)
 {
@@ -97,7 +97,7 @@ static void confirm_draw(struct overlay *o, struct ui *ui, struct canvas *cv,
     canvas_unclip(cv, old);
 }
 
-/* -- doing it ---------------------------------------------------------------------------------- */
+/* -- doing it --------------------------------------------------------------------------- */
 
 static void refuse(struct confirm *c, const char *text, const char *hint)
 {

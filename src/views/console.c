@@ -95,8 +95,7 @@ static void gather_resizes(struct console *c)
     if (now - c->resize_since_ms < RESIZE_CAP_MS) loop_timer_start(c->resize, RESIZE_MS, 0);
 }
 
-/* -- input
- * ----------------------------------------------------------------------------------------- */
+/* -- input ------------------------------------------------------------------------------ */
 
 static void hang_up(struct console *c)
 {
@@ -128,8 +127,7 @@ static void on_signal(void *user, int signum)
     loop_stop(c->loop);
 }
 
-/* -- verbs
- * ------------------------------------------------------------------------------------------ */
+/* -- verbs ------------------------------------------------------------------------------ */
 
 static void on_answer(void *user, int rc, const struct reply *r, const struct err *e)
 {
@@ -152,8 +150,7 @@ static void redraw(void *user)
     screen_redraw(c->screen);
 }
 
-/* -- first run
- * ------------------------------------------------------------------------------------------ */
+/* -- first run -------------------------------------------------------------------------- */
 
 static void on_overview(void *user, int rc, const struct reply *r, const struct err *e)
 {

@@ -111,7 +111,19 @@ const char *fmt_age(char buf[FMT_LEN], const char *rfc3339, int64_t now_us)
     if (!rfc3339 || !clock_parse(rfc3339, strlen(rfc3339), &t)) return set(buf, "–");
     int64_t age = (now_us - t) / 1000000;
     if (age < 60) return set(buf, "now"); /* a text that ticks every second would move */
-    return clock_age(buf, age * 1000000);
+    if (age < 3600) snprintf(buf, FMT_LEN, "%lldm", (long long)age / 60);
+    else if (age < 2 * 86400) snprintf(buf, FMT_LEN, "%lldh", (long long)age / 3600);
+    else snprintf(buf, FMT_LEN, "%lldd", (long long)age / 86400);
+    return buf;
+}
+
+const char *fmt_ago(char buf[FMT_LEN], const char *rfc3339, int64_t now_us)
+{
+    char age[FMT_LEN];
+    fmt_age(age, rfc3339, now_us);
+    bool plain = str_eq(age, "now") || str_eq(age, "–");
+    snprintf(buf, FMT_LEN, "%.20s%s", age, plain ? "" : " ago");
+    return buf;
 }
 
 const char *fmt_time(char buf[FMT_LEN], const char *rfc3339)
@@ -156,6 +168,11 @@ static const char *fmt_known(char buf[FMT_LEN], const struct val *v, const char 
                              int64_t now_us)
 {
     if (str_eq(format, "time")) return fmt_time(buf, val_as_str(v, NULL));
+    if (str_eq(format, "stamp")) {
+        fmt_time(buf, val_as_str(v, NULL));
+        if (strlen(buf) == 16) memmove(buf, buf + 5, 12); /* without the year */
+        return buf;
+    }
     if (str_eq(format, "age")) return fmt_age(buf, val_as_str(v, NULL), now_us);
     if (str_eq(format, "bytes")) return fmt_bytes(buf, val_as_int(v, 0));
     if (str_eq(format, "real")) return fmt_metric(buf, val_as_real(v, NAN));

@@ -13,6 +13,7 @@ const char *fmt_count(char buf[FMT_LEN], int64_t n);   /* "950", "12,400", "1.25
 const char *fmt_bytes(char buf[FMT_LEN], int64_t n);   /* "1.2 MB" */
 const char *fmt_duration(char buf[FMT_LEN], double s); /* "0.42s", "12s", "3m10s", "2h05m" */
 const char *fmt_age(char buf[FMT_LEN], const char *rfc3339, int64_t now_us); /* "3m", "–" */
+const char *fmt_ago(char buf[FMT_LEN], const char *rfc3339, int64_t now_us); /* "3m ago" */
 const char *fmt_time(char buf[FMT_LEN], const char *rfc3339); /* "2026-01-31 23:59" */
 const char *fmt_id(char buf[FMT_LEN], const char *id);        /* the digits that tell ids apart */
 const char *fmt_percent(char buf[FMT_LEN], double fraction);  /* "62 %" */

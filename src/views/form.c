@@ -20,7 +20,7 @@ struct form {
     char known[300]; /* data sets, for the field `data` */
 };
 
-/* -- drawing -------------------------------------------------------------------------------- */
+/* -- drawing ---------------------------------------------------------------------------- */
 
 static const char *field_hint(const struct form *f, const struct param *p)
 {

@@ -59,23 +59,31 @@ static struct rect cut_section(struct rect *r, int want, int reserve)
     return s;
 }
 
+/* Two sections side by side, with the share of the left one in twentieths. */
+static void cut_pair(struct rect *r, int h, int twentieths, struct rect *left, struct rect *right)
+{
+    int w = r->w * twentieths / 20;
+    *left = rect_make(r->x, r->y, w, h);
+    *right = rect_make(r->x + w + 2, r->y, r->w - w - 2, h);
+    int used = min_int(h + 1, r->h);
+    r->y += used;
+    r->h -= used;
+}
+
 void layout_overview(struct rect r, const struct overview_want *want, struct overview_layout *ret)
 {
     *ret = (struct overview_layout){ 0 };
-    int later = r.h >= 6 ? r.h / 2 : 0;
-    ret->attention = cut_section(&r, want->attention, later);
+    ret->attention = cut_section(&r, want->attention, r.h >= 6 ? r.h / 2 : 0);
     if (r.w >= 100 && r.h >= 8) {
-        /* Models and jobs side by side, runs below in full width. */
         int top = max_int(min_int(max_int(want->models, want->jobs) + 1, r.h - r.h / 3), 2);
-        int left = r.w * 11 / 20;
-        ret->models = rect_make(r.x, r.y, left, top);
-        ret->jobs = rect_make(r.x + left + 2, r.y, r.w - left - 2, top);
-        struct rect rest = rect_make(r.x, r.y + top + 1, r.w, r.h - top - 1);
-        ret->runs = cut_section(&rest, want->runs, 0);
+        cut_pair(&r, top, 11, &ret->models, &ret->jobs);
+        int low = min_int(max_int(want->changes, want->runs) + 1, r.h);
+        if (low >= 2) cut_pair(&r, low, 11, &ret->runs, &ret->changes);
         return;
     }
     ret->models = cut_section(&r, want->models, r.h >= 12 ? r.h / 2 : 0);
     ret->jobs = cut_section(&r, want->jobs, r.h >= 9 ? r.h / 2 : 0);
+    if (r.h >= 9) ret->changes = cut_section(&r, min_int(want->changes, 3), r.h / 2);
     ret->runs = cut_section(&r, want->runs, 0);
 }
 

@@ -23,12 +23,12 @@ struct split_layout {
 void layout_split(struct rect r, bool zoom, struct split_layout *ret);
 
 /* Overview: how many rows each section would like, in; where it is, out. A section that finds
- * no room gets an empty rectangle; attention is served first, then models, jobs, runs. */
+ * no room gets an empty rectangle; attention is served first, then models, jobs, changes, runs. */
 struct overview_layout {
-    struct rect attention, models, jobs, runs;
+    struct rect attention, models, jobs, changes, runs;
 };
 struct overview_want {
-    int attention, models, jobs, runs; /* rows without the heading */
+    int attention, models, jobs, changes, runs; /* rows without the heading */
 };
 void layout_overview(struct rect r, const struct overview_want *want, struct overview_layout *ret);
 

@@ -42,11 +42,11 @@ static enum role dim(const struct listing_ctx *c, const struct listing_column *c
 }
 
 static const struct listing_column columns[] = {
-    { .title = "seq", .path = "seq", .width = 6, .right = true, .role = dim },
-    { .title = "time (UTC)", .path = "at", .format = "time", .width = 16, .drop = 2 },
-    { .title = "who", .path = "actor", .width = 10 },
-    { .title = "verb", .path = "verb", .width = 16, .role = verb_role },
-    { .title = "object", .path = "object", .width = 20, .drop = 1 },
+    { .title = "seq", .path = "seq", .width = 5, .right = true, .role = dim },
+    { .title = "time UTC", .path = "at", .format = "stamp", .width = 11 },
+    { .title = "who", .path = "actor", .width = 8 },
+    { .title = "verb", .path = "verb", .width = 14, .role = verb_role },
+    { .title = "object", .path = "object", .width = 16, .drop = 1 },
     { .title = "reason", .path = "reason", .drop = 3 },
     { .title = NULL },
 };

@@ -42,7 +42,7 @@ static const struct feed_ops feeds[] = {
     { NULL, NULL, false },
 };
 
-/* -- list -------------------------------------------------------------------------------------- */
+/* -- list ------------------------------------------------------------------------------- */
 
 static void draw_gauge(struct canvas *cv, struct rect at, const struct listing_ctx *c,
                        const struct listing_column *col)
@@ -123,10 +123,9 @@ static int draw_facts(const struct val *job, struct canvas *cv, struct rect r, i
              (long long)val_get_int(job, "max_attempts", 0),
              (long long)val_get_int(job, "priority", 0));
     y += draw_fact(cv, ROW, look.role, "state", text);
-    snprintf(text, sizeof text, "%s, %s ago, by %.40s",
-             fmt_time(a, val_get_str(job, "created_at", NULL)),
-             fmt_age(b, val_get_str(job, "created_at", NULL), now_us),
-             val_get_str(job, "actor", "?"));
+    snprintf(
+        text, sizeof text, "%s, %s, by %.40s", fmt_time(a, val_get_str(job, "created_at", NULL)),
+        fmt_ago(b, val_get_str(job, "created_at", NULL), now_us), val_get_str(job, "actor", "?"));
     y += draw_fact(cv, ROW, ROLE_TEXT, "created", text);
     y += draw_fact(cv, ROW, ROLE_TEXT, "message", val_get_str(job, "message", NULL));
     y += draw_fact(cv, ROW, ROLE_BAD, "error", val_get_str(job, "error", NULL));
@@ -240,8 +239,7 @@ static void jobs_draw(struct view *v, struct canvas *cv, struct rect r, const st
     if (v->tables[P_LIST].id[0]) draw_detail(v, cv, at.detail, ctx);
 }
 
-/* -- requests
- * ---------------------------------------------------------------------------------------- */
+/* -- requests --------------------------------------------------------------------------- */
 
 static const char *jobs_why_not(const struct view *v, enum request req)
 {

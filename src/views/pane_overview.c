@@ -1,6 +1,6 @@
 /* pane_overview.c: the pane an on-call engineer lands on: what needs attention first, then what
- * serves, what runs, what ran. Four parts with one cursor each; Enter goes to the pane that has
- * the details. All of it is one reply of `overview`. */
+ * serves, what runs, what changed, what ran. Five parts with one cursor each; Enter goes to the
+ * pane that has the details. */
 #include "base/mem.h"
 #include "views/layout.h"
 #include "views/view.h"
@@ -9,16 +9,38 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { P_ATTENTION, P_MODELS, P_JOBS, P_RUNS };
+enum { F_OVERVIEW, F_CHANGES, F_VERIFY, VERIFY_AFTER_US = 3000000 };
+enum { P_ATTENTION, P_MODELS, P_JOBS, P_RUNS, P_CHANGES };
 
 struct overview {
     struct arena arena;
+    int64_t opened_us;     /* when the first data came */
     struct val *attention; /* rows {id, level, text, view, object, age} */
 };
 
-static const struct feed_ops feeds[] = { { "overview", NULL, false }, { NULL, NULL, false } };
+/* Verifying reads the whole chain, so it waits until the first screen has long been painted. */
+static bool verify_args(const struct view *v, struct val *args)
+{
+    const struct overview *s = v->state;
+    (void)args;
+    return s->opened_us && v->now_us - s->opened_us > VERIFY_AFTER_US;
+}
 
-/* -- what needs attention ---------------------------------------------------------------------- */
+static bool changes_args(const struct view *v, struct val *args)
+{
+    (void)v;
+    val_set_int(args, "limit", 20);
+    return true;
+}
+
+static const struct feed_ops feeds[] = {
+    [F_OVERVIEW] = { "overview", NULL, false },
+    [F_CHANGES] = { "model history", changes_args, false },
+    [F_VERIFY] = { "audit verify", verify_args, true },
+    { NULL, NULL, false },
+};
+
+/* -- what needs attention --------------------------------------------------------------- */
 
 static struct val *concern(struct overview *s, const char *level, enum view_id view,
                            const char *object, const char *age)
@@ -78,11 +100,10 @@ static void concern_models(struct overview *s, const struct val *o)
     }
 }
 
-static void collect(struct overview *s, const struct val *o)
+static void collect(struct overview *s, const struct val *o, const struct val *audit)
 {
     arena_reset(&s->arena);
     s->attention = val_list(&s->arena);
-    const struct val *audit = val_get(o, "audit");
     if (val_has(audit, "ok") && !val_get_bool(audit, "ok", true))
         val_set_str(concern(s, "bad", VIEW_audit, "", NULL), "text",
                     "the audit chain is broken: a row was changed outside signalbox");
@@ -106,7 +127,7 @@ static void draw_level(struct canvas *cv, struct rect at, const struct listing_c
 static const struct listing_column attention_columns[] = {
     { .title = " ", .path = "level", .width = 1, .draw = draw_level },
     { .title = "Attention", .path = "text" },
-    { .title = "since", .path = "age", .format = "age", .width = 5, .drop = 1, .right = true },
+    { .title = " ", .path = "age", .format = "age", .width = 5, .drop = 1, .right = true },
     { .title = NULL },
 };
 
@@ -198,8 +219,33 @@ static const struct listing_column run_columns[] = {
     { .title = NULL },
 };
 
-/* -- drawing
- * ---------------------------------------------------------------------------------------- */
+static void draw_change(struct canvas *cv, struct rect at, const struct listing_ctx *c,
+                        const struct listing_column *col)
+{
+    const char *to = val_get_str(c->row, "to", ""), *verb = val_get_str(c->row, "verb", "");
+    char text[160];
+    (void)col;
+    snprintf(text, sizeof text, "%.60s v%lld ", val_get_str(c->row, "name", ""),
+             (long long)val_get_int(c->row, "version", 0));
+    int used = canvas_fit(cv, at, ROLE_TEXT, text);
+    struct rect rest = rect_make(at.x + used, at.y, at.w - used, 1);
+    if (str_eq(verb, "register")) {
+        canvas_fit(cv, rest, ROLE_DIM, "registered");
+        return;
+    }
+    snprintf(text, sizeof text, "→ %s%s", to, str_eq(verb, "rollback") ? " (rolled back)" : "");
+    canvas_fit(cv, rest, stage_role(to), text);
+}
+
+static const struct listing_column change_columns[] = {
+    { .title = "Changes", .path = "name", .draw = draw_change },
+    { .title = "reason", .path = "reason", .width = 14, .drop = 2 },
+    { .title = "by", .path = "actor", .width = 6, .drop = 1 },
+    { .title = "age", .path = "at", .format = "age", .width = 4, .right = true },
+    { .title = NULL },
+};
+
+/* -- drawing ---------------------------------------------------------------------------- */
 
 static struct listing_rows overview_rows(const struct view *v, int part)
 {
@@ -207,9 +253,10 @@ static struct listing_rows overview_rows(const struct view *v, int part)
     const struct val *o = view_data(v, 0);
     static const char *const paths[] = { NULL, "models", "jobs.running", "runs.recent" };
     static const char *const empty[] = { NULL, "no models yet: t trains one", "nothing is running",
-                                         "no runs yet" };
-    const struct val *list =
-        part == P_ATTENTION ? (o ? s->attention : NULL) : fmt_path(o, paths[part]);
+                                         "no runs yet", "no version was moved yet" };
+    const struct val *list = part == P_ATTENTION ? (o ? s->attention : NULL)
+                             : part == P_CHANGES ? val_get(view_data(v, F_CHANGES), "history")
+                                                 : fmt_path(o, paths[part]);
     return (struct listing_rows){ list, 0, (long)val_len(list), empty[part] };
 }
 
@@ -220,6 +267,7 @@ static void draw_part(struct view *v, struct canvas *cv, struct rect r, int part
     struct listing_rows rows = v->ops->rows(v, part);
     struct listing_look look = { .columns = columns,
                                  .sort = -1,
+                                 .section = true,
                                  .now_us = ctx->now_us,
                                  .focus = ctx->focus && v->part == part };
     listing_draw(cv, r, &v->tables[part], &rows, &look);
@@ -229,9 +277,11 @@ static void draw_part(struct view *v, struct canvas *cv, struct rect r, int part
 static void draw_trend(const struct view *v, struct canvas *cv, struct rect r)
 {
     const struct val *recent = fmt_path(view_data(v, 0), "runs.recent");
-    const char *metric = metric_main(val_get(val_at(recent, 0), "metrics"));
+    const char *metric = NULL;
     double y[32];
     size_t n = 0, rows = val_len(recent);
+    for (size_t i = 0; !metric && i < rows; i++)
+        metric = metric_main(val_get(val_at(recent, i), "metrics"));
     for (size_t i = rows; metric && i-- > 0 && n < ARRAY_LEN(y);)
         y[n++] = val_get_real(val_get(val_at(recent, i), "metrics"), metric, (double)NAN);
     if (n < 2 || r.w < 60) return;
@@ -244,31 +294,48 @@ static void draw_trend(const struct view *v, struct canvas *cv, struct rect r)
     if (r.w > 110) canvas_text(cv, x + (int)n + 1, r.y, ROLE_DIM, text);
 }
 
+/* "7 runs · 6 jobs done · audit intact, 11 rows", at the right of the first line. */
+static void draw_summary(const struct view *v, struct canvas *cv, struct rect at)
+{
+    const struct val *o = view_data(v, F_OVERVIEW), *audit = view_data(v, F_VERIFY);
+    char runs[FMT_LEN], done[FMT_LEN], rows[FMT_LEN], text[160];
+    if (!o || at.w < 60) return;
+    fmt_count(runs, val_get_int(val_get(o, "runs"), "total", 0));
+    fmt_count(done, val_get_int(fmt_path(o, "jobs.counts"), "succeeded", 0));
+    fmt_count(rows, val_get_int(val_get(o, "audit"), "rows", 0));
+    snprintf(text, sizeof text, "%.12s runs · %.12s jobs done · audit%s %.12s rows", runs, done,
+             val_get_bool(audit, "ok", false) ? " ✓" : "", rows);
+    canvas_right(cv, at, ROLE_DIM, text);
+}
+
 static void overview_draw(struct view *v, struct canvas *cv, struct rect r,
                           const struct draw_ctx *ctx)
 {
     struct overview_layout at;
     struct listing_rows a = overview_rows(v, P_ATTENTION), m = overview_rows(v, P_MODELS);
     struct listing_rows j = overview_rows(v, P_JOBS), n = overview_rows(v, P_RUNS);
+    struct listing_rows h = overview_rows(v, P_CHANGES);
     struct overview_want want = { a.total ? (int)a.total : 1, m.total ? (int)m.total : 1,
-                                  j.total ? (int)j.total : 1, n.total ? (int)n.total : 1 };
+                                  j.total ? (int)j.total : 1, h.total ? (int)h.total : 1,
+                                  n.total ? (int)n.total : 1 };
     layout_overview(r, &want, &at);
     if (a.list && a.total == 0) {
-        canvas_text(cv, at.attention.x + 2, at.attention.y, ROLE_DIM, "Attention");
+        canvas_text(cv, at.attention.x + 2, at.attention.y, ROLE_STRONG, "Attention");
         canvas_text(cv, at.attention.x + 2, at.attention.y + 1, ROLE_OK, "✓ ");
         canvas_fit(cv, rect_make(at.attention.x + 4, at.attention.y + 1, r.w - 4, 1), ROLE_TEXT,
                    "nothing needs attention");
     } else {
         draw_part(v, cv, at.attention, P_ATTENTION, attention_columns, ctx);
     }
+    draw_summary(v, cv, rect_make(r.x + 14, at.attention.y, r.w - 14, 1));
     draw_part(v, cv, at.models, P_MODELS, model_columns, ctx);
     draw_part(v, cv, at.jobs, P_JOBS, job_columns, ctx);
+    draw_part(v, cv, at.changes, P_CHANGES, change_columns, ctx);
     draw_part(v, cv, at.runs, P_RUNS, run_columns, ctx);
     if (!rect_empty(at.runs)) draw_trend(v, cv, at.runs);
 }
 
-/* -- requests
- * ------------------------------------------------------------------------------------------ */
+/* -- requests --------------------------------------------------------------------------- */
 
 static bool overview_open(const struct view *v, struct intent *out)
 {
@@ -279,6 +346,7 @@ static bool overview_open(const struct view *v, struct intent *out)
         return intent_go(out, (enum view_id)val_get_int(row, "view", 0),
                          val_get_str(row, "object", ""));
     case P_MODELS: return intent_go(out, VIEW_registry, val_get_str(row, "name", ""));
+    case P_CHANGES: return intent_go(out, VIEW_registry, val_get_str(row, "name", ""));
     case P_JOBS: return intent_go(out, VIEW_jobs, val_get_str(row, "id", ""));
     default: return intent_go(out, VIEW_runs, val_get_str(row, "run_id", ""));
     }
@@ -323,15 +391,18 @@ static bool overview_request(struct view *v, enum request req, struct intent *ou
 static void overview_update(struct view *v, int feed)
 {
     struct overview *s = v->state;
-    bool first = s->attention == NULL;
+    bool first = s->opened_us == 0;
     (void)feed;
-    collect(s, view_data(v, 0));
-    if (first && val_len(s->attention) == 0) v->part = P_MODELS;
+    collect(s, view_data(v, F_OVERVIEW), view_data(v, F_VERIFY));
+    if (!first) return;
+    s->opened_us = v->now_us;
+    if (val_len(s->attention) == 0) v->part = P_MODELS;
 }
 
 static void overview_init(struct view *v)
 {
-    v->parts = 4;
+    v->parts = 5;
+    v->tables[P_CHANGES].id_key = "audit_seq";
     v->tables[P_MODELS].id_key = "name";
     v->tables[P_RUNS].id_key = "run_id";
 }

@@ -129,8 +129,7 @@ static void draw_ladder(const struct view *v, struct canvas *cv, struct rect r, 
         draw_stage(v, cv, at[i], stages[first + i], now_us);
 }
 
-/* -- tables
- * ------------------------------------------------------------------------------------------ */
+/* -- tables ----------------------------------------------------------------------------- */
 
 static void draw_model_state(struct canvas *cv, struct rect at, const struct listing_ctx *c,
                              const struct listing_column *col)
@@ -194,9 +193,13 @@ static void draw_history(const struct val *history, struct canvas *cv, struct re
                      fmt_age(age, val_get_str(e, "at", NULL), now_us));
         canvas_printf(cv, x + 6, y, ROLE_TEXT, "v%lld", (long long)val_get_int(e, "version", 0));
         const char *to = val_get_str(e, "to", "");
-        snprintf(text, sizeof text, "%.12s → ", val_get_str(e, "from", "–"));
-        int used = canvas_text(cv, x + 11, y, ROLE_DIM, text);
-        canvas_text(cv, x + 11 + used, y, stage_role(to), to);
+        if (str_eq(val_get_str(e, "verb", ""), "register")) {
+            canvas_text(cv, x + 11, y, ROLE_DIM, "registered");
+        } else {
+            snprintf(text, sizeof text, "%.12s → ", val_get_str(e, "from", "–"));
+            int used = canvas_text(cv, x + 11, y, ROLE_DIM, text);
+            canvas_text(cv, x + 11 + used, y, stage_role(to), to);
+        }
         canvas_fit(cv, rect_make(x + 36, y, 10, 1), ROLE_DIM, val_get_str(e, "actor", ""));
         canvas_fit(cv, rect_make(x + 47, y, r.w - 47, 1), ROLE_TEXT, val_get_str(e, "reason", ""));
     }
@@ -221,8 +224,22 @@ static void registry_update(struct view *v, int feed)
     s->shown = view_filter(&s->arena, v->filter, val_get(view_data(v, F_LIST), "models"));
 }
 
-/* -- drawing
- * -------------------------------------------------------------------------------------------- */
+/* -- drawing ---------------------------------------------------------------------------- */
+
+/* Rows the ladder can use: its fullest column, three a card. */
+static int ladder_want(const struct val *model)
+{
+    static const char *const stages[] = { "None", "Staging", "Production", "Archived" };
+    const struct val *list = val_get(model, "versions");
+    int most = 1;
+    for (size_t s = 0; s < ARRAY_LEN(stages); s++) {
+        int n = 0;
+        for (size_t i = 0; i < val_len(list); i++)
+            n += str_eq(val_get_str(val_at(list, i), "stage", "None"), stages[s]);
+        if (n > most) most = n;
+    }
+    return 2 + 3 * most;
+}
 
 static void draw_model(struct view *v, struct canvas *cv, struct rect r, const struct draw_ctx *ctx)
 {
@@ -232,6 +249,7 @@ static void draw_model(struct view *v, struct canvas *cv, struct rect r, const s
                    val_get_str(model, "description", NULL));
     struct rect rest = rect_make(r.x, r.y + 1, r.w, r.h - 1);
     int ladder = rest.h >= 26 ? 10 : rest.h >= 16 ? 7 : rest.h >= 8 ? 4 : 0;
+    if (ladder > ladder_want(model)) ladder = ladder_want(model);
     int history = rest.h >= 18 ? rest.h / 3 : 0;
     if (ladder) {
         draw_ladder(v, cv, rect_make(rest.x, rest.y, rest.w, ladder), ctx->now_us);
@@ -273,8 +291,7 @@ static void registry_draw(struct view *v, struct canvas *cv, struct rect r,
     }
 }
 
-/* -- requests
- * ---------------------------------------------------------------------------------------------- */
+/* -- requests --------------------------------------------------------------------------- */
 
 /* The version a request is about: the one under the cursor, or from the list of models the one
  * in Staging, which is what promoting a model means. */

@@ -8,7 +8,7 @@
 
 enum { WINDOW = 200, EDGE = 40 };
 
-/* -- what to ask ------------------------------------------------------------------------------- */
+/* -- what to ask ------------------------------------------------------------------------ */
 
 /* A filter with an operator is the search grammar; anything else is part of a name. */
 static void set_filter(struct val *args, const char *filter)
@@ -90,24 +90,25 @@ static bool curve_args(const struct view *v, struct val *args, size_t i)
 CURVE(0)
 CURVE(1)
 CURVE(2)
-CURVE(3) CURVE(4) CURVE(5)
+CURVE(3)
+CURVE(4)
+CURVE(5)
 #undef CURVE
 
-    static const struct feed_ops feeds[] = {
-        [RF_LIST] = { "run search", list_args, false },
-        [RF_SHOW] = { "run show", show_args, false },
-        [RF_COMPARE] = { "run compare", compare_args, false },
-        [RF_CURVE] = { "run show", curve_args_0, false },
-        { "run show", curve_args_1, false },
-        { "run show", curve_args_2, false },
-        { "run show", curve_args_3, false },
-        { "run show", curve_args_4, false },
-        { "run show", curve_args_5, false },
-        { NULL, NULL, false },
-    };
+static const struct feed_ops feeds[] = {
+    [RF_LIST] = { "run search", list_args, false },
+    [RF_SHOW] = { "run show", show_args, false },
+    [RF_COMPARE] = { "run compare", compare_args, false },
+    [RF_CURVE] = { "run show", curve_args_0, false },
+    { "run show", curve_args_1, false },
+    { "run show", curve_args_2, false },
+    { "run show", curve_args_3, false },
+    { "run show", curve_args_4, false },
+    { "run show", curve_args_5, false },
+    { NULL, NULL, false },
+};
 
-/* -- columns
- * --------------------------------------------------------------------------------------- */
+/* -- columns ---------------------------------------------------------------------------- */
 
 static void add_column(struct runs *s, struct listing_column c)
 {
@@ -169,8 +170,7 @@ static void build_columns(struct runs *s, const struct val *runs)
     s->columns[s->n_columns] = (struct listing_column){ .title = NULL };
 }
 
-/* -- data
- * --------------------------------------------------------------------------------------------- */
+/* -- data ------------------------------------------------------------------------------- */
 
 static long asked_offset(const struct feed *f)
 {
@@ -210,8 +210,7 @@ static struct listing_rows runs_rows(const struct view *v, int part)
                                                : "no runs yet: t starts a training" };
 }
 
-/* -- drawing
- * ------------------------------------------------------------------------------------------- */
+/* -- drawing ---------------------------------------------------------------------------- */
 
 static void draw_list_head(const struct view *v, struct canvas *cv, struct rect at)
 {
@@ -253,8 +252,7 @@ static void runs_draw(struct view *v, struct canvas *cv, struct rect r, const st
     if (!rect_empty(at.detail)) runs_detail_draw(v, cv, at.detail, ctx);
 }
 
-/* -- requests
- * ---------------------------------------------------------------------------------------------- */
+/* -- requests --------------------------------------------------------------------------- */
 
 static void sort_by(struct view *v, int by)
 {

@@ -31,7 +31,7 @@ static const char *typed(struct prompt *p)
     return p->typed;
 }
 
-/* -- drawing -------------------------------------------------------------------------------- */
+/* -- drawing ---------------------------------------------------------------------------- */
 
 static void draw_candidates(const struct prompt *p, struct ui *ui, struct canvas *cv,
                             struct rect footer)
@@ -71,7 +71,7 @@ static void prompt_draw(struct overlay *o, struct ui *ui, struct canvas *cv,
     edit_draw(cv, rect_make(r.x + used, r.y, r.w - used - 1, 1), &p->edit, true);
 }
 
-/* -- keys ------------------------------------------------------------------------------------ */
+/* -- keys ------------------------------------------------------------------------------- */
 
 static size_t common_prefix(const struct candidate *list, int n)
 {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* -- histories -------------------------------------------------------------------------------- */
+/* -- histories -------------------------------------------------------------------------- */
 
 size_t runs_history(struct arena *a, const struct val *run, const char *metric,
                     struct chart_point **ret)
@@ -64,8 +64,7 @@ void runs_detail_update(struct view *v)
     s->metrics = rows;
 }
 
-/* -- drawing
- * ---------------------------------------------------------------------------------------- */
+/* -- drawing ---------------------------------------------------------------------------- */
 
 static void draw_chart(struct view *v, struct canvas *cv, struct rect r)
 {
@@ -103,10 +102,10 @@ static int draw_facts(const struct val *run, struct canvas *cv, struct rect r, i
     struct status_look look = status_look(val_get_str(run, "status", NULL));
     const struct val *job = val_get(run, "job");
     int used = canvas_printf(cv, r.x, r.y, look.role, "%s %s", look.glyph, look.word);
-    snprintf(text, sizeof text, "%.60s · %.60s · %s ago · took %s · %.40s",
+    snprintf(text, sizeof text, "%.60s · %.60s · %s · took %s · %.40s",
              val_get_str(val_get(run, "params"), "algorithm", "–"),
              val_get_str(run, "experiment", "–"),
-             fmt_age(age, val_get_str(run, "start_time", NULL), now_us),
+             fmt_ago(age, val_get_str(run, "start_time", NULL), now_us),
              fmt_duration(took, val_get_real(run, "duration_s", (double)NAN)),
              val_get_str(run, "user", ""));
     canvas_fit(cv, rect_make(r.x + used + 2, r.y, r.w - used - 2, 1), ROLE_DIM, text);
@@ -119,7 +118,7 @@ static int draw_facts(const struct val *run, struct canvas *cv, struct rect r, i
 
 static const struct listing_column metric_columns[] = {
     { .title = "metric", .path = "name" },
-    { .title = "value", .path = "value", .format = "real", .width = 9, .right = true },
+    { .title = "value", .path = "value", .format = "real", .width = 8, .right = true },
     { .title = "train", .path = "train", .format = "real", .width = 9, .right = true, .drop = 1 },
     { .title = NULL },
 };
@@ -172,7 +171,7 @@ void runs_detail_draw(struct view *v, struct canvas *cv, struct rect r, const st
     if (left > 14) y++;
     struct rect rest = rect_make(r.x, y, r.w, r.y + r.h - y);
     if (rest.h < 2) return;
-    int half = r.w >= 56 ? r.w / 2 : r.w;
+    int half = r.w >= 46 ? r.w / 2 : r.w;
     draw_metrics(v, cv, rect_make(rest.x, rest.y, half, rest.h), ctx);
     if (half < r.w)
         draw_params(run, cv, rect_make(rest.x + half + 2, rest.y, r.w - half - 2, rest.h));

@@ -76,7 +76,7 @@ void ui_forget(struct ui *ui, const void *ctx)
         if (c->ctx == ctx) c->done = NULL;
 }
 
-/* -- messages, windows ------------------------------------------------------------------- */
+/* -- messages, windows ------------------------------------------------------------------ */
 
 void ui_say(struct ui *ui, enum role role, const char *fmt, ...)
 {
@@ -188,7 +188,7 @@ void ui_draw(struct ui *ui, struct canvas *cv)
     ui_draw_frame(ui, cv);
 }
 
-/* -- history of the prompt ------------------------------------------------------------------ */
+/* -- history of the prompt -------------------------------------------------------------- */
 
 const char *ui_history(const struct ui *ui, size_t i)
 {
@@ -203,7 +203,7 @@ void ui_history_add(struct ui *ui, const char *line)
     ui->history[0] = mem_strdup(line);
 }
 
-/* -- intents --------------------------------------------------------------------------------- */
+/* -- intents ---------------------------------------------------------------------------- */
 
 struct show_ctx {
     char title[64];

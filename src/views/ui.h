@@ -39,7 +39,7 @@ void ui_draw_pane(struct ui *ui, struct canvas *cv); /* without tabs and footer:
 void ui_show(struct ui *ui, enum view_id view);
 void ui_welcome(struct ui *ui); /* first run: says what is happening */
 
-/* -- for overlays and ui_*.c --------------------------------------------------------- */
+/* -- for overlays and ui_*.c ------------------------------------------------------------ */
 
 typedef void ui_done(struct ui *ui, void *ctx, int rc, const struct reply *r, const struct err *e);
 /* NULL: there is no such verb in this build (a message says so). */

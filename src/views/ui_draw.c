@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* -- header --------------------------------------------------------------------------------- */
+/* -- header ----------------------------------------------------------------------------- */
 
 struct badge {
     char text[96];
@@ -17,7 +17,8 @@ static int header_badges(const struct ui *ui, struct badge out[6])
     const struct val *o = ui_overview_data(ui), *counts = fmt_path(o, "jobs.counts");
     long long running = val_get_int(counts, "running", 0), failed = val_get_int(counts, "dead", 0);
     int n = 0;
-    if (val_has(val_get(o, "audit"), "ok") && !val_get_bool(val_get(o, "audit"), "ok", true))
+    const struct val *audit = ui_audit_data(ui);
+    if (audit && !val_get_bool(audit, "ok", true))
         out[n++] = (struct badge){ "✗ audit broken", ROLE_BAD };
     if (failed) {
         snprintf(out[n].text, sizeof out[n].text, "✗ %lld failed", failed);
@@ -83,7 +84,7 @@ static void draw_tabs(const struct ui *ui, struct canvas *cv, struct rect r)
         canvas_right(cv, rect_make(x + 1, r.y, r.x + r.w - x - 2, 1), ROLE_MARK, text);
 }
 
-/* -- footer ---------------------------------------------------------------------------------- */
+/* -- footer ----------------------------------------------------------------------------- */
 
 int hint_draw(struct canvas *cv, struct rect at, const char *key, const char *label)
 {

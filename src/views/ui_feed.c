@@ -17,6 +17,14 @@ const struct val *ui_overview_data(const struct ui *ui)
     return view_data(&ui->views[VIEW_overview], 0);
 }
 
+const struct val *ui_audit_data(const struct ui *ui)
+{
+    const struct view *v = &ui->views[VIEW_overview];
+    for (int i = 0; v->ops->feeds[i].verb; i++)
+        if (str_eq(v->ops->feeds[i].verb, "audit verify")) return view_data(v, i);
+    return NULL;
+}
+
 bool ui_jobs_running(const struct ui *ui)
 {
     const struct val *counts = fmt_path(ui_overview_data(ui), "jobs.counts");
@@ -31,7 +39,7 @@ bool ui_loading(const struct ui *ui)
     return false;
 }
 
-/* -- answers ----------------------------------------------------------------------------- */
+/* -- answers ---------------------------------------------------------------------------- */
 
 struct feed_ctx {
     struct view *view;
@@ -65,7 +73,7 @@ static void feed_done(struct ui *ui, void *ctx, int rc, const struct reply *r, c
     free(c);
 }
 
-/* -- questions ---------------------------------------------------------------------------- */
+/* -- questions -------------------------------------------------------------------------- */
 
 static bool feed_due(const struct ui *ui, const struct feed *f, const char *args, bool once)
 {

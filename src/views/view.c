@@ -86,7 +86,7 @@ void view_reveal(struct view *v, const char *id)
     v->part = 0;
 }
 
-/* -- filter ---------------------------------------------------------------------------- */
+/* -- filter ----------------------------------------------------------------------------- */
 
 static bool contains(const char *text, const char *what)
 {
@@ -154,15 +154,9 @@ void draw_status(struct canvas *cv, struct rect at, const struct listing_ctx *c,
 void draw_progress(struct canvas *cv, struct rect at, const struct val *job)
 {
     char buf[FMT_LEN];
-    struct status_look look = status_look(val_get_str(job, "state", NULL));
     double p = val_get_real(job, "progress", (double)NAN);
-    if (look.role == ROLE_OK) p = 1;
-    if (at.w < 10) {
-        canvas_right(cv, at, look.role, fmt_percent(buf, p));
-        return;
-    }
-    enum role role = look.role == ROLE_DIM ? ROLE_RULE : look.role;
-    if (role == ROLE_BAD) role = ROLE_S4; /* a filled bar in reverse would shout in mono */
-    meter_gauge(cv, rect_make(at.x, at.y, at.w - 6, 1), role, p);
-    canvas_right(cv, rect_make(at.x + at.w - 5, at.y, 5, 1), ROLE_TEXT, fmt_percent(buf, p));
+    /* A job that has ended makes no progress: a bar would only draw the eye. */
+    if (status_look(val_get_str(job, "state", NULL)).role != ROLE_TITLE) return;
+    if (at.w >= 10) meter_gauge(cv, rect_make(at.x, at.y, at.w - 6, 1), ROLE_S1, p);
+    canvas_right(cv, at, ROLE_TEXT, fmt_percent(buf, p));
 }

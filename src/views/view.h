@@ -15,7 +15,7 @@
 struct view;
 struct ui_call;
 
-/* -- data source ------------------------------------------------------------------ */
+/* -- data source ------------------------------------------------------------------------ */
 
 struct feed_ops {
     const char *verb; /* NULL ends a list */
@@ -34,9 +34,9 @@ struct feed {
     char error[160];        /* why data is old; "" while it is fresh */
 };
 
-/* -- pane -------------------------------------------------------------------------- */
+/* -- pane ------------------------------------------------------------------------------- */
 
-enum { VIEW_FEEDS = 10, VIEW_PARTS = 4 };
+enum { VIEW_FEEDS = 10, VIEW_PARTS = 5 };
 
 struct draw_ctx {
     int64_t now_us;
@@ -96,7 +96,7 @@ bool view_matches(const char *filter, const struct val *row);
 /* Rows of list that match the filter; the list itself when there is none. */
 const struct val *view_filter(struct arena *a, const char *filter, const struct val *list);
 
-/* -- intents ------------------------------------------------------------------------ */
+/* -- intents ---------------------------------------------------------------------------- */
 
 enum intent_kind {
     INTENT_NONE,
@@ -146,7 +146,7 @@ void intent_rollback(struct intent *out, const char *model, const struct val *pr
                      const struct val *target);
 void intent_job(struct intent *out, const char *verb, const struct val *job);
 
-/* -- shared looks -------------------------------------------------------------------- */
+/* -- shared looks ----------------------------------------------------------------------- */
 
 struct status_look {
     const char *glyph, *word;

@@ -5,3 +5,5 @@ CLEANFILES += %D%/bench_gbdt %D%/fill_runs
 BENCHES += %D%/bench_csv
 %C%_bench_csv_LDADD = $(CODEC_LIBS)
 %C%_fill_runs_LDADD = $(STORE_LIBS)
+BENCHES += %D%/bench_store
+%C%_bench_store_LDADD = $(STORE_LIBS)

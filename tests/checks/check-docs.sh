@@ -32,7 +32,7 @@ unset IFS
 
 # One line a file: "  folder/stem   what it is"; the stem stands for its .c, .h, .def and .sql.
 {
-    find src -type f \( -name '*.[ch]' -o -name '*.def' \) ! -name '*.later.def' |
+    find src -type f \( -name '*.[ch]' -o -name '*.def' \) |
         sed 's/^src\//tree /; s/\.[a-z]*$//'
     sed -n '/^The files/,$s/^  \([a-z_0-9][a-z_0-9/-]*\)  *[A-Za-z].*/text \1/p' share/doc/ARCHITECTURE
 } | awk '

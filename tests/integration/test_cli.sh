@@ -133,6 +133,16 @@ for signal in TERM:143 INT:130 HUP:129; do
         "$SIGNALBOX" data profile "$dir/never.csv"
 done
 
+# -- progress: JSON lines on standard error when results are, and it never goes back
+awk 'BEGIN { print "x,y"; for (i = 0; i < 20000; i++) print i % 97 "," (i % 97 > 40) }' >"$dir/t.csv"
+exits 0 "$SIGNALBOX" -w "$dir/ws" -o jsonl train --data "$dir/t.csv" --target y --algorithm gbdt \
+    --param n_estimators=200
+has "$dir/out" '"status":"FINISHED"'
+has "$dir/err" '{"event":"progress","progress":'
+sed 's/.*"progress":\([0-9.]*\),.*/\1/' "$dir/err" | sort -c -n || die 'progress went back'
+exits 0 box -o jsonl train --data "$dir/t.csv" --target y --algorithm logistic
+[ ! -s "$dir/err" ] || die '--quiet is not quiet'
+
 # -- reports for CI, also of failures
 exits 7 box --batch --keep-going "$dir/script" --junit "$dir/j.xml" --markdown "$dir/m.md"
 has "$dir/j.xml" '<testsuite name="signalbox" tests="6" failures="6"'

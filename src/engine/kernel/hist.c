@@ -28,7 +28,7 @@ INLINE void add_rows(const struct kernel_hist *a, unsigned width, int64_t *hist)
         for (size_t i = 0; i < a->n; i++, rec += a->stride) add_row(rec, width, a->gh[i], hist);
         return;
     }
-    size_t near = a->n > AHEAD ? a->n - AHEAD : 0, i = 0;
+    size_t near = a->fetch && a->n > AHEAD ? a->n - AHEAD : 0, i = 0;
     for (; i < near; i++) {
         __builtin_prefetch(a->bins + a->rows[i + AHEAD] * a->stride);
         add_row(a->bins + a->rows[i] * a->stride, width, a->gh[i], hist);

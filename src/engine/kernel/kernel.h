@@ -11,6 +11,7 @@
  * both; the upper half of a sum is the gradient exactly. Integer additions commute, so any
  * split of the rows between threads gives equal histograms. */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,39 @@ struct kernel_gain {
     double l1, l2;
 };
 
+/* Trees on a block of KERNEL_ROWS rows, from the leaves up, without branches. A slot has a byte
+ * a row: the number of the leaf that the row would reach below some node. Slots 0 ..
+ * KERNEL_TEMPS - 1 are results; slot KERNEL_TEMPS + i holds i in every byte. An op does
+ *   out = plane <= threshold ? left : right      byte by byte
+ * and the last op of a tree has out = 0. */
+#define KERNEL_ROWS  64
+#define KERNEL_TEMPS 16
+#define KERNEL_SLOTS (KERNEL_TEMPS + 256)
+struct kernel_op {
+    uint16_t plane, left, right;
+    uint8_t out, threshold;
+};
+
+/* Trees of up to 32 leaves on one row, all nodes at once: node i's byte is the row's at
+ * plane[i], and unless it is <= threshold[i] the leaves of keep[i] (all but those below its
+ * left child) remain. The leaf reached is the lowest one left; leaves are numbered from the
+ * left. Unused nodes have threshold 255. */
+#define KERNEL_ROW_LEAVES 32
+struct kernel_row_tree {
+    uint16_t plane[KERNEL_ROW_LEAVES];
+    uint8_t near[KERNEL_ROW_LEAVES]; /* the same in a byte, where there are few planes */
+    uint8_t threshold[KERNEL_ROW_LEAVES];
+    uint32_t keep[KERNEL_ROW_LEAVES];
+    double value[KERNEL_ROW_LEAVES];
+};
+/* score[t % k] += value of the leaf in tree t, in the order of trees. */
+struct kernel_row {
+    const uint8_t *bytes; /* at least 32 readable */
+    unsigned n_planes;
+    size_t k;
+    double *score;
+};
+
 struct kernels {
     const char *isa;
 #define KERNEL(name, args) void(*name) args;
@@ -65,6 +99,7 @@ struct kernel_hist {
     unsigned width;
     const uint32_t *rows;
     size_t first, n;
+    bool fetch;        /* the records are not in the cache yet */
     const int64_t *gh; /* per position, not per row number */
 };
 void kernel_hist_bytes(const struct kernel_hist *a, int64_t *hist);

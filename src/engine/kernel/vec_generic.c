@@ -23,3 +23,15 @@ void kernel_split_gain_generic(const int64_t *prefix, size_t n, const struct ker
 {
     body_split_gain(prefix, n, a, gain);
 }
+
+void kernel_tree_block_generic(const struct kernel_op *ops, size_t n, const uint8_t *planes,
+                               uint8_t *slots)
+{
+    body_tree_block(ops, n, planes, slots);
+}
+
+void kernel_tree_rows_generic(const struct kernel_row_tree *trees, size_t n,
+                              const struct kernel_row *row)
+{
+    body_tree_rows(trees, n, row);
+}

@@ -124,7 +124,7 @@ static double valid_loss(struct boosting *b)
     const struct fit_input *in = b->in;
     size_t chunks = (in->valid.n + GBDT_CHUNK - 1) / GBDT_CHUNK;
 
-    if (!b->valid_score) return NAN;
+    if (!b->valid_score) return (double)NAN;
     for (size_t t = b->m->n_trees - (size_t)b->m->k; t < b->m->n_trees; t++) {
         struct valid_job job = { b, t };
         pool_run(b->en->pool, chunks, valid_task, &job);
@@ -246,6 +246,7 @@ static int fit(const struct engine *en, const struct fit_input *in, void **ret, 
         gbdt_model_free(b.m);
         return r;
     }
+    gbdt_fast_build(b.m);
     *ret = b.m;
     return 0;
 }

@@ -4,6 +4,7 @@
  *   gbdt_bin.c    columns -> bins               gbdt_loss.c   scores -> gradients, loss curves
  *   gbdt_grow.c   one tree, leaf by leaf        gbdt_split.c  the best split of one leaf
  *   gbdt_tree.c   the model: trees, bytes       gbdt_predict.c  rows -> outputs
+ *   gbdt_cuts.c   values -> bins, ranks         gbdt_fast.c     form for prediction
  *
  * Training sees bins only: bin b of a numeric feature holds the values in
  * (bound[b-1], bound[b]], the last bound being infinite, and the bin after the last is for
@@ -35,12 +36,28 @@ struct gbdt_params {
 
 /* ---- bins ---- */
 
+/* Bounds of a numeric feature and the way to find a value among them: a bucket of equal width
+ * tells how many bounds are in lower buckets, and a search over those of the bucket follows. */
+#define GBDT_BUCKETS 1024
+struct gbdt_cuts {
+    double bound[2 * KERNEL_BINS]; /* ascending, then infinite */
+    double lo, scale;              /* bucket of x: (x - lo) * scale, clipped */
+    unsigned half;                 /* first step of the search; 0: none is needed */
+    uint8_t below[GBDT_BUCKETS];
+};
+/* The first n <= 255 bounds are set; fills in the rest. */
+void gbdt_cuts_index(struct gbdt_cuts *c, unsigned n);
+/* Number of bounds below x, or `missing` for a missing one. */
+void gbdt_cuts_rank(const struct gbdt_cuts *c, const double *x, size_t n, uint8_t missing,
+                    uint8_t *out);
+uint8_t gbdt_cuts_rank1(const struct gbdt_cuts *c, double x, uint8_t missing);
+
 struct gbdt_feature {
     uint32_t column; /* of the matrix */
     uint32_t n_bins; /* without the missing bin, whose number is n_bins */
     bool cat;
-    double *bounds;     /* numeric: n_bins upper bounds, the last infinite, KERNEL_BINS long */
-    uint16_t *code_bin; /* category: bin of each level */
+    struct gbdt_cuts *cuts; /* numeric */
+    uint16_t *code_bin;     /* category: bin of each level */
     uint32_t levels;
     size_t hist; /* where its histogram starts in a leaf's, n_bins + 1 entries */
 };
@@ -81,6 +98,8 @@ struct gbdt_tree {
     uint32_t leaf;           /* first leaf value */
 };
 
+struct gbdt_fast;
+
 struct gbdt_model {
     enum task task;
     int n_classes;
@@ -95,6 +114,7 @@ struct gbdt_model {
     size_t n_leaves, cap_leaves;
     uint32_t *sets;
     size_t n_sets, cap_sets;
+    struct gbdt_fast *fast; /* NULL: not built, or the model does not fit its limits */
 };
 
 struct gbdt_model *gbdt_model_new(enum task task, int n_classes, size_t d);
@@ -127,6 +147,30 @@ double gbdt_tree_value(const struct gbdt_model *m, const struct gbdt_tree *t, co
 
 /* ---- prediction ---- */
 
+/* The model as bytes and masks (kernel.h: tree_block, tree_row). A plane holds one byte a row:
+ * for a numeric feature the rank among its thresholds, missing ones 0 or GBDT_MISSING by where
+ * they go; for a categorical node 0 (left) or 1. So every decision is "byte <= threshold". */
+#define GBDT_MISSING    255
+#define GBDT_MAX_PLANES 2048 /* planes of a block are on the stack */
+
+struct gbdt_plane {
+    uint32_t feature;
+    uint8_t missing;              /* byte of a missing value */
+    const struct gbdt_cuts *cuts; /* NULL: categorical */
+    const struct gbdt_node *node; /* categorical: whose decision it is */
+};
+
+struct gbdt_fast {
+    const struct kernels *kern;
+    struct gbdt_plane *planes;
+    unsigned n_planes;
+    struct gbdt_cuts *cuts;       /* one a feature with thresholds */
+    struct kernel_op *ops;        /* of all trees; tree t's begin at its first node */
+    struct kernel_row_tree *rows; /* NULL: a tree is too large for it */
+};
+
+void gbdt_fast_build(struct gbdt_model *m);
+void gbdt_fast_free(struct gbdt_fast *f);
 void gbdt_predict_row(const void *state, const double *x, double *out);
 void gbdt_predict(const void *state, const struct matrix *x, size_t from, size_t to, double *out);
 void gbdt_link(const struct gbdt_model *m, double *scores); /* k scores -> outputs, in place */

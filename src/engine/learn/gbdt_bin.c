@@ -3,7 +3,7 @@
  * Numeric: bounds come from a sample of at most 200,000 rows, sorted by radix; values that
  * fill a bin alone get one of their own, the rest is cut into bins of equal frequency at
  * midpoints between neighbouring values. A bin number is then the count of bounds below the
- * value: a search without branches.
+ * value, found without branches.
  * Categories: levels are numbered by falling frequency (counted on all rows). Up to 255 levels
  * fit a byte; more make the feature wide (16 bits, up to 4095 bins); levels rarer than those
  * share the last bin. A split lists levels, so nothing of this is seen in the model.
@@ -148,7 +148,7 @@ static uint32_t cut(const struct distinct *v, size_t k, size_t total, uint32_t m
         in_bin = 0;
         if (!big && bins_left > 1) want = (double)left / (double)--bins_left;
     }
-    bounds[n++] = INFINITY;
+    bounds[n++] = HUGE_VAL;
     return n;
 }
 
@@ -164,7 +164,7 @@ static uint32_t each(const struct distinct *v, size_t k, double *bounds)
         bounds[n++] = between(v[i].value, v[i + 1].value);
         in_bin = 0;
     }
-    bounds[n++] = INFINITY;
+    bounds[n++] = HUGE_VAL;
     return n;
 }
 
@@ -185,11 +185,12 @@ static bool numeric_bounds(struct binning *b, size_t column, const struct scratc
 
     if (k == 0) return true;
     if (k == 1 && !has_missing(b->x, column)) return true;
-    f->bounds = mem_try(KERNEL_BINS, sizeof *f->bounds);
-    if (!f->bounds) return false;
-    f->n_bins = k <= max_bins ? each(s->values, k, f->bounds)
-                              : cut(s->values, k, total, max_bins, f->bounds);
-    for (uint32_t i = f->n_bins; i < KERNEL_BINS; i++) f->bounds[i] = INFINITY;
+    f->cuts = mem_try(1, sizeof *f->cuts);
+    if (!f->cuts) return false;
+    double *bound = f->cuts->bound;
+    f->n_bins =
+        k <= max_bins ? each(s->values, k, bound) : cut(s->values, k, total, max_bins, bound);
+    gbdt_cuts_index(f->cuts, f->n_bins - 1);
     return true;
 }
 
@@ -246,28 +247,6 @@ static void column_task(void *arg, size_t column, int thread)
 
 /* ---- values to bins ---- */
 
-/* Number of bounds below v; bounds are padded with infinity to a power of two, `half` of it
- * at the first step. Four values at a time, so that the searches overlap. */
-static void bin_numeric(const struct gbdt_feature *f, const double *x, size_t n, uint8_t *out)
-{
-    const double *bd = f->bounds;
-    unsigned half = 1;
-
-    while (half * 2 < f->n_bins) half *= 2;
-    size_t i = 0;
-    for (; i + 4 <= n; i += 4) {
-        unsigned p[4] = { 0, 0, 0, 0 };
-        for (unsigned s = half; s > 0; s /= 2)
-            for (int j = 0; j < 4; j++) p[j] += -(unsigned)(x[i + j] > bd[p[j] + s - 1]) & s;
-        for (int j = 0; j < 4; j++) out[i + j] = (uint8_t)(x[i + j] != x[i + j] ? f->n_bins : p[j]);
-    }
-    for (; i < n; i++) {
-        unsigned p = 0;
-        for (unsigned s = half; s > 0; s /= 2) p += -(unsigned)(x[i] > bd[p + s - 1]) & s;
-        out[i] = (uint8_t)(x[i] != x[i] ? f->n_bins : p);
-    }
-}
-
 static uint32_t bin_category(const struct gbdt_feature *f, double v)
 {
     uint32_t c = code_of(v, f->levels);
@@ -275,16 +254,27 @@ static uint32_t bin_category(const struct gbdt_feature *f, double v)
     return c < f->levels ? f->code_bin[c] : f->n_bins;
 }
 
-/* Rows [from, from + n) of all byte columns into records, eight columns at a time. */
+/* Eight columns of n bytes, col[0], col[step] ..., become n words of a record each. */
+static void transpose8(const uint8_t *col, size_t step, size_t n, uint8_t *rec, size_t stride)
+{
+    for (size_t i = 0; i < n; i++, rec += stride) {
+        uint8_t word[8];
+#pragma GCC unroll 8
+        for (size_t k = 0; k < 8; k++) word[k] = col[k * step + i];
+        memcpy(rec, word, sizeof word);
+    }
+}
+
+/* Rows [from, from + n) of all byte columns into records. */
 static void transpose(const struct gbdt_bins *o, size_t from, size_t n)
 {
-    for (uint32_t g = 0; g < o->m_bytes; g += 8) {
-        uint32_t width = o->m_bytes - g < 8 ? o->m_bytes - g : 8;
-        const uint8_t *col = o->cols + g * o->n + from;
-        uint8_t *rec = o->records + from * o->stride + g;
-        for (size_t i = 0; i < n; i++, rec += o->stride)
-            for (uint32_t k = 0; k < width; k++) rec[k] = col[k * o->n + i];
-    }
+    uint32_t g = 0;
+    uint8_t *rec = o->records + from * o->stride;
+
+    for (; g + 8 <= o->m_bytes; g += 8)
+        transpose8(o->cols + g * o->n + from, o->n, n, rec + g, o->stride);
+    for (; g < o->m_bytes; g++)
+        for (size_t i = 0; i < n; i++) rec[i * o->stride + g] = o->cols[g * o->n + from + i];
 }
 
 static void block_task(void *arg, size_t block, int thread)
@@ -304,7 +294,7 @@ static void block_task(void *arg, size_t block, int thread)
             uint8_t *c = o->cols + j * o->n + from;
             for (size_t i = 0; i < n; i++) c[i] = (uint8_t)bin_category(f, x[i]);
         } else {
-            bin_numeric(f, x, n, o->cols + j * o->n + from);
+            gbdt_cuts_rank(f->cuts, x, n, (uint8_t)f->n_bins, o->cols + j * o->n + from);
         }
     }
     transpose(o, from, n);
@@ -314,7 +304,7 @@ static void block_task(void *arg, size_t block, int thread)
 
 static void feature_done(struct gbdt_feature *f)
 {
-    free(f->bounds);
+    free(f->cuts);
     free(f->code_bin);
 }
 
@@ -387,7 +377,7 @@ static void select_features(struct binning *b)
             f->hist = o->hist_len;
             o->hist_len += f->n_bins + 1;
             o->f[o->m++] = *f;
-            f->bounds = NULL;
+            f->cuts = NULL;
             f->code_bin = NULL;
         }
         if (!wide) o->m_bytes = o->m;

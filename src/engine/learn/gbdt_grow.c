@@ -225,6 +225,7 @@ static void hist_task(void *arg, size_t chunk, int thread)
                                  .n = end - from < PASS ? end - from : PASS };
         for (uint32_t g = 0; g < b->m_bytes; g += GROUP) {
             a.bins = b->records + g;
+            a.fetch = g == 0;
             a.width = b->m_bytes - g < GROUP ? b->m_bytes - g : GROUP;
             kernel_hist_bytes(&a, hist + g * KERNEL_BINS);
         }
@@ -422,7 +423,7 @@ static void node_of(const struct gbdt_grower *gr, const struct gbdt_split *s, st
                                .gain = s->gain };
     if (!f->cat) {
         ret->kind = GBDT_NUM;
-        ret->threshold = f->bounds[s->bin];
+        ret->threshold = f->cuts->bound[s->bin];
         return;
     }
     ret->kind = GBDT_CAT;

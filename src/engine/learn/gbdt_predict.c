@@ -1,11 +1,15 @@
 /* gbdt_predict.c: scores of rows.
  *
  * A score is base + value of tree 0 + value of tree 1 + ... in that order, in doubles, on every
- * path: a row gives the same bits alone, in a batch, and during training. No allocation, no
- * state: any thread. */
+ * path: a row gives the same bits alone, in a batch, and during training. Rows are taken in
+ * blocks of KERNEL_ROWS; features become bytes (planes) once, then trees run over the block.
+ * No allocation, no state: any thread. */
 #include "engine/learn/gbdt.h"
 
 #include <math.h>
+#include <string.h>
+
+#define MAX_SCORES 64 /* scores a row for which a block's sums are on the stack */
 
 void gbdt_link(const struct gbdt_model *m, double *s)
 {
@@ -19,7 +23,7 @@ void gbdt_link(const struct gbdt_model *m, double *s)
     for (int c = 0; c < m->k; c++) s[c] /= sum;
 }
 
-static void scores(const struct gbdt_model *m, const double *x, size_t step, double *out)
+static void walk(const struct gbdt_model *m, const double *x, size_t step, double *out)
 {
     size_t k = (size_t)m->k;
 
@@ -27,20 +31,100 @@ static void scores(const struct gbdt_model *m, const double *x, size_t step, dou
     for (size_t t = 0; t < m->n_trees; t++) out[t % k] += gbdt_tree_value(m, &m->trees[t], x, step);
 }
 
+/* Planes beyond this many would cost a single row more than walking the trees. */
+#define ROW_PLANES 1024
+
 void gbdt_predict_row(const void *state, const double *x, double *out)
 {
     const struct gbdt_model *m = state;
+    const struct gbdt_fast *f = m->fast;
 
-    scores(m, x, 1, out);
+    if (!f || !f->rows || f->n_planes > ROW_PLANES) {
+        walk(m, x, 1, out);
+        gbdt_link(m, out);
+        return;
+    }
+    uint8_t bytes[ROW_PLANES];
+    memset(bytes, 0, KERNEL_ROW_LEAVES);
+    for (unsigned i = 0; i < f->n_planes; i++) {
+        const struct gbdt_plane *p = &f->planes[i];
+        double v = x[p->feature];
+        bytes[i] =
+            p->cuts ? gbdt_cuts_rank1(p->cuts, v, p->missing) : !gbdt_goes_left(m, p->node, v);
+    }
+    struct kernel_row row = { bytes, f->n_planes, (size_t)m->k, out };
+    for (int c = 0; c < m->k; c++) out[c] = m->base[c];
+    f->kern->tree_rows(f->rows, m->n_trees, &row);
     gbdt_link(m, out);
+}
+
+/* Bytes of n <= KERNEL_ROWS rows from `row` on. */
+static void fill_planes(const struct gbdt_model *m, const struct matrix *x, size_t row, size_t n,
+                        uint8_t *planes)
+{
+    for (unsigned i = 0; i < m->fast->n_planes; i++, planes += KERNEL_ROWS) {
+        const struct gbdt_plane *p = &m->fast->planes[i];
+        const double *v = x->x + p->feature * x->n + row;
+        if (p->cuts) {
+            gbdt_cuts_rank(p->cuts, v, n, p->missing, planes);
+        } else {
+            for (size_t r = 0; r < n; r++) planes[r] = !gbdt_goes_left(m, p->node, v[r]);
+        }
+        if (n < KERNEL_ROWS) memset(planes + n, 0, KERNEL_ROWS - n);
+    }
+}
+
+/* Adds the trees' values to sum, m->k columns of KERNEL_ROWS. */
+static void add_trees(const struct gbdt_model *m, const uint8_t *planes, uint8_t *slots,
+                      double *sum)
+{
+    size_t c = 0, k = (size_t)m->k;
+
+    for (size_t i = 0; i < m->n_trees; i++) {
+        const struct gbdt_tree *t = &m->trees[i];
+        const double *value = m->leaves + t->leaf;
+        double *s = sum + c * KERNEL_ROWS;
+        if (t->n_leaves > 1) {
+            m->fast->kern->tree_block(m->fast->ops + t->node, t->n_leaves - 1, planes, slots);
+            for (size_t r = 0; r < KERNEL_ROWS; r++) s[r] += value[slots[r]];
+        } else {
+            for (size_t r = 0; r < KERNEL_ROWS; r++) s[r] += value[0];
+        }
+        if (++c == k) c = 0;
+    }
+}
+
+static void by_blocks(const struct gbdt_model *m, const struct matrix *x, size_t from, size_t to,
+                      double *out)
+{
+    uint8_t slots[KERNEL_SLOTS * KERNEL_ROWS], planes[GBDT_MAX_PLANES * KERNEL_ROWS];
+    double sum[MAX_SCORES * KERNEL_ROWS];
+    size_t k = (size_t)m->k;
+
+    for (size_t i = KERNEL_TEMPS; i < KERNEL_SLOTS; i++)
+        memset(slots + i * KERNEL_ROWS, (int)(i - KERNEL_TEMPS), KERNEL_ROWS);
+    for (size_t row = from; row < to; row += KERNEL_ROWS) {
+        size_t n = to - row < KERNEL_ROWS ? to - row : KERNEL_ROWS;
+        fill_planes(m, x, row, n, planes);
+        for (size_t i = 0; i < k * KERNEL_ROWS; i++) sum[i] = m->base[i / KERNEL_ROWS];
+        add_trees(m, planes, slots, sum);
+        for (size_t r = 0; r < n; r++, out += k) {
+            for (size_t c = 0; c < k; c++) out[c] = sum[c * KERNEL_ROWS + r];
+            gbdt_link(m, out);
+        }
+    }
 }
 
 void gbdt_predict(const void *state, const struct matrix *x, size_t from, size_t to, double *out)
 {
     const struct gbdt_model *m = state;
 
+    if (m->fast && m->k <= MAX_SCORES) {
+        by_blocks(m, x, from, to, out);
+        return;
+    }
     for (size_t i = from; i < to; i++, out += m->k) {
-        scores(m, x->x + i, x->n, out);
+        walk(m, x->x + i, x->n, out);
         gbdt_link(m, out);
     }
 }

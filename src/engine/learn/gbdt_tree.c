@@ -36,6 +36,7 @@ struct gbdt_model *gbdt_model_new(enum task task, int n_classes, size_t d)
 void gbdt_model_free(struct gbdt_model *m)
 {
     if (!m) return;
+    gbdt_fast_free(m->fast);
     free(m->base);
     free(m->trees);
     free(m->nodes);
@@ -278,6 +279,7 @@ int gbdt_model_load(struct cursor *in, enum task task, int n_classes, size_t d, 
         gbdt_model_free(m);
         return err_set(e, ERR_CORRUPT, "gbdt model: %s", why);
     }
+    gbdt_fast_build(m);
     *ret = m;
     return 0;
 }

@@ -41,7 +41,7 @@ void chart_nice(double lo, double hi, int ticks, double *ret_lo, double *ret_hi,
     *ret_step = step;
 }
 
-/* -- scale ------------------------------------------------------------------- */
+/* -- scale ------------------------------------------------------------------------------ */
 
 static bool data_range(const struct chart *c, struct plot *p)
 {
@@ -80,7 +80,7 @@ static void scale(const struct chart *c, struct plot *p)
     p->x0 = lo;
 }
 
-/* -- dots --------------------------------------------------------------------- */
+/* -- dots ------------------------------------------------------------------------------- */
 
 static int dot_x(const struct plot *p, double x)
 {
@@ -154,7 +154,7 @@ static void write_dots(struct canvas *cv, const struct chart *c, const struct pl
     }
 }
 
-/* -- axes ---------------------------------------------------------------------- */
+/* -- axes ------------------------------------------------------------------------------- */
 
 static void draw_y_axis(struct canvas *cv, const struct plot *p)
 {

@@ -19,7 +19,7 @@ void listing_done(struct listing *t)
     vec_done(&t->marks);
 }
 
-/* -- cursor --------------------------------------------------------------------- */
+/* -- cursor ----------------------------------------------------------------------------- */
 
 static const struct val *row_at(const struct listing_rows *rows, long i)
 {
@@ -87,7 +87,7 @@ const struct val *listing_selected(const struct listing *t, const struct listing
     return row_at(rows, t->cursor);
 }
 
-/* -- marks ----------------------------------------------------------------------- */
+/* -- marks ------------------------------------------------------------------------------ */
 
 static size_t mark_index(const struct listing *t, const char *id)
 {
@@ -120,7 +120,7 @@ void listing_clear_marks(struct listing *t)
     t->marks.n = 0;
 }
 
-/* -- drawing ----------------------------------------------------------------------- */
+/* -- drawing ---------------------------------------------------------------------------- */
 
 struct placed {
     const struct listing_column *col;
@@ -167,6 +167,7 @@ static int place(const struct listing_column *cols, int x, int w, struct placed 
 static void draw_titles(struct canvas *cv, struct rect r, const struct placed *p, int n,
                         const struct listing_look *look)
 {
+    bool named = false;
     for (int i = 0; i < n; i++) {
         char title[64];
         bool sorted = p[i].index == look->sort;
@@ -175,7 +176,11 @@ static void draw_titles(struct canvas *cv, struct rect r, const struct placed *p
         title[50] = '\0';
         if (sorted) strcat(title, look->descending ? "▼" : "▲");
         struct rect at = rect_make(p[i].x, r.y, p[i].w, 1);
-        enum role role = sorted ? ROLE_TITLE : ROLE_DIM;
+        bool name = look->section && *title != ' ' && !named;
+        named |= name;
+        enum role role = sorted || (name && look->focus) ? ROLE_TITLE
+                         : name                          ? ROLE_STRONG
+                                                         : ROLE_DIM;
         if (p[i].col->right) canvas_right(cv, at, role, title);
         else canvas_fit(cv, at, role, title);
     }

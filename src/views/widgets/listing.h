@@ -59,6 +59,7 @@ struct listing_look {
     const struct listing_column *columns;
     int sort; /* index of the sorted column, -1 none */
     bool descending, focus;
+    bool section; /* the first title names the list: drawn so */
     int64_t now_us;
 };
 void listing_draw(struct canvas *cv, struct rect r, struct listing *t,

@@ -8,6 +8,7 @@ app_tests = \
 	%D%/test_model \
 	%D%/test_registry \
 	%D%/test_settings \
+	%D%/test_runs \
 	%D%/test_train \
 	%D%/test_verb
 check_PROGRAMS += $(app_tests)
@@ -19,6 +20,7 @@ TESTS += $(app_tests)
 %C%_test_model_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_registry_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_settings_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_runs_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_train_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_verb_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 endif

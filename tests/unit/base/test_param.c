@@ -220,6 +220,8 @@ static void t_json_errors(void **state)
     assert_error(f, json(f, "{}"), ERR_USAGE, "name is missing", "name: who");
     assert_error(f, json(f, "{\"nam\":1}"), ERR_USAGE, "unknown argument nam",
                  "did you mean name?");
+    assert_error(f, json(f, "{\"zzzzzzz\":1}"), ERR_USAGE, "unknown argument zzzzzzz",
+                 "arguments: name, more, seed, limit, share, wait, on-bad-row, param, drop, data");
     assert_error(f, json(f, "[1]"), ERR_INVALID, "the arguments must be an object", "");
     assert_error(f, json(f, "{\"name\":[1]}"), ERR_INVALID, "name must be one text, not '[1]'",
                  "name: who");

@@ -75,6 +75,67 @@ static void test_row_is_batch(void **state)
     }
 }
 
+/* The plain walk down the trees gives the same bits as the form made for prediction; shapes
+ * that do not fit that form have none. */
+static void test_fast_is_walk(void **state)
+{
+    static const struct {
+        const char *params;
+        bool fast, rows;
+    } cases[] = {
+        { "{\"n_estimators\":30}", true, true },
+        { "{\"n_estimators\":5,\"num_leaves\":120,\"min_data_in_leaf\":1}", true, false },
+        { "{\"n_estimators\":3,\"num_leaves\":900,\"min_data_in_leaf\":1}", false, false },
+        { "{\"n_estimators\":40,\"num_leaves\":2,\"min_data_in_leaf\":1}", true, true },
+    };
+
+    (void)state;
+    for (size_t c = 0; c < ARRAY_LEN(cases) * 3; c++) {
+        enum task task = tasks[c % 3];
+        struct data a = mixed_data(4000, task, 3, 1), v = mixed_data(777, task, 3, 8);
+        struct fitted f = { .task = task, .classes = 3, .params = cases[c / 3].params };
+        fit_ok(&f, &a);
+        for (size_t i = 0; i < 300; i++)
+            *cell(&v, i, i % 6) = i % 4 ? (double)NAN : i % 8 ? HUGE_VAL : -HUGE_VAL;
+        assert_int_equal(f.m->fast != NULL, cases[c / 3].fast);
+        if (f.m->fast) assert_int_equal(f.m->fast->rows != NULL, cases[c / 3].rows);
+        double *p = predict_all(f.m, &v);
+        gbdt_fast_free(f.m->fast);
+        f.m->fast = NULL;
+        double *q = predict_all(f.m, &v);
+        assert_memory_equal(p, q, v.n * (size_t)f.m->k * sizeof *p);
+        free(p);
+        free(q);
+        fitted_free(&f);
+        data_free(&a);
+        data_free(&v);
+    }
+}
+
+/* A feature that is missing or not, and nothing else: the threshold is infinite. */
+static void test_infinite_threshold(void **state)
+{
+    struct data a = data_new(1000, 1);
+    struct fitted f = { .task = TASK_REGRESSION,
+                        .params = "{\"n_estimators\":1,\"learning_rate\":1,\"num_leaves\":2}" };
+    static const double x[] = { -HUGE_VAL, 0, 999, HUGE_VAL, NAN };
+
+    (void)state;
+    for (size_t i = 0; i < a.n; i++) {
+        *cell(&a, i, 0) = i % 2 ? (double)NAN : (double)i;
+        a.y[i] = (double)(i % 2);
+    }
+    fit_ok(&f, &a);
+    assert_true(f.m->nodes[0].threshold == HUGE_VAL);
+    for (size_t i = 0; i < ARRAY_LEN(x); i++) {
+        double out;
+        learner_gbdt.predict_row(f.m, &x[i], &out);
+        check_near(out, i == 4, 1e-5, 0, "prediction");
+    }
+    fitted_free(&f);
+    data_free(&a);
+}
+
 /* Training and prediction agree on every row: the scores of training are the predictions. */
 static void test_bins_are_thresholds(void **state)
 {
@@ -191,8 +252,9 @@ static void test_bad_links(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_save_load),  TEST(test_row_is_batch),  TEST(test_bins_are_thresholds),
-        TEST(test_importance), TEST(test_hostile_bytes), TEST(test_bad_links),
+        TEST(test_save_load),     TEST(test_row_is_batch),       TEST(test_bins_are_thresholds),
+        TEST(test_fast_is_walk),  TEST(test_infinite_threshold), TEST(test_importance),
+        TEST(test_hostile_bytes), TEST(test_bad_links),
     };
 
     return cmocka_run_group_tests_name("gbdt_tree", tests, NULL, NULL);

@@ -208,11 +208,62 @@ static void test_hist(void **state)
         }
 }
 
+/* Random trees, evaluated node by node, against both forms of every instruction set. The ops
+ * of a chain: node i's right child is node i + 1, all left children are leaves. */
+static void test_trees(void **state)
+{
+    enum { TREES = 40, PLANES = 50, NODES = KERNEL_ROW_LEAVES - 1 };
+    static struct kernel_row_tree t[TREES];
+    static struct kernel_op ops[NODES];
+    static uint8_t planes[PLANES * KERNEL_ROWS], slots[KERNEL_SLOTS * KERNEL_ROWS];
+    struct rng r;
+
+    (void)state;
+    rng_seed(&r, 6);
+    for (size_t i = 0; i < sizeof planes; i++) planes[i] = (uint8_t)rng_u64(&r);
+    for (size_t i = KERNEL_TEMPS; i < KERNEL_SLOTS; i++)
+        memset(slots + i * KERNEL_ROWS, (int)(i - KERNEL_TEMPS), KERNEL_ROWS);
+    for (unsigned few = 0; few < 2; few++)
+        for (int isa = 0; isa < KERNEL_ISAS; isa++) {
+            const struct kernels *k = kernels_for(isa);
+            double want[3] = { 0.25, 0.5, 1 }, got[3] = { 0.25, 0.5, 1 };
+            uint8_t bytes[PLANES];
+            if (!k) continue;
+            for (size_t i = 0; i < PLANES; i++) bytes[i] = planes[i * KERNEL_ROWS + 7];
+            for (size_t j = 0; j < TREES; j++) {
+                unsigned leaf = NODES;
+                memset(&t[j], 0, sizeof t[j]);
+                memset(t[j].threshold, 255, sizeof t[j].threshold);
+                for (unsigned i = 0; i < NODES; i++) {
+                    uint16_t plane = (uint16_t)rng_below(&r, few ? 32 : PLANES);
+                    t[j].plane[i] = plane;
+                    t[j].near[i] = (uint8_t)plane;
+                    t[j].threshold[i] = (uint8_t)rng_below(&r, 30);
+                    t[j].keep[i] = ~(UINT32_C(1) << i);
+                    if (leaf == NODES && bytes[plane] <= t[j].threshold[i]) leaf = i;
+                    ops[NODES - 1 - i] =
+                        (struct kernel_op){ .plane = plane,
+                                            .threshold = t[j].threshold[i],
+                                            .out = 0,
+                                            .left = (uint16_t)(KERNEL_TEMPS + i),
+                                            .right = i + 1 < NODES ? 0 : KERNEL_TEMPS + NODES };
+                }
+                for (unsigned i = 0; i <= NODES; i++) t[j].value[i] = rng_normal(&r);
+                want[j % 3] += t[j].value[leaf];
+                k->tree_block(ops, NODES, planes, slots);
+                assert_int_equal(slots[7], leaf);
+            }
+            struct kernel_row row = { bytes, few ? 32 : PLANES, 3, got };
+            k->tree_rows(t, TREES, &row);
+            assert_memory_equal(got, want, sizeof got);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_exp),        TEST(test_logistic), TEST(test_quantise),
-        TEST(test_split_gain), TEST(test_hist),
+        TEST(test_split_gain), TEST(test_hist),     TEST(test_trees),
     };
 
     printf("# best kernels here: %s\n", kernels_best()->isa);

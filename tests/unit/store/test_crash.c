@@ -39,7 +39,7 @@ static int promote(struct fx *f, struct store *s, int i)
     return r;
 }
 
-static void writer(struct fx *f, _Atomic int *acknowledged)
+static _Noreturn void writer(struct fx *f, _Atomic int *acknowledged)
 {
     struct store *s;
     if (store_open(&s, f->dir, STORE_CREATE, &f->clock->clock, &f->e) < 0) _exit(1);

@@ -6,8 +6,8 @@
 #include "store/job.h"
 #include "store/run.h"
 #include "storetest.h"
-#include <stdatomic.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 
 enum { JOBS_MAX = 256 };
@@ -86,7 +86,7 @@ static int work_once(struct fx *f, struct store *s, struct arena *a, struct aren
     return rc;
 }
 
-static void worker(struct fx *f, struct arena_of_jobs *m, uint64_t seed)
+static _Noreturn void worker(struct fx *f, struct arena_of_jobs *m, uint64_t seed)
 {
     struct store *s = NULL;
     struct arena a = ARENA_INIT;

@@ -11,7 +11,7 @@
 enum { RUNS = 60, ROUNDS = 400, KEYS = 3, TERMS = 3 };
 
 struct row {
-    char id[8];
+    char id[16];
     const char *text[2][KEYS]; /* params, tags; NULL: absent */
     bool has[KEYS];
     double metric[KEYS];
@@ -148,7 +148,8 @@ static bool like(const char *p, const char *s, bool fold)
     if (!*s) return false;
     if (*p == '_') return like(p + 1, s + step(s), fold);
     int a = (unsigned char)*p, b = (unsigned char)*s;
-    if (fold && a < 128 && b < 128) a = tolower(a), b = tolower(b);
+    if (fold && a < 128) a = tolower(a);
+    if (fold && b < 128) b = tolower(b);
     return a == b && like(p + 1, s + 1, fold);
 }
 

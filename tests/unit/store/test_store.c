@@ -120,7 +120,7 @@ static void test_damage_is_found(void **state)
 }
 
 /* -- several processes -------------------------------------------------------------------- */
-static void child_creates(struct fx *f, int n)
+static _Noreturn void child_creates(struct fx *f, int n)
 {
     struct store *s;
     struct arena a = ARENA_INIT;

@@ -59,7 +59,7 @@ static void test_overview(void **state)
 {
     (void)state;
     static const struct overview_want wants[] = {
-        { 0, 0, 0, 0 }, { 1, 2, 1, 10 }, { 3, 1, 0, 5 }, { 50, 50, 50, 50 }, { 0, 40, 2, 3 }
+        { 0, 0, 0, 0, 0 }, { 1, 2, 1, 4, 10 }, { 3, 1, 0, 0, 5 }, { 50, 50, 50, 50, 50 }, { 0, 40, 2, 9, 3 }
     };
     for (int w = 38; w <= 300; w++) {
         for (int h = 1; h <= 100; h++) {
@@ -67,8 +67,8 @@ static void test_overview(void **state)
                 struct rect r = rect_make(1, 2, w, h);
                 struct overview_layout o;
                 layout_overview(r, &wants[i], &o);
-                struct rect all[] = { o.attention, o.models, o.jobs, o.runs };
-                check(all, 4, r);
+                struct rect all[] = { o.attention, o.models, o.jobs, o.changes, o.runs };
+                check(all, 5, r);
                 if (h >= 7 && wants[i].attention) assert_true(o.attention.h >= 2);
                 if (h >= 7 && wants[i].models) assert_true(o.models.h >= 2);
             }

@@ -17,9 +17,9 @@ const char *esc_state_name(enum esc_state s);
 
 struct esc_rule {
     const char *name, *kind, *metric; /* metric: path into a snapshot, "performance.auc.value" */
-    const char *op;            /* < <= > >= ; or "drop": below baseline by more than value */
+    const char *op;            /* < <= > >= ; drop, rise: from the baseline by more than value */
     double value, critical;    /* critical NaN: never at once */
-    double baseline;           /* for "drop": the promoted version's figure */
+    double baseline;           /* drop, rise: the promoted version's figure */
     int64_t min_rows;          /* least n behind the metric */
     int watch_after, incident_after, clear_after; /* 2, 3, 2 */
     int for_windows;           /* breaches before it becomes active; 1 */
@@ -38,17 +38,23 @@ struct esc_sample {
     double value;              /* NaN: no data */
     int64_t n;
 };
-/* One step. *ret_changed: the state differs. */
+/* One step. A window not newer than the last one counted changes nothing. *ret_changed: the
+ * state differs. */
 struct esc_memory esc_step(const struct esc_rule *r, struct esc_memory m,
                            const struct esc_sample *in, bool *ret_changed);
+bool esc_breach(const struct esc_rule *r, const struct esc_sample *in);
+double esc_threshold(const struct esc_rule *r); /* as a value of the metric */
 /* What to do: by state, rule kind, and whether a data-quality incident is open. */
 const char *esc_action(const struct esc_rule *r, enum esc_state s, bool bad_data);
 
-/* The rules in force for a model: defaults (rules.def) and those of the settings. */
-int esc_rules(struct arena *a, const struct val *settings, const char *model,
-              const struct val *baseline, struct esc_rule **ret, size_t *n, struct err *e);
+/* The rules in force: defaults (rules.def) changed and extended by a model's settings
+ * (settings_model). baseline: metrics of the promoted version's run, as an object; rules that
+ * refer to a figure it lacks are left out. Strings stay where they are. */
+int esc_rules(struct arena *a, const struct val *monitoring, const struct val *baseline,
+              struct esc_rule **ret, size_t *n, struct err *e);
 /* Sample of a rule in a snapshot's data. */
-struct esc_sample esc_read(const struct esc_rule *r, const struct val *snapshot);
+struct esc_sample esc_read(const struct esc_rule *r, const struct val *snapshot,
+                           int64_t window_us);
 
 /* Judges all rules on a new snapshot inside the caller's transaction: alert rows, events,
  * inhibition, grouping, notification jobs. */

@@ -9,6 +9,8 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/drift.c \
 	%D%/demo.c \
 	%D%/demo.h \
+	%D%/escalate.c \
+	%D%/escalate.h \
 	%D%/evaluate.c \
 	%D%/experiment.c \
 	%D%/explain.c \
@@ -36,6 +38,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/reply.c \
 	%D%/reply.h \
 	%D%/revision.c \
+	%D%/rules.def \
 	%D%/run.c \
 	%D%/run_compare.c \
 	%D%/runval.c \

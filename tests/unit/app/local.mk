@@ -5,6 +5,7 @@ app_tests = \
 	%D%/test_data \
 	%D%/test_demo \
 	%D%/test_doctor \
+	%D%/test_escalate \
 	%D%/test_model \
 	%D%/test_registry \
 	%D%/test_settings \
@@ -21,6 +22,7 @@ TESTS += $(app_tests)
 %C%_test_registry_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_settings_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_runs_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_escalate_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_train_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_verb_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 endif

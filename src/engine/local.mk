@@ -66,6 +66,8 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/metric/metric.c \
 	%D%/metric/metric.h \
 	%D%/metric/metrics.def \
+	%D%/metric/performance.c \
+	%D%/metric/performance.h \
 	%D%/metric/probability.c \
 	%D%/metric/ranking.c \
 	%D%/model/buf.c \

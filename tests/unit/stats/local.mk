@@ -5,6 +5,7 @@ stats_tests = \
 	%D%/test_bins \
 	%D%/test_detector \
 	%D%/test_drift \
+	%D%/test_performance \
 	%D%/test_special \
 	%D%/test_table \
 	%D%/test_two_sample
@@ -16,6 +17,8 @@ TESTS += $(stats_tests)
 %C%_test_detector_LDADD = $(ENGINE_LIBS) $(CMOCKA_LIBS)
 %C%_test_drift_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%
 %C%_test_drift_LDADD = $(ENGINE_LIBS) $(CMOCKA_LIBS)
+%C%_test_performance_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%
+%C%_test_performance_LDADD = $(ENGINE_LIBS) $(CMOCKA_LIBS)
 %C%_test_special_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%
 %C%_test_special_LDADD = $(ENGINE_LIBS) $(CMOCKA_LIBS)
 %C%_test_table_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%

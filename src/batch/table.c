@@ -97,6 +97,21 @@ static void add_list(struct str *out, const struct val *v, const struct table_st
     }
 }
 
+/* Run ids and digests, which a table shortens; ULIDs made together differ only at the end. */
+static bool is_hex_id(const char *s)
+{
+    size_t n = strspn(s, "0123456789abcdef");
+    return !s[n] && n >= 32;
+}
+
+/* The format of a field whose verb declared none: times and long ids are known by their look. */
+static const char *guess_format(const struct val *v)
+{
+    const char *s = val_as_str(v, "");
+    if (strlen(s) >= 20 && s[10] == 'T' && str_ends(s, "Z")) return "time";
+    return is_hex_id(s) ? "id" : NULL;
+}
+
 void table_cell(struct str *out, const struct val *v, const char *format,
                 const struct table_style *st)
 {
@@ -110,7 +125,7 @@ void table_cell(struct str *out, const struct val *v, const char *format,
     case VAL_OBJ: add_list(out, v, st); break;
     case VAL_STR:
         if (str_eq(format, "time") || str_eq(format, "age")) add_time(out, s, format, st);
-        else if (str_eq(format, "id") && strlen(s) == 32) str_addn(out, s, 12);
+        else if (str_eq(format, "id") && is_hex_id(s)) str_addn(out, s, 12);
         else add_safe(out, s);
     }
 }
@@ -119,6 +134,7 @@ void table_cell(struct str *out, const struct val *v, const char *format,
 
 struct column {
     const char *key, *title, *format;
+    bool guess; /* no format was declared */
     size_t width;
     bool numbers, others; /* kinds of values in it */
     bool right;           /* numbers only */
@@ -159,7 +175,7 @@ static size_t found_columns(struct grid *g, const struct val *rows)
             const char *key = val_key(row, i);
             enum val_type t = val_type(val_at(row, i));
             if (t == VAL_LIST || t == VAL_OBJ || has_column(g, n, key)) continue;
-            g->col[n++] = (struct column){ .key = key, .title = key };
+            g->col[n++] = (struct column){ .key = key, .title = key, .guess = true };
         }
     }
     return n;
@@ -180,7 +196,7 @@ static void make_cells(struct grid *g, const struct val *rows, const struct tabl
         const struct val *row = val_at(rows, i / g->n_cols);
         const struct val *v = val_type(row) == VAL_OBJ ? table_field(row, c->key) : row;
         str_clear(&s);
-        table_cell(&s, v, c->format, st);
+        table_cell(&s, v, c->guess ? guess_format(v) : c->format, st);
         size_t w = utf8_width(str_c(&s));
         if (w > c->width) c->width = w;
         c->numbers |= is_number(v);
@@ -287,7 +303,8 @@ static void add_lines(struct str *out, struct arena *a, const field_list *fields
         STR_AUTO name = STR_INIT;
         STR_AUTO text = STR_INIT;
         add_safe(&name, f->name);
-        table_cell(&text, f->v, NULL, st);
+        const char *format = guess_format(f->v);
+        table_cell(&text, f->v, str_eq(format, "time") ? format : NULL, st);
         size_t room = st->width > width + GAP ? st->width - width - GAP : 0;
         struct column c = { .width = room ? room : SIZE_MAX };
         str_add(out, str_c(&name));

@@ -143,6 +143,23 @@ sed 's/.*"progress":\([0-9.]*\),.*/\1/' "$dir/err" | sort -c -n || die 'progress
 exits 0 box -o jsonl train --data "$dir/t.csv" --target y --algorithm logistic
 [ ! -s "$dir/err" ] || die '--quiet is not quiet'
 
+# -- a job that is followed is asked to stop, and has stopped when the command ends
+awk 'BEGIN { srand(1); print "x,y"; for (i = 0; i < 20000; i++) print rand() "," (rand() > 0.5) }' \
+    >"$dir/noise.csv"
+long='train --data noise.csv --target y --algorithm gbdt --param n_estimators=100000
+    --param learning_rate=0.0001 --param early_stopping_rounds=0'
+states() { box -o csv job list --limit 1 | tail -n 1; }
+cd "$dir"
+for signal in INT:130 TERM:143; do
+    # shellcheck disable=SC2086
+    exits "${signal#*:}" timeout --preserve-status -s "${signal%:*}" 1 \
+        "$SIGNALBOX" -q -w ws $long
+    case $(states) in *cancelled*) ;; *) die "after SIG${signal%:*}: $(states)" ;; esac
+done
+# shellcheck disable=SC2086
+exits 75 box --timeout 1 $long
+case $(states) in *cancelled*) ;; *) die "after the time limit: $(states)" ;; esac
+
 # -- reports for CI, also of failures
 exits 7 box --batch --keep-going "$dir/script" --junit "$dir/j.xml" --markdown "$dir/m.md"
 has "$dir/j.xml" '<testsuite name="signalbox" tests="6" failures="6"'
@@ -196,7 +213,7 @@ offered() { # words…: what TAB offers for the last one
         printf "%s\n" "${COMPREPLY[@]}"' "$dir/complete.bash" signalbox "$@" | sort | tr '\n' ' '
 }
 cd "$dir"
-equal "$(offered exp)" 'experiment ' 'first word'
+equal "$(offered experi)" 'experiment ' 'first word'
 equal "$(offered experiment '')" 'create list show ' 'second word'
 equal "$(offered -w ws experiment c)" 'create ' 'second word after an option'
 equal "$(offered model promote m 1 --to '')" 'Production Staging ' 'choices'

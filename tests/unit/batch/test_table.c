@@ -117,6 +117,24 @@ static void t_object(void **state)
     arena_done(&a);
 }
 
+static void t_looks(void **state)
+{
+    (void)state;
+    const char *json =
+        "[{\"at\":\"2023-11-14T22:10:20.123456Z\","
+        "\"run\":\"0123456789abcdef0123456789abcdef\",\"id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\","
+        "\"word\":\"beef\"}]";
+    expect_rows(json, NULL, &plain,
+                "at                   run           id                          word\n"
+                "2023-11-14 22:10:20  0123456789ab  01ARZ3NDEKTSV4RRFFQ69G5FAV  beef\n");
+    struct arena a = ARENA_INIT;
+    STR_AUTO s = STR_INIT;
+    table_object(&s, val_at(parse(&a, json), 0), &plain);
+    assert_non_null(strstr(str_c(&s), "at    2023-11-14 22:10:20\n"));
+    assert_non_null(strstr(str_c(&s), "run   0123456789abcdef0123456789abcdef\n"));
+    arena_done(&a);
+}
+
 static void t_bytes(void **state)
 {
     (void)state;
@@ -149,6 +167,7 @@ int main(void)
         cmocka_unit_test(t_color),
         cmocka_unit_test(t_object),
         cmocka_unit_test(t_bytes),
+        cmocka_unit_test(t_looks),
     };
     return cmocka_run_group_tests_name("batch.table", tests, NULL, NULL);
 }

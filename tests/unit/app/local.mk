@@ -6,6 +6,7 @@ app_tests = \
 	%D%/test_demo \
 	%D%/test_doctor \
 	%D%/test_model \
+	%D%/test_reference \
 	%D%/test_registry \
 	%D%/test_runs \
 	%D%/test_train \
@@ -21,4 +22,5 @@ TESTS += $(app_tests)
 %C%_test_runs_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_train_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_verb_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_reference_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 endif

@@ -13,7 +13,7 @@
 enum {
     COLUMNS_MAX = 64,  /* of a table without declared columns */
     SAMPLE_ROWS = 200, /* rows looked at to find them */
-    MIN_WIDTH = 6,     /* a cut column keeps this */
+    MIN_WIDTH = 10,    /* a cut column keeps this */
     GAP = 2,
 };
 
@@ -138,11 +138,13 @@ struct column {
     size_t width;
     bool numbers, others; /* kinds of values in it */
     bool right;           /* numbers only */
+    bool whole;           /* has a format: a cut time or id says nothing */
 };
 struct grid {
     struct arena a;
     struct column *col;
     size_t n_cols, n_rows;
+    size_t shown;      /* columns that fit */
     const char **cell; /* row-major */
 };
 
@@ -196,7 +198,9 @@ static void make_cells(struct grid *g, const struct val *rows, const struct tabl
         const struct val *row = val_at(rows, i / g->n_cols);
         const struct val *v = val_type(row) == VAL_OBJ ? table_field(row, c->key) : row;
         str_clear(&s);
-        table_cell(&s, v, c->guess ? guess_format(v) : c->format, st);
+        const char *format = c->guess ? guess_format(v) : c->format;
+        c->whole |= format != NULL;
+        table_cell(&s, v, format, st);
         size_t w = utf8_width(str_c(&s));
         if (w > c->width) c->width = w;
         c->numbers |= is_number(v);
@@ -206,17 +210,31 @@ static void make_cells(struct grid *g, const struct val *rows, const struct tabl
     for (size_t c = 0; c < g->n_cols; c++) g->col[c].right = g->col[c].numbers && !g->col[c].others;
 }
 
-/* Narrows the widest columns until a row fits or nothing more can give way. */
+/* What a column keeps however narrow the terminal: numbers, times and ids are useless when cut. */
+static size_t least_width(const struct column *c)
+{
+    bool never = c->right || c->whole || c->width < MIN_WIDTH;
+    return never ? c->width : MIN_WIDTH;
+}
+
+/* Leaves out the last columns that do not fit even at their narrowest, then narrows the widest
+ * of the others until a row fits. */
 static void fit_width(struct grid *g, size_t width)
 {
-    size_t total = g->n_cols ? (g->n_cols - 1) * GAP : 0;
-    for (size_t c = 0; c < g->n_cols; c++) total += g->col[c].width;
+    size_t least = 0, total = 0;
+    for (size_t c = 0; c < g->n_cols; c++) {
+        least += least_width(&g->col[c]) + (c ? GAP : 0);
+        if (c && least > width) break;
+        total += g->col[c].width + (c ? GAP : 0);
+        g->shown = c + 1;
+    }
     while (total > width) {
         struct column *widest = NULL;
-        for (size_t c = 0; c < g->n_cols; c++)
-            if (!g->col[c].right && (!widest || g->col[c].width > widest->width))
-                widest = &g->col[c];
-        if (!widest || widest->width <= MIN_WIDTH) return;
+        for (size_t c = 0; c < g->shown; c++) {
+            struct column *k = &g->col[c];
+            if (k->width > least_width(k) && (!widest || k->width > widest->width)) widest = k;
+        }
+        if (!widest) return;
         widest->width--;
         total--;
     }
@@ -243,8 +261,8 @@ static void add_cell(struct str *out, const struct column *c, const char *text, 
 static void add_header(struct str *out, const struct grid *g, const struct table_style *st)
 {
     if (st->color) str_add(out, "\033[1m");
-    for (size_t c = 0; c < g->n_cols; c++)
-        add_cell(out, &g->col[c], g->col[c].title, c + 1 == g->n_cols, st);
+    for (size_t c = 0; c < g->shown; c++)
+        add_cell(out, &g->col[c], g->col[c].title, c + 1 == g->shown, st);
     str_add(out, st->color ? "\033[0m\n" : "\n");
 }
 
@@ -255,12 +273,13 @@ void table_rows(struct str *out, const struct val *rows, const struct reply_colu
     arena_init(&g.a);
     g.n_cols = columns ? declared_columns(&g, columns) : found_columns(&g, rows);
     make_cells(&g, rows, st);
+    g.shown = g.n_cols;
     if (st->width) fit_width(&g, st->width);
     if (g.n_cols) add_header(out, &g, st);
-    for (size_t i = 0; i < g.n_rows * g.n_cols; i++) {
-        size_t c = i % g.n_cols;
-        add_cell(out, &g.col[c], g.cell[i], c + 1 == g.n_cols, st);
-        if (c + 1 == g.n_cols) str_addc(out, '\n');
+    for (size_t r = 0; r < g.n_rows; r++) {
+        for (size_t c = 0; c < g.shown; c++)
+            add_cell(out, &g.col[c], g.cell[r * g.n_cols + c], c + 1 == g.shown, st);
+        if (g.n_cols) str_addc(out, '\n');
     }
     arena_done(&g.a);
 }

@@ -220,6 +220,10 @@ equal "$(offered model promote m 1 --to '')" 'Production Staging ' 'choices'
 equal "$(offered model promote m 1 --re)" '--reason ' 'an option of the verb'
 equal "$(offered -o '')" 'csv json jsonl table ' 'choices of a global option'
 equal "$(offered train --holdout '')" ' ' 'a free value'
+equal "$(offered model promote m 1 --to = St)" 'Staging ' 'a choice after ='
+equal "$(offered model promote m 1 --to =)" 'Production Staging ' 'choices after ='
+: >"$dir/with blank.csv"
+equal "$(offered train --data with)" 'with blank.csv ' 'a name with a blank'
 case " $(offered train --data '') " in *' script '*) ;; *) die 'no files offered' ;; esac
 case " $(offered data profile '') " in *' script '*) ;; *) die 'no files for a bare word' ;; esac
 while read -r verb; do

@@ -86,6 +86,19 @@ static void t_cut_to_the_terminal(void **state)
                 "日本日本日…  1234567\n");
 }
 
+static void t_columns_that_do_not_fit(void **state)
+{
+    (void)state;
+    const struct table_style st = { .width = 30 };
+    expect_rows("[{\"run\":\"0123456789abcdef0123456789abcdef\",\"name\":\"a name of 18 chars\","
+                "\"n\":12345,\"more\":\"x\"}]",
+                NULL, &st,
+                "run           name\n"
+                "0123456789ab  a name of 18 ch…\n");
+    const struct table_style tiny = { .width = 5 };
+    expect_rows("[{\"n\":123456789,\"more\":\"x\"}]", NULL, &tiny, "        n\n123456789\n");
+}
+
 static void t_no_terminal_control(void **state)
 {
     (void)state;
@@ -168,6 +181,7 @@ int main(void)
         cmocka_unit_test(t_object),
         cmocka_unit_test(t_bytes),
         cmocka_unit_test(t_looks),
+        cmocka_unit_test(t_columns_that_do_not_fit),
     };
     return cmocka_run_group_tests_name("batch.table", tests, NULL, NULL);
 }

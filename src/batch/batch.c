@@ -58,8 +58,8 @@ static int put_error(const struct host *h, const struct options *o, const struct
                      const char *where)
 {
     /* JSON that nobody asked for is not put before a person. */
-    enum output form = o ? output_form(h, o, false) : OUTPUT_TABLE;
-    bool asked = o && o->output != OUTPUT_AUTO;
+    enum output form = output_form(h, o, false);
+    bool asked = o->output != OUTPUT_AUTO;
     bool json = (form == OUTPUT_JSON || form == OUTPUT_JSONL) && (asked || !h->err_tty);
     STR_AUTO s = STR_INIT;
     render_error(&s, e, where, json);

@@ -14,6 +14,8 @@ for words in 'jub list' 'job' 'job list --limt 5' 'job list extra' 'job list --l
     exits 2 box $words
     [ ! -s "$dir/out" ] || die "standard output is not empty: $words"
 done
+exits 2 box --outpt json job list
+has "$dir/err" '{"error":{"code":"BAD_REQUEST","message":"unknown option --outpt"'
 exits 2 "$SIGNALBOX" </dev/null
 has "$dir/err" '--batch'
 exits 2 box job list --limt 5

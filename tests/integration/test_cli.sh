@@ -37,7 +37,7 @@ mkdir -p "$dir/here/deep"
 "$SIGNALBOX" init "$dir/here/.signalbox" >"$dir/out"
 equal "$(unset_ws "$dir/here/deep" overview | field workspace)" "$dir/here/.signalbox" nearest
 equal "$(SIGNALBOX_WORKSPACE=$dir/ws unset_ws "$dir/here" overview | field workspace)" "$dir/ws" \
-    '$SIGNALBOX_WORKSPACE'
+    'the environment'
 equal "$(SIGNALBOX_WORKSPACE=$dir/ws unset_ws "$dir/here" -w .signalbox overview |
     field workspace)" "$dir/here/.signalbox" --workspace
 "$SIGNALBOX" init >"$dir/out"

@@ -100,6 +100,21 @@ void ui_push(struct ui *ui, struct overlay *o)
     ui->dirty = true;
 }
 
+/* A window that nobody asked for right now must not take the keys from one in use. */
+void ui_output(struct ui *ui, const char *title, const char *text)
+{
+    size_t line = strcspn(text, "\n");
+    ui->message[0] = '\0';
+    if (line < 160 && text[line + (text[line] == '\n')] == '\0') {
+        ui_say(ui, ROLE_OK, "✓ %.*s", (int)line, text);
+        return;
+    }
+    struct overlay *o = popup_new(title, text), **at = &ui->top;
+    while (*at) at = &(*at)->below;
+    *at = o;
+    ui->dirty = true;
+}
+
 void ui_close(struct ui *ui, struct overlay *o)
 {
     struct overlay **at = &ui->top;
@@ -217,8 +232,7 @@ static void show_done(struct ui *ui, void *ctx, int rc, const struct reply *r, c
     } else {
         STR_AUTO text = STR_INIT;
         show_reply(&text, r, ui->now_us);
-        ui->message[0] = '\0';
-        ui_push(ui, popup_new(c->title, str_c(&text)));
+        ui_output(ui, c->title, str_c(&text));
     }
     ui_touch(ui);
     free(c);

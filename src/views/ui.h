@@ -49,7 +49,9 @@ void ui_forget(struct ui *ui, const void *ctx); /* drops the answers meant for c
 void ui_say(struct ui *ui, enum role role, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void ui_say_err(struct ui *ui, const struct err *e);
-void ui_push(struct ui *ui, struct overlay *o);  /* takes it over */
+void ui_push(struct ui *ui, struct overlay *o); /* takes it over */
+/* What a verb answered: one line goes to the footer, more into a window below open ones. */
+void ui_output(struct ui *ui, const char *title, const char *text);
 void ui_close(struct ui *ui, struct overlay *o); /* frees it */
 void ui_touch(struct ui *ui);                    /* the workspace has changed: read again */
 void ui_changed(struct ui *ui);                  /* draw again */

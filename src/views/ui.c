@@ -49,7 +49,7 @@ struct ui_call *ui_post(struct ui *ui, const char *verb, const struct val *args,
         return NULL;
     }
     struct ui_call *c = mem_zalloc(1, sizeof *c);
-    *c = (struct ui_call){ ui, ui->calls, done, ctx };
+    *c = (struct ui_call){ ui, ui->calls, v, done, ctx };
     ui->calls = c;
     ui->host.post(ui->host.user, v, args, c);
     return c;
@@ -74,6 +74,13 @@ void ui_forget(struct ui *ui, const void *ctx)
 {
     for (struct ui_call *c = ui->calls; c; c = c->next)
         if (c->ctx == ctx) c->done = NULL;
+}
+
+const char *ui_busy(const struct ui *ui)
+{
+    for (const struct ui_call *c = ui->calls; c; c = c->next)
+        if ((c->verb->flags & VERB_LONG) && (c->verb->flags & VERB_WRITE)) return c->verb->name;
+    return NULL;
 }
 
 /* -- messages, windows ------------------------------------------------------------------ */
@@ -327,11 +334,21 @@ void ui_apply_filter(struct ui *ui, const char *filter)
     ui->dirty = true;
 }
 
+/* Jobs go on without the console, but a verb it runs itself does not: that is said once. */
+static void leave(struct ui *ui)
+{
+    const char *busy = ui_busy(ui);
+    if (busy && !ui->quit_asked)
+        ui_say(ui, ROLE_WARN, "! %s is still working; q again leaves it unfinished", busy);
+    else ui->quit = true;
+    ui->quit_asked = true;
+}
+
 static bool handle(struct ui *ui, enum request req)
 {
     struct view *v = ui_view(ui);
     switch ((int)req) {
-    case REQ_QUIT: ui->quit = true; return true;
+    case REQ_QUIT: leave(ui); return true;
     case REQ_HELP: ui_push(ui, help_new()); return true;
     case REQ_PROMPT: ui_push(ui, prompt_new("", 0)); return true;
     case REQ_FILTER: ui_push(ui, filter_new(v->filter)); return true;
@@ -378,6 +395,7 @@ void ui_key(struct ui *ui, uint32_t key)
 {
     ui->input_us = ui->now_us;
     ui->message[0] = '\0';
+    ui->quit_asked &= key == 'q';
     ui->dirty = true;
     if (ui->top) {
         ui->top->ops->key(ui->top, ui, key);

@@ -33,6 +33,8 @@ int ui_poll(struct ui *ui, int64_t now_us);
 bool ui_dirty(const struct ui *ui);   /* something on the screen may have changed */
 bool ui_dialog(const struct ui *ui);  /* a window is open over the pane */
 bool ui_loading(const struct ui *ui); /* the pane on show still waits for its first data */
+/* Name of a long verb still under way (a demo, an import), NULL: none. */
+const char *ui_busy(const struct ui *ui);
 bool ui_quitting(const struct ui *ui);
 void ui_draw(struct ui *ui, struct canvas *cv);
 void ui_draw_pane(struct ui *ui, struct canvas *cv); /* without tabs and footer: for --once */

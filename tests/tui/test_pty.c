@@ -189,7 +189,7 @@ static void test_without_utf8(void **state)
     expect(&p, "Recent runs");
     expect(&p, "fraud");
     pty_send(&p, "2");
-    expect(&p, "parameter");
+    expect(&p, "train");
     for (int y = 0; y < 30; y++)
         for (int x = 0; x < 100; x++) assert_in_range(vt_cell(&p.vt, x, y), 32, 126);
     leave(&p);

@@ -143,7 +143,7 @@ int main(int argc, char **argv)
     int code;
     look_around(&h);
     if (options_parse(&a, &base, argc - 1, argv + 1, &o, &e)) {
-        code = batch_fail(&h, NULL, &e);
+        code = batch_fail(&h, &base, &e);
     } else if (o.help || o.version || o.dump) {
         code = batch_main(&h, &o);
     } else if (o.command && str_eq(o.command->name, "worker")) {

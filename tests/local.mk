@@ -50,3 +50,4 @@ include tests/unit/codec/local.mk
 include tests/fuzz/local.mk
 include tests/unit/app/local.mk
 include tests/unit/stats/local.mk
+include tests/tui/local.mk

@@ -1,5 +1,5 @@
-/* crc.c: CRC-32C (Castagnoli, RFC 3720), eight bytes a step by table. Apart from digest.c so
- * that the engine, which needs only this, does not pull in a crypto library. */
+/* crc.c: CRC-32C (Castagnoli, RFC 3720), eight bytes a step by table, and FNV-1a. Apart from
+ * digest.c so that the engine, which needs only these, does not pull in a crypto library. */
 #include "base/digest.h"
 
 #include <pthread.h>
@@ -35,4 +35,12 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t n)
     }
     while (n--) c = (c >> 8) ^ table[0][(c ^ *p++) & 255];
     return ~c;
+}
+
+uint64_t fnv1a64(const void *p, size_t n)
+{
+    const unsigned char *b = p;
+    uint64_t h = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < n; i++) h = (h ^ b[i]) * 0x100000001b3u;
+    return h;
 }

@@ -42,11 +42,3 @@ void sha256_buf(const void *p, size_t n, char hex[SHA256_HEX + 1])
     crypto_hash_sha256(bin, p, n);
     to_hex(bin, sizeof bin, hex);
 }
-
-uint64_t fnv1a64(const void *p, size_t n)
-{
-    const unsigned char *b = p;
-    uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < n; i++) h = (h ^ b[i]) * 0x100000001b3u;
-    return h;
-}

@@ -1,6 +1,6 @@
-/* json.c: JSON text in and out of val trees. Parsing is jansson's, within limits, because
- * documents here are small (arguments, payloads, settings); rows of data never come this way. */
-#include "base/utf8.h"
+/* json.c: JSON text into val trees. Parsing is jansson's, within limits, because documents here
+ * are small (arguments, payloads, settings); rows of data never come this way. Writing is in
+ * val.c, so that who only writes, as the engine does, links without jansson. */
 #include "base/val.h"
 
 #include <jansson.h>
@@ -8,27 +8,6 @@
 
 #define MAX_BYTES (64u << 20)
 #define MAX_DEPTH 128
-
-void val_write_json_str(struct str *out, const char *s, size_t n)
-{
-    str_reserve(out, n + 2);
-    str_addc(out, '"');
-    while (n) {
-        unsigned char c = (unsigned char)*s;
-        uint32_t cp;
-        size_t k = utf8_next(s, n, &cp);
-        if (c == '"' || c == '\\') str_addf(out, "\\%c", c);
-        else if (c == '\n') str_add(out, "\\n");
-        else if (c == '\t') str_add(out, "\\t");
-        else if (c == '\r') str_add(out, "\\r");
-        else if (c < 0x20) str_addf(out, "\\u%04x", c);
-        else if (cp == 0xfffd && k == 1) str_add(out, "\xef\xbf\xbd");
-        else str_addn(out, s, k);
-        s += k;
-        n -= k;
-    }
-    str_addc(out, '"');
-}
 
 static int convert(struct arena *a, const json_t *j, int depth, struct val **ret, struct err *e);
 

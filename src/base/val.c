@@ -3,6 +3,7 @@
  * have. Objects of more than 16 keys compare lengths first through the stored hash. */
 #include "base/val.h"
 #include "base/map.h"
+#include "base/utf8.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -273,6 +274,27 @@ static void write_real(struct str *out, double d)
     str_real(buf, d);
     str_add(out, buf);
     if (!strpbrk(buf, ".e")) str_add(out, ".0"); /* keeps the type for readers */
+}
+
+void val_write_json_str(struct str *out, const char *s, size_t n)
+{
+    str_reserve(out, n + 2);
+    str_addc(out, '"');
+    while (n) {
+        unsigned char c = (unsigned char)*s;
+        uint32_t cp;
+        size_t k = utf8_next(s, n, &cp);
+        if (c == '"' || c == '\\') str_addf(out, "\\%c", c);
+        else if (c == '\n') str_add(out, "\\n");
+        else if (c == '\t') str_add(out, "\\t");
+        else if (c == '\r') str_add(out, "\\r");
+        else if (c < 0x20) str_addf(out, "\\u%04x", c);
+        else if (cp == 0xfffd && k == 1) str_add(out, "\xef\xbf\xbd");
+        else str_addn(out, s, k);
+        s += k;
+        n -= k;
+    }
+    str_addc(out, '"');
 }
 
 static void newline(struct str *out, int indent, int depth)

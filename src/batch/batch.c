@@ -58,8 +58,8 @@ static int put_error(const struct host *h, const struct options *o, const struct
                      const char *where)
 {
     /* JSON that nobody asked for is not put before a person. */
-    enum output form = o ? output_form(h, o, false) : OUTPUT_TABLE;
-    bool asked = o && o->output != OUTPUT_AUTO;
+    enum output form = output_form(h, o, false);
+    bool asked = o->output != OUTPUT_AUTO;
     bool json = (form == OUTPUT_JSON || form == OUTPUT_JSONL) && (asked || !h->err_tty);
     STR_AUTO s = STR_INIT;
     render_error(&s, e, where, json);
@@ -161,8 +161,6 @@ static int follow(void *user, const char *dir, const char *job_id,
     *h->patient = 1;
     int rc = s->inner.job_follow(s->inner.user, dir, job_id, news, arg, e);
     *h->patient = 0;
-    if (rc == -ERR_CANCELLED && *h->signal == SIGALRM)
-        return err_set(e, ERR_TIMEOUT, "job %s did not end in time and was cancelled", job_id);
     return rc;
 }
 
@@ -224,6 +222,11 @@ static int call(struct session *s, const struct options *o, struct reply *r, str
     rc = verb_call_bound(app, v, args, r, e);
     if (o->timeout_s > 0) set_timer(0);
     progress_end(&s->progress);
+    if (rc == -ERR_CANCELLED && *s->host->signal == SIGALRM) {
+        rc = err_set(e, ERR_TIMEOUT, "'%s' did not end within %g s and was stopped", v->name,
+                     o->timeout_s);
+        *s->host->signal = 0;
+    }
     return rc ? rc : put_reply(s, o, r, args, e);
 }
 

@@ -25,5 +25,5 @@ int batch_config(struct arena *a, const struct host *h, const struct options *o,
                  struct app_config *cfg, struct err *e);
 /* Runs what the options say; returns the exit code. */
 int batch_main(const struct host *h, const struct options *o);
-/* Reports an error the way the options ask for; returns its exit code. o may be NULL. */
+/* Reports an error the way the options ask for; returns its exit code. */
 int batch_fail(const struct host *h, const struct options *o, const struct err *e);

@@ -151,14 +151,18 @@ void dump_bash(struct str *out, const struct command *commands)
     str_add(out, candidates);
     str_add(out,
             "_signalbox() {\n"
-            "  local cur=\"${COMP_WORDS[COMP_CWORD]}\" prev=\"${COMP_WORDS[COMP_CWORD-1]}\" all\n"
-            "  all=\"$(_signalbox_candidates \"$prev\" \"${COMP_WORDS[@]:1:COMP_CWORD-1}\")\"\n"
-            "  COMPREPLY=()\n"
+            "  local cur=\"${COMP_WORDS[COMP_CWORD]}\" all w prev='' files=() words=() before=()\n"
+            "  for w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do # bash parts --name=value\n"
+            "    [ \"$w\" = '=' ] || { before+=(\"$w\"); prev=\"$w\"; }\n"
+            "  done\n"
+            "  [ \"$cur\" = '=' ] && cur=''\n"
+            "  all=\"$(_signalbox_candidates \"$prev\" \"${before[@]}\")\"\n"
             "  case \" ${all//$'\\n'/ } \" in\n"
-            "  *' @files '*) [[ $cur == -* ]] || COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n"
+            "  *' @files '*) [[ $cur == -* ]] || mapfile -t files < <(compgen -f -- \"$cur\") ;;\n"
             "  esac\n"
             "  all=\"${all//@files/}\"\n"
-            "  COMPREPLY+=($(compgen -W \"${all//@any/}\" -- \"$cur\"))\n"
+            "  mapfile -t words < <(compgen -W \"${all//@any/}\" -- \"$cur\")\n"
+            "  COMPREPLY=(\"${files[@]}\" \"${words[@]}\")\n"
             "}\n"
             "complete -o filenames -F _signalbox signalbox\n");
 }

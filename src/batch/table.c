@@ -13,7 +13,7 @@
 enum {
     COLUMNS_MAX = 64,  /* of a table without declared columns */
     SAMPLE_ROWS = 200, /* rows looked at to find them */
-    MIN_WIDTH = 6,     /* a cut column keeps this */
+    MIN_WIDTH = 10,    /* a cut column keeps this */
     GAP = 2,
 };
 
@@ -97,6 +97,21 @@ static void add_list(struct str *out, const struct val *v, const struct table_st
     }
 }
 
+/* Run ids and digests, which a table shortens; ULIDs made together differ only at the end. */
+static bool is_hex_id(const char *s)
+{
+    size_t n = strspn(s, "0123456789abcdef");
+    return !s[n] && n >= 32;
+}
+
+/* The format of a field whose verb declared none: times and long ids are known by their look. */
+static const char *guess_format(const struct val *v)
+{
+    const char *s = val_as_str(v, "");
+    if (strlen(s) >= 20 && s[10] == 'T' && str_ends(s, "Z")) return "time";
+    return is_hex_id(s) ? "id" : NULL;
+}
+
 void table_cell(struct str *out, const struct val *v, const char *format,
                 const struct table_style *st)
 {
@@ -110,7 +125,7 @@ void table_cell(struct str *out, const struct val *v, const char *format,
     case VAL_OBJ: add_list(out, v, st); break;
     case VAL_STR:
         if (str_eq(format, "time") || str_eq(format, "age")) add_time(out, s, format, st);
-        else if (str_eq(format, "id") && strlen(s) == 32) str_addn(out, s, 12);
+        else if (str_eq(format, "id") && is_hex_id(s)) str_addn(out, s, 12);
         else add_safe(out, s);
     }
 }
@@ -119,14 +134,17 @@ void table_cell(struct str *out, const struct val *v, const char *format,
 
 struct column {
     const char *key, *title, *format;
+    bool guess; /* no format was declared */
     size_t width;
     bool numbers, others; /* kinds of values in it */
     bool right;           /* numbers only */
+    bool whole;           /* has a format: a cut time or id says nothing */
 };
 struct grid {
     struct arena a;
     struct column *col;
     size_t n_cols, n_rows;
+    size_t shown;      /* columns that fit */
     const char **cell; /* row-major */
 };
 
@@ -159,7 +177,7 @@ static size_t found_columns(struct grid *g, const struct val *rows)
             const char *key = val_key(row, i);
             enum val_type t = val_type(val_at(row, i));
             if (t == VAL_LIST || t == VAL_OBJ || has_column(g, n, key)) continue;
-            g->col[n++] = (struct column){ .key = key, .title = key };
+            g->col[n++] = (struct column){ .key = key, .title = key, .guess = true };
         }
     }
     return n;
@@ -180,7 +198,9 @@ static void make_cells(struct grid *g, const struct val *rows, const struct tabl
         const struct val *row = val_at(rows, i / g->n_cols);
         const struct val *v = val_type(row) == VAL_OBJ ? table_field(row, c->key) : row;
         str_clear(&s);
-        table_cell(&s, v, c->format, st);
+        const char *format = c->guess ? guess_format(v) : c->format;
+        c->whole |= format != NULL;
+        table_cell(&s, v, format, st);
         size_t w = utf8_width(str_c(&s));
         if (w > c->width) c->width = w;
         c->numbers |= is_number(v);
@@ -190,17 +210,31 @@ static void make_cells(struct grid *g, const struct val *rows, const struct tabl
     for (size_t c = 0; c < g->n_cols; c++) g->col[c].right = g->col[c].numbers && !g->col[c].others;
 }
 
-/* Narrows the widest columns until a row fits or nothing more can give way. */
+/* What a column keeps however narrow the terminal: numbers, times and ids are useless when cut. */
+static size_t least_width(const struct column *c)
+{
+    bool never = c->right || c->whole || c->width < MIN_WIDTH;
+    return never ? c->width : MIN_WIDTH;
+}
+
+/* Leaves out the last columns that do not fit even at their narrowest, then narrows the widest
+ * of the others until a row fits. */
 static void fit_width(struct grid *g, size_t width)
 {
-    size_t total = g->n_cols ? (g->n_cols - 1) * GAP : 0;
-    for (size_t c = 0; c < g->n_cols; c++) total += g->col[c].width;
+    size_t least = 0, total = 0;
+    for (size_t c = 0; c < g->n_cols; c++) {
+        least += least_width(&g->col[c]) + (c ? GAP : 0);
+        if (c && least > width) break;
+        total += g->col[c].width + (c ? GAP : 0);
+        g->shown = c + 1;
+    }
     while (total > width) {
         struct column *widest = NULL;
-        for (size_t c = 0; c < g->n_cols; c++)
-            if (!g->col[c].right && (!widest || g->col[c].width > widest->width))
-                widest = &g->col[c];
-        if (!widest || widest->width <= MIN_WIDTH) return;
+        for (size_t c = 0; c < g->shown; c++) {
+            struct column *k = &g->col[c];
+            if (k->width > least_width(k) && (!widest || k->width > widest->width)) widest = k;
+        }
+        if (!widest) return;
         widest->width--;
         total--;
     }
@@ -227,8 +261,8 @@ static void add_cell(struct str *out, const struct column *c, const char *text, 
 static void add_header(struct str *out, const struct grid *g, const struct table_style *st)
 {
     if (st->color) str_add(out, "\033[1m");
-    for (size_t c = 0; c < g->n_cols; c++)
-        add_cell(out, &g->col[c], g->col[c].title, c + 1 == g->n_cols, st);
+    for (size_t c = 0; c < g->shown; c++)
+        add_cell(out, &g->col[c], g->col[c].title, c + 1 == g->shown, st);
     str_add(out, st->color ? "\033[0m\n" : "\n");
 }
 
@@ -239,12 +273,13 @@ void table_rows(struct str *out, const struct val *rows, const struct reply_colu
     arena_init(&g.a);
     g.n_cols = columns ? declared_columns(&g, columns) : found_columns(&g, rows);
     make_cells(&g, rows, st);
+    g.shown = g.n_cols;
     if (st->width) fit_width(&g, st->width);
     if (g.n_cols) add_header(out, &g, st);
-    for (size_t i = 0; i < g.n_rows * g.n_cols; i++) {
-        size_t c = i % g.n_cols;
-        add_cell(out, &g.col[c], g.cell[i], c + 1 == g.n_cols, st);
-        if (c + 1 == g.n_cols) str_addc(out, '\n');
+    for (size_t r = 0; r < g.n_rows; r++) {
+        for (size_t c = 0; c < g.shown; c++)
+            add_cell(out, &g.col[c], g.cell[r * g.n_cols + c], c + 1 == g.shown, st);
+        if (g.n_cols) str_addc(out, '\n');
     }
     arena_done(&g.a);
 }
@@ -287,7 +322,8 @@ static void add_lines(struct str *out, struct arena *a, const field_list *fields
         STR_AUTO name = STR_INIT;
         STR_AUTO text = STR_INIT;
         add_safe(&name, f->name);
-        table_cell(&text, f->v, NULL, st);
+        const char *format = guess_format(f->v);
+        table_cell(&text, f->v, str_eq(format, "time") ? format : NULL, st);
         size_t room = st->width > width + GAP ? st->width - width - GAP : 0;
         struct column c = { .width = room ? room : SIZE_MAX };
         str_add(out, str_c(&name));

@@ -36,11 +36,13 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/kernel/vec_avx2.c \
 	%D%/kernel/vec_body.h \
 	%D%/kernel/vec_generic.c \
+	%D%/kernel/vec_tree.h \
 	%D%/learn/gbdt.c \
 	%D%/learn/gbdt.h \
 	%D%/learn/gbdt_bin.c \
 	%D%/learn/gbdt_cuts.c \
 	%D%/learn/gbdt_fast.c \
+	%D%/learn/gbdt_fast.h \
 	%D%/learn/gbdt_grow.c \
 	%D%/learn/gbdt_loss.c \
 	%D%/learn/gbdt_predict.c \

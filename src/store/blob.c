@@ -3,7 +3,8 @@
  * A blob is complete and on disk before its name exists: bytes go to a temporary file in the
  * same folder tree, are fsynced, and renamed; the folder is fsynced. Putting bytes that are
  * there already only renews the file's time, so the collector's hour of grace starts again and
- * a row can safely name it. Any thread and process. */
+ * a row can safely name it; a file whose bytes were damaged meanwhile is replaced. Any thread
+ * and process. */
 #include "store/blob.h"
 #include "base/digest.h"
 #include "base/file.h"
@@ -44,10 +45,57 @@ static void path_of(struct store *s, const char *digest, struct str *out)
     str_addf(out, "/%s", digest);
 }
 
-/* True when the blob exists; its time is renewed. */
-static bool renew(const char *path)
+static int write_all(int fd, const char *p, size_t n)
 {
-    return utimensat(AT_FDCWD, path, NULL, 0) == 0;
+    while (n > 0) {
+        ssize_t w = write(fd, p, n);
+        if (w < 0 && errno == EINTR) continue;
+        if (w < 0) return -1;
+        p += w;
+        n -= (size_t)w;
+    }
+    return 0;
+}
+
+/* Digests `in` to its end, and copies it to `out` unless that is -1. */
+static int digest_file(int in, int out, char digest[SHA256_HEX + 1], int64_t *ret_size)
+{
+    MEM_AUTO char *buf = mem_alloc(COPY_BUF);
+    struct sha256 h;
+    int64_t size = 0;
+    sha256_init(&h);
+    for (;;) {
+        ssize_t n = read(in, buf, COPY_BUF);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return -1;
+        if (n == 0) break;
+        sha256_add(&h, buf, (size_t)n);
+        if (out >= 0 && write_all(out, buf, (size_t)n) < 0) return -1;
+        size += n;
+    }
+    sha256_hex(&h, digest);
+    *ret_size = size;
+    return 0;
+}
+
+/* True when the blob is there and undamaged; its time is renewed. */
+static bool keep(const char *path, const char *digest)
+{
+    char real[SHA256_HEX + 1];
+    int64_t size;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    bool intact = digest_file(fd, -1, real, &size) == 0 && !strcmp(real, digest);
+    close(fd);
+    return intact && utimensat(AT_FDCWD, path, NULL, 0) == 0;
+}
+
+/* Whoever made the blob may not have come to this yet. */
+static int sync_folder(struct store *s, const char *digest, struct err *e)
+{
+    STR_AUTO dir = STR_INIT;
+    folder_of(s, digest, &dir);
+    return file_sync_dir(str_c(&dir), e);
 }
 
 static int make_folder(struct store *s, const char *digest, struct err *e)
@@ -70,7 +118,9 @@ int blob_put(struct store *s, const void *p, size_t n, char ret_digest[65], stru
     STR_AUTO path = STR_INIT;
     path_of(s, digest, &path);
     int r = 0;
-    if (!renew(str_c(&path))) {
+    if (keep(str_c(&path), digest)) {
+        r = sync_folder(s, digest, e);
+    } else {
         r = make_folder(s, digest, e);
         if (r == 0) r = file_write_atomic(str_c(&path), p, n, e);
     }
@@ -78,51 +128,19 @@ int blob_put(struct store *s, const void *p, size_t n, char ret_digest[65], stru
     return r;
 }
 
-static int write_all(int fd, const char *p, size_t n)
-{
-    while (n > 0) {
-        ssize_t w = write(fd, p, n);
-        if (w < 0 && errno == EINTR) continue;
-        if (w < 0) return -1;
-        p += w;
-        n -= (size_t)w;
-    }
-    return 0;
-}
-
-/* Copies in -> out, digesting on the way. */
-static int copy_digest(int in, int out, struct sha256 *h, int64_t *ret_size)
-{
-    MEM_AUTO char *buf = mem_alloc(COPY_BUF);
-    int64_t size = 0;
-    for (;;) {
-        ssize_t n = read(in, buf, COPY_BUF);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return -1;
-        if (n == 0) break;
-        sha256_add(h, buf, (size_t)n);
-        if (write_all(out, buf, (size_t)n) < 0) return -1;
-        size += n;
-    }
-    *ret_size = size;
-    return fsync(out);
-}
-
-/* The copy `tmp` becomes the blob, unless it exists. */
+/* The copy `tmp`, already on disk, becomes the blob, unless that exists. */
 static int settle(struct store *s, const char *tmp, const char *digest, struct err *e)
 {
     STR_AUTO path = STR_INIT;
     path_of(s, digest, &path);
-    if (renew(str_c(&path))) {
+    if (keep(str_c(&path), digest)) {
         unlink(tmp);
-        return 0;
+        return sync_folder(s, digest, e);
     }
     int r = make_folder(s, digest, e);
     if (r < 0) return r;
     if (rename(tmp, str_c(&path)) < 0) return err_sys(e, ERR_IO, "%s", str_c(&path));
-    STR_AUTO dir = STR_INIT;
-    folder_of(s, digest, &dir);
-    return file_sync_dir(str_c(&dir), e);
+    return sync_folder(s, digest, e);
 }
 
 int blob_put_file(struct store *s, const char *path, char ret_digest[65], int64_t *ret_size,
@@ -141,14 +159,12 @@ int blob_put_file(struct store *s, const char *path, char ret_digest[65], int64_
         close(in);
         return r;
     }
-    struct sha256 h;
-    sha256_init(&h);
+    char digest[SHA256_HEX + 1];
     int64_t size = 0;
-    if (copy_digest(in, out, &h, &size) < 0) r = err_sys(e, ERR_IO, "copying %s", path);
+    if (digest_file(in, out, digest, &size) < 0 || fsync(out) < 0)
+        r = err_sys(e, ERR_IO, "copying %s", path);
     close(in);
     if (close(out) < 0 && r == 0) r = err_sys(e, ERR_IO, "copying %s", path);
-    char digest[SHA256_HEX + 1];
-    sha256_hex(&h, digest);
     if (r == 0) r = settle(s, str_c(&tmp), digest, e);
     if (r < 0) {
         unlink(str_c(&tmp));

@@ -46,6 +46,7 @@ struct db_config {
     const char *driver; /* NULL: the first row of drivers.def */
     const char *path;
     unsigned flags;
+    int wait_ms;            /* how long to wait for another writer; 0: 10 s */
     struct db_fault *fault; /* for the script driver */
 };
 

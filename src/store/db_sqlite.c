@@ -23,7 +23,7 @@
 #include <string.h>
 #include <time.h>
 
-#define BUSY_LIMIT_US   (10 * 1000000LL)
+#define BUSY_WAIT_MS    10000
 #define BUSY_MIN_US     300
 #define BUSY_SPREAD_US  700
 #define BUSY_MAX_FACTOR 8 /* the longest sleep is this many times the first */
@@ -31,6 +31,7 @@
 struct conn {
     sqlite3 *db;
     struct rng rng;
+    int64_t wait_us;    /* for another writer, at most */
     int64_t busy_since; /* monotonic; start of the present wait */
     sqlite3_stmt *version;
 };
@@ -55,7 +56,7 @@ static int on_busy(void *arg, int tries)
 {
     struct conn *c = arg;
     if (tries == 0) c->busy_since = clock_mono_us();
-    if (clock_mono_us() - c->busy_since > BUSY_LIMIT_US) return 0;
+    if (clock_mono_us() - c->busy_since > c->wait_us) return 0;
     nap(c, tries);
     return 1;
 }
@@ -139,7 +140,7 @@ static int enable_wal(struct conn *c)
     int64_t start = clock_mono_us();
     for (int tries = 0;; tries++) {
         int rc = sqlite3_exec(c->db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
-        if ((rc & 0xff) != SQLITE_BUSY || clock_mono_us() - start > BUSY_LIMIT_US) return rc;
+        if ((rc & 0xff) != SQLITE_BUSY || clock_mono_us() - start > c->wait_us) return rc;
         nap(c, tries);
     }
 }
@@ -174,6 +175,7 @@ static int lite_open(void **ret, const struct db_config *cfg, enum db_class *ret
 {
     struct conn *c = mem_zalloc(1, sizeof *c);
     uint64_t seed;
+    c->wait_us = 1000LL * (cfg->wait_ms ? cfg->wait_ms : BUSY_WAIT_MS);
     id_random(&seed, sizeof seed);
     rng_seed(&c->rng, seed);
     int mode = cfg->flags & DB_READ     ? SQLITE_OPEN_READONLY

@@ -1,9 +1,10 @@
 /* search.c: finding runs: a parsed filter and order become one SQL statement with parameters.
  *
  * A term on a metric, param, tag or data set is an EXISTS over its table, so it matches only runs
- * that have the key, also for !=. NaN satisfies only !=. In an order, runs without the value come
- * last and NaN just before them, in both directions; ties go by start time, newest first, then
- * by id. The plain listing walks the index run_by_start and stops at the limit. */
+ * that have the key, also for !=. NaN satisfies only !=. ILIKE folds ASCII letters only. In an
+ * order, runs without the value come last and NaN just before them, in both directions; ties go by
+ * start time, newest first, then by id. The plain listing walks the index run_by_start and stops at
+ * the limit. */
 #include "base/vec.h"
 #include "store/run_priv.h"
 #include "store/search_priv.h"

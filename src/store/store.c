@@ -31,6 +31,7 @@ static int open_db(struct store *s, unsigned flags, const struct store_driver *o
     if (on) {
         cfg.driver = on->driver;
         cfg.fault = on->fault;
+        cfg.wait_ms = on->wait_ms;
     }
     return db_open(&s->db, &cfg, e);
 }

@@ -13,10 +13,11 @@ struct store {
     const struct clock *clock;
 };
 
-/* How a test opens a store on another driver. driver NULL: the default. */
+/* How a test opens a store on another driver. Zero and NULL: the defaults. */
 struct store_driver {
     const char *driver;
     struct db_fault *fault;
+    int wait_ms;
 };
 int store_open_on(struct store **ret, const char *dir, unsigned flags, const struct clock *clock,
                   const struct store_driver *on, struct err *e);

@@ -222,16 +222,15 @@ static void run_done(struct ui *ui, void *ctx, int rc, const struct reply *r, co
     if (rc) {
         STR_AUTO text = STR_INIT;
         str_addf(&text, "%s\n\n%s", e->msg, e->hint);
+        ui_output(ui, c->verb->name, str_c(&text));
         ui_say(ui, ROLE_BAD, "✗ %s", e->msg);
-        ui_push(ui, popup_new(c->verb->name, str_c(&text)));
     } else if (job) {
         char id[FMT_LEN];
         ui_say(ui, ROLE_OK, "✓ job %s is in the queue; 4 shows it", fmt_id(id, job));
     } else {
         STR_AUTO text = STR_INIT;
         show_reply(&text, r, ui_now(ui));
-        ui_say(ui, ROLE_OK, "✓ %s", c->verb->name);
-        ui_push(ui, popup_new(c->verb->name, str_c(&text)));
+        ui_output(ui, c->verb->name, str_c(&text));
     }
     free(c);
 }

@@ -76,7 +76,9 @@ static void confirm_draw(struct overlay *o, struct ui *ui, struct canvas *cv,
     int below = 2 + (wants_reason(c) ? 1 : 0) + (problem ? problem + 1 : 0);
     int room = f->footer.y - f->header.h - 2;
     int lines = c->in.n_lines;
-    if (lines > room - below - 1) lines = room - below - 1;
+    bool air = lines + below + 1 <= room && wants_reason(c);
+    if (air) below++;
+    if (lines > room - below) lines = room - below;
     if (lines < 0) lines = 0;
     struct rect screen = rect_make(0, f->header.h, cv->w, f->footer.y - f->header.h);
     enum role frame = c->in.production ? ROLE_PROD : ROLE_TITLE;
@@ -84,6 +86,7 @@ static void confirm_draw(struct overlay *o, struct ui *ui, struct canvas *cv,
     struct rect old = canvas_clip(cv, r);
     int y = r.y;
     for (int i = 0; i < lines; i++) draw_line(cv, rect_make(r.x, y++, r.w, 1), &c->in.lines[i]);
+    if (air) y++;
     if (wants_reason(c)) {
         canvas_text(cv, r.x, y, ROLE_DIM, "reason");
         int x = r.w < 50 ? 13 : 18;

@@ -248,9 +248,23 @@ static int open_workspace(struct console *c, struct err *e)
     return 0;
 }
 
+/* A long verb may go on for minutes, or wait for a job that nobody starts any more. Every change
+ * is a transaction, so the process may end in the middle of it like after a crash. */
+static void abandon_long_verb(const struct console *c)
+{
+    const char *busy = c->ui && c->threads ? ui_busy(c->ui) : NULL;
+    if (!busy) return;
+    fprintf(stderr, "signalbox: '%s' was left unfinished; running it again completes it\n", busy);
+    fflush(NULL);
+    _exit(c->code);
+}
+
 static void close_all(struct console *c)
 {
     screen_close(c->screen); /* first: leaving looks instant, whatever still has to end */
+    c->screen = NULL;
+    if (c->ui && ui_busy(c->ui)) restore_stderr(c);
+    abandon_long_verb(c);
     verbthreads_free(c->threads);
     jobrunner_free(c->runner);
     ui_free(c->ui);

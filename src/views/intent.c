@@ -28,29 +28,36 @@ void intent_line(struct intent *out, struct intent_line line)
     if (out->n_lines < INTENT_LINES) out->lines[out->n_lines++] = line;
 }
 
+static void metric_line(struct intent *out, const char *name, const struct val *from,
+                        const struct val *to)
+{
+    char was[FMT_LEN], is[FMT_LEN], delta[FMT_LEN];
+    double b = val_get_real(to, name, (double)NAN), a = val_get_real(from, name, (double)NAN);
+    struct intent_line line = { .label = arena_strdup(out->arena, name) };
+    if (!isfinite(a)) {
+        line.from = arena_strdup(out->arena, fmt_metric(is, b));
+    } else {
+        bool same = fabs(b - a) < 5e-5;
+        bool better = (b > a) == metric_info(name)->higher_is_better;
+        line.from = arena_strdup(out->arena, fmt_metric(was, a));
+        line.to = arena_strdup(out->arena, fmt_metric(is, b));
+        line.note = arena_printf(out->arena, "%s %s", fmt_delta(delta, b - a),
+                                 same     ? "same"
+                                 : better ? "better"
+                                          : "worse");
+        line.role = same ? ROLE_DIM : better ? ROLE_OK : ROLE_WARN;
+    }
+    intent_line(out, line);
+}
+
+/* The metric that says most first: a small screen shows no other. */
 void intent_metrics(struct intent *out, const struct val *from, const struct val *to)
 {
-    for (size_t i = 0; i < val_len(to) && out->n_lines < INTENT_LINES - 1; i++) {
+    const char *most = metric_main(to);
+    if (most) metric_line(out, most, from, to);
+    for (size_t i = 0; i < val_len(to) && out->n_lines < INTENT_LINES - 2; i++) {
         const char *name = val_key(to, i);
-        if (str_starts(name, "train_")) continue;
-        char was[FMT_LEN], is[FMT_LEN], delta[FMT_LEN];
-        double b = val_as_real(val_at(to, i), (double)NAN);
-        double a = val_get_real(from, name, (double)NAN);
-        struct intent_line line = { .label = arena_strdup(out->arena, name) };
-        if (!isfinite(a)) {
-            line.from = arena_strdup(out->arena, fmt_metric(is, b));
-        } else {
-            bool same = fabs(b - a) < 5e-5;
-            bool better = (b > a) == metric_info(name)->higher_is_better;
-            line.from = arena_strdup(out->arena, fmt_metric(was, a));
-            line.to = arena_strdup(out->arena, fmt_metric(is, b));
-            line.note = arena_printf(out->arena, "%s %s", fmt_delta(delta, b - a),
-                                     same     ? "same"
-                                     : better ? "better"
-                                              : "worse");
-            line.role = same ? ROLE_DIM : better ? ROLE_OK : ROLE_WARN;
-        }
-        intent_line(out, line);
+        if (!str_starts(name, "train_") && !str_eq(name, most)) metric_line(out, name, from, to);
     }
 }
 
@@ -92,19 +99,21 @@ void intent_move(struct intent *out, const char *model, const struct val *versio
     out->production = str_eq(to, "Production") || str_eq(stage, "Production");
     out->text = arena_printf(out->arena, "%s %s v%lld to %s", archive ? "Move" : "Promote", model,
                              (long long)val_get_int(version, "version", 0), to);
-    intent_line(
-        out, (struct intent_line){ .label = "version", .from = version_text(out->arena, version) });
-    intent_line(out, (struct intent_line){ .label = "stage",
-                                           .from = arena_strdup(out->arena, stage),
-                                           .to = to,
-                                           .role = stage_role(to) });
+    /* What serves comes first: on a small screen it is all there is room for. */
     if (str_eq(to, "Production")) {
-        intent_line(out, (struct intent_line){ .label = "in Production",
+        intent_line(out, (struct intent_line){ .label = "Production",
                                                .from = version_text(out->arena, production),
                                                .to = version_text(out->arena, version),
                                                .role = ROLE_PROD });
         intent_metrics(out, val_get(production, "metrics"), val_get(version, "metrics"));
+    } else {
+        intent_line(out, (struct intent_line){ .label = "version",
+                                               .from = version_text(out->arena, version) });
     }
+    intent_line(out, (struct intent_line){ .label = "stage",
+                                           .from = arena_strdup(out->arena, stage),
+                                           .to = to,
+                                           .role = stage_role(to) });
     if (archive && str_eq(stage, "Production"))
         intent_line(out, (struct intent_line){ .label = "after that",
                                                .from = "nothing of this model is in Production",
@@ -119,7 +128,7 @@ void intent_rollback(struct intent *out, const char *model, const struct val *pr
     out->production = true;
     val_set_str(out->args, "name", model);
     out->text = arena_printf(out->arena, "Roll back %s", model);
-    intent_line(out, (struct intent_line){ .label = "in Production",
+    intent_line(out, (struct intent_line){ .label = "Production",
                                            .from = version_text(out->arena, production),
                                            .to = target ? version_text(out->arena, target)
                                                         : "the version before it",

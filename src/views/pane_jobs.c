@@ -65,7 +65,7 @@ static const struct listing_column columns[] = {
     { .title = "state", .path = "state", .width = 11, .draw = draw_status },
     { .title = "job", .path = "id", .format = "id", .width = 8, .drop = 3 },
     { .title = "kind", .path = "kind", .width = 7 },
-    { .title = "progress", .path = "progress", .width = 18, .draw = draw_gauge, .drop = 1 },
+    { .title = "progress", .path = "progress", .width = 14, .draw = draw_gauge, .drop = 1 },
     { .title = "message", .path = "message", .draw = draw_message, .drop = 5 },
     { .title = "by", .path = "actor", .width = 8, .drop = 6 },
     { .title = "took",

@@ -66,6 +66,14 @@ void runs_detail_update(struct view *v)
 
 /* -- drawing ---------------------------------------------------------------------------- */
 
+/* How many steps the learner was asked for; 0: not known. Params are text. */
+static double planned_steps(const struct val *run)
+{
+    double n = 0;
+    str_to_real(val_get_str(val_get(run, "params"), "n_estimators", ""), &n);
+    return n;
+}
+
 static void draw_chart(struct view *v, struct canvas *cv, struct rect r)
 {
     struct runs *s = v->state;
@@ -86,9 +94,7 @@ static void draw_chart(struct view *v, struct canvas *cv, struct rect r)
             (struct chart_series){ p, points, name, theme_series((unsigned)c.n_series) };
         c.n_series++;
     }
-    if (str_eq(val_get_str(run, "status", ""), "RUNNING"))
-        c.x_max = val_get_real(val_get(run, "params"), "n_rounds",
-                               val_get_real(val_get(run, "params"), "rounds", 0));
+    if (str_eq(val_get_str(run, "status", ""), "RUNNING")) c.x_max = planned_steps(run);
     chart_draw(cv, r, &c);
     char more[32];
     snprintf(more, sizeof more, "n: %d of %d", s->chart % n + 1, n);
@@ -153,6 +159,17 @@ static void draw_params(const struct val *run, struct canvas *cv, struct rect r)
     }
 }
 
+/* Metrics and parameters side by side, or metrics alone. */
+static void draw_values(struct view *v, struct canvas *cv, struct rect r,
+                        const struct draw_ctx *ctx)
+{
+    int half = r.w >= 46 ? r.w / 2 : r.w;
+    if (r.h < 2) return;
+    draw_metrics(v, cv, rect_make(r.x, r.y, half, r.h), ctx);
+    if (half < r.w)
+        draw_params(view_data(v, RF_SHOW), cv, rect_make(r.x + half + 2, r.y, r.w - half - 2, r.h));
+}
+
 void runs_detail_draw(struct view *v, struct canvas *cv, struct rect r, const struct draw_ctx *ctx)
 {
     const struct val *run = view_data(v, RF_SHOW);
@@ -162,17 +179,21 @@ void runs_detail_draw(struct view *v, struct canvas *cv, struct rect r, const st
                    fmt_id(id, val_get_str(run, "run_id", NULL)));
     int y = r.y + 1 + draw_facts(run, cv, rect_make(r.x, r.y + 1, r.w, r.h - 1), ctx->now_us);
     const char *groups[1];
-    int left = r.y + r.h - y;
-    if (runs_groups(run, groups, 1) && left >= 9) {
-        int h = left / 2 > 16 ? 16 : left / 2;
-        draw_chart(v, cv, rect_make(r.x, y + (left > 14), r.w, h));
-        y += h + (left > 14);
-    }
-    if (left > 14) y++;
+    bool curves = runs_groups(run, groups, 1) > 0;
     struct rect rest = rect_make(r.x, y, r.w, r.y + r.h - y);
-    if (rest.h < 2) return;
-    int half = r.w >= 46 ? r.w / 2 : r.w;
-    draw_metrics(v, cv, rect_make(rest.x, rest.y, half, rest.h), ctx);
-    if (half < r.w)
-        draw_params(run, cv, rect_make(rest.x + half + 2, rest.y, r.w - half - 2, rest.h));
+    if (curves && rest.h < 16 && rest.h >= 5 && r.w >= 64) {
+        /* Flat: the curve on the left, metrics on the right; Enter shows the rest. */
+        int w = r.w * 3 / 5;
+        draw_chart(v, cv, rect_make(rest.x, rest.y, w, rest.h));
+        draw_metrics(v, cv, rect_make(rest.x + w + 2, rest.y, r.w - w - 2, rest.h), ctx);
+        return;
+    }
+    if (curves && rest.h >= 12) {
+        int h = rest.h / 2 > 16 ? 16 : rest.h / 2;
+        draw_chart(v, cv, rect_make(rest.x, rest.y + 1, r.w, h));
+        rest = rect_make(rest.x, rest.y + h + 2, r.w, rest.h - h - 2);
+    } else if (rest.h > 8) {
+        rest = rect_make(rest.x, rest.y + 1, r.w, rest.h - 1);
+    }
+    draw_values(v, cv, rest, ctx);
 }

@@ -49,7 +49,7 @@ struct ui_call *ui_post(struct ui *ui, const char *verb, const struct val *args,
         return NULL;
     }
     struct ui_call *c = mem_zalloc(1, sizeof *c);
-    *c = (struct ui_call){ ui, ui->calls, done, ctx };
+    *c = (struct ui_call){ ui, ui->calls, v, done, ctx };
     ui->calls = c;
     ui->host.post(ui->host.user, v, args, c);
     return c;
@@ -76,6 +76,13 @@ void ui_forget(struct ui *ui, const void *ctx)
         if (c->ctx == ctx) c->done = NULL;
 }
 
+const char *ui_busy(const struct ui *ui)
+{
+    for (const struct ui_call *c = ui->calls; c; c = c->next)
+        if ((c->verb->flags & VERB_LONG) && (c->verb->flags & VERB_WRITE)) return c->verb->name;
+    return NULL;
+}
+
 /* -- messages, windows ------------------------------------------------------------------ */
 
 void ui_say(struct ui *ui, enum role role, const char *fmt, ...)
@@ -97,6 +104,21 @@ void ui_push(struct ui *ui, struct overlay *o)
 {
     o->below = ui->top;
     ui->top = o;
+    ui->dirty = true;
+}
+
+/* A window that nobody asked for right now must not take the keys from one in use. */
+void ui_output(struct ui *ui, const char *title, const char *text)
+{
+    size_t line = strcspn(text, "\n");
+    ui->message[0] = '\0';
+    if (line < 160 && text[line + (text[line] == '\n')] == '\0') {
+        ui_say(ui, ROLE_OK, "✓ %.*s", (int)line, text);
+        return;
+    }
+    struct overlay *o = popup_new(title, text), **at = &ui->top;
+    while (*at) at = &(*at)->below;
+    *at = o;
     ui->dirty = true;
 }
 
@@ -217,8 +239,7 @@ static void show_done(struct ui *ui, void *ctx, int rc, const struct reply *r, c
     } else {
         STR_AUTO text = STR_INIT;
         show_reply(&text, r, ui->now_us);
-        ui->message[0] = '\0';
-        ui_push(ui, popup_new(c->title, str_c(&text)));
+        ui_output(ui, c->title, str_c(&text));
     }
     ui_touch(ui);
     free(c);
@@ -313,11 +334,21 @@ void ui_apply_filter(struct ui *ui, const char *filter)
     ui->dirty = true;
 }
 
+/* Jobs go on without the console, but a verb it runs itself does not: that is said once. */
+static void leave(struct ui *ui)
+{
+    const char *busy = ui_busy(ui);
+    if (busy && !ui->quit_asked)
+        ui_say(ui, ROLE_WARN, "! %s is still working; q again leaves it unfinished", busy);
+    else ui->quit = true;
+    ui->quit_asked = true;
+}
+
 static bool handle(struct ui *ui, enum request req)
 {
     struct view *v = ui_view(ui);
     switch ((int)req) {
-    case REQ_QUIT: ui->quit = true; return true;
+    case REQ_QUIT: leave(ui); return true;
     case REQ_HELP: ui_push(ui, help_new()); return true;
     case REQ_PROMPT: ui_push(ui, prompt_new("", 0)); return true;
     case REQ_FILTER: ui_push(ui, filter_new(v->filter)); return true;
@@ -364,6 +395,7 @@ void ui_key(struct ui *ui, uint32_t key)
 {
     ui->input_us = ui->now_us;
     ui->message[0] = '\0';
+    ui->quit_asked &= key == 'q';
     ui->dirty = true;
     if (ui->top) {
         ui->top->ops->key(ui->top, ui, key);

@@ -33,6 +33,8 @@ int ui_poll(struct ui *ui, int64_t now_us);
 bool ui_dirty(const struct ui *ui);   /* something on the screen may have changed */
 bool ui_dialog(const struct ui *ui);  /* a window is open over the pane */
 bool ui_loading(const struct ui *ui); /* the pane on show still waits for its first data */
+/* Name of a long verb still under way (a demo, an import), NULL: none. */
+const char *ui_busy(const struct ui *ui);
 bool ui_quitting(const struct ui *ui);
 void ui_draw(struct ui *ui, struct canvas *cv);
 void ui_draw_pane(struct ui *ui, struct canvas *cv); /* without tabs and footer: for --once */
@@ -49,7 +51,9 @@ void ui_forget(struct ui *ui, const void *ctx); /* drops the answers meant for c
 void ui_say(struct ui *ui, enum role role, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void ui_say_err(struct ui *ui, const struct err *e);
-void ui_push(struct ui *ui, struct overlay *o);  /* takes it over */
+void ui_push(struct ui *ui, struct overlay *o); /* takes it over */
+/* What a verb answered: one line goes to the footer, more into a window below open ones. */
+void ui_output(struct ui *ui, const char *title, const char *text);
 void ui_close(struct ui *ui, struct overlay *o); /* frees it */
 void ui_touch(struct ui *ui);                    /* the workspace has changed: read again */
 void ui_changed(struct ui *ui);                  /* draw again */

@@ -10,45 +10,63 @@
 struct badge {
     char text[96];
     enum role role;
+    int drop; /* left out when narrow: highest first; 0: never */
 };
+enum { BADGES = 6 };
 
-static int header_badges(const struct ui *ui, struct badge out[6])
+static void add_badge(struct badge *out, int *n, enum role role, int drop, const char *text)
+{
+    out[*n] = (struct badge){ .role = role, .drop = drop };
+    snprintf(out[*n].text, sizeof out[*n].text, "%.90s", text);
+    ++*n;
+}
+
+static int header_badges(const struct ui *ui, struct badge out[BADGES])
 {
     const struct val *o = ui_overview_data(ui), *counts = fmt_path(o, "jobs.counts");
-    long long running = val_get_int(counts, "running", 0), failed = val_get_int(counts, "dead", 0);
-    int n = 0;
     const struct val *audit = ui_audit_data(ui);
+    long long running = val_get_int(counts, "running", 0), failed = val_get_int(counts, "dead", 0);
+    int n = 0, minute = (int)(ui->now_us / 60000000 % 1440);
+    char text[40];
     if (audit && !val_get_bool(audit, "ok", true))
-        out[n++] = (struct badge){ "✗ audit broken", ROLE_BAD };
-    if (failed) {
-        snprintf(out[n].text, sizeof out[n].text, "✗ %lld failed", failed);
-        out[n++].role = ROLE_BAD;
-    }
-    if (running) {
-        snprintf(out[n].text, sizeof out[n].text, "▶ %lld running", running);
-        out[n++].role = ROLE_TITLE;
-    }
-    if (view_stale(&ui->views[ui->current])) out[n++] = (struct badge){ "! stale", ROLE_WARN };
-    snprintf(out[n].text, sizeof out[n].text, "%.60s", ui->opt.actor ? ui->opt.actor : "");
-    out[n++].role = ROLE_DIM;
-    int minute = (int)(ui->now_us / 60000000 % 1440);
-    snprintf(out[n].text, sizeof out[n].text, "%02d:%02dZ", minute / 60, minute % 60);
-    out[n++].role = ROLE_TEXT;
+        add_badge(out, &n, ROLE_BAD, 0, "✗ audit broken");
+    snprintf(text, sizeof text, "✗ %lld failed", failed);
+    if (failed) add_badge(out, &n, ROLE_BAD, 1, text);
+    snprintf(text, sizeof text, "▶ %lld running", running);
+    if (running) add_badge(out, &n, ROLE_TITLE, 3, text);
+    if (view_stale(&ui->views[ui->current])) add_badge(out, &n, ROLE_WARN, 2, "! stale");
+    if (ui->opt.actor) add_badge(out, &n, ROLE_DIM, 4, ui->opt.actor);
+    snprintf(text, sizeof text, "%02d:%02dZ", minute / 60, minute % 60);
+    add_badge(out, &n, ROLE_TEXT, 0, text);
     return n;
+}
+
+/* Leaves badges out until the rest needs at most `room` columns. */
+static int fit_badges(struct badge *b, int n, int room)
+{
+    for (;;) {
+        int need = 0, worst = -1;
+        for (int i = 0; i < n; i++) {
+            need += (int)utf8_width(b[i].text) + 2;
+            if (b[i].drop && (worst < 0 || b[i].drop > b[worst].drop)) worst = i;
+        }
+        if (need <= room || worst < 0) return n;
+        memmove(&b[worst], &b[worst + 1], (size_t)(n - worst - 1) * sizeof *b);
+        n--;
+    }
 }
 
 static void draw_header(const struct ui *ui, struct canvas *cv, struct rect r)
 {
-    struct badge badges[6];
-    int n = header_badges(ui, badges), x = r.x + r.w - 1;
+    struct badge badges[BADGES];
     cv->ground = GROUND_BAR;
     canvas_fill(cv, r, ROLE_TEXT, ' ');
     int left = r.x + 1 + canvas_text(cv, r.x + 1, r.y, ROLE_STRONG, "signalbox") + 2;
+    int n = fit_badges(badges, header_badges(ui, badges), r.x + r.w - left), x = r.x + r.w - 1;
     for (int i = n - 1; i >= 0; i--) {
-        int w = (int)utf8_width(badges[i].text);
-        if (w == 0 || x - w < left) continue;
-        canvas_text(cv, x - w, r.y, badges[i].role, badges[i].text);
-        x -= w + 2;
+        x -= (int)utf8_width(badges[i].text);
+        canvas_text(cv, x, r.y, badges[i].role, badges[i].text);
+        x -= 2;
     }
     /* The end of a path says more than its start. */
     const char *ws = ui->opt.workspace ? ui->opt.workspace : "";

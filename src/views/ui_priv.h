@@ -6,6 +6,7 @@
 struct ui_call {
     struct ui *ui;
     struct ui_call *next;
+    const struct verb *verb;
     ui_done *done; /* NULL: nobody waits any more */
     void *ctx;
 };
@@ -29,7 +30,7 @@ struct ui {
     struct ui_call *revision_call;
     int64_t now_us, asked_us, moved_us, input_us;
     /* screen */
-    bool dirty, quit, g_pending;
+    bool dirty, quit, quit_asked, g_pending;
     char message[512];
     enum role message_role;
     char *history[HISTORY]; /* newest first */

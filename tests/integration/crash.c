@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 enum action { TRAIN, PROMOTE, ROLLBACK, IMPORT, ACTIONS };
-enum { WARM_UPS = 2, WARM_UPS_MAX = 20, WORDS = 24, CHILDREN = 16 };
+enum { WARM_UPS = 2, WARM_UPS_MAX = 20, WORDS = 24, CHILDREN = 16, HANGS_S = 120 };
 static const char *const action_names[] = { "train", "promote", "rollback", "import" };
 
 struct driver {
@@ -80,11 +80,14 @@ static int finish(pid_t pid)
 {
     int status = 0;
 
+    alarm(HANGS_S); /* ends this test: nothing it starts takes that long */
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+    alarm(0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static int children_of(pid_t pid, pid_t *ret)
+/* Workers lead a session of their own; a sanitizer's helper does not. */
+static int workers_of(pid_t pid, pid_t *ret)
 {
     char path[64];
     FILE *f;
@@ -92,7 +95,8 @@ static int children_of(pid_t pid, pid_t *ret)
 
     snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
     f = fopen(path, "r");
-    while (f && n < CHILDREN && fscanf(f, "%d", &ret[n]) == 1) n++;
+    while (f && n < CHILDREN && fscanf(f, "%d", &ret[n]) == 1)
+        if (getsid(ret[n]) == ret[n]) n++;
     if (f) fclose(f);
     return n;
 }
@@ -105,7 +109,7 @@ static void kill_some(struct driver *d, pid_t pid)
     int n;
 
     kill(pid, SIGSTOP);
-    n = children_of(pid, workers);
+    n = workers_of(pid, workers);
     for (int i = 0; i < n && which != 1; i++)
         if (kill(-workers[i], SIGKILL) < 0) kill(workers[i], SIGKILL);
     if (n == 0 || which != 0) kill(-pid, SIGKILL);

@@ -14,6 +14,8 @@ for words in 'jub list' 'job' 'job list --limt 5' 'job list extra' 'job list --l
     exits 2 box $words
     [ ! -s "$dir/out" ] || die "standard output is not empty: $words"
 done
+exits 2 box --outpt json job list
+has "$dir/err" '{"error":{"code":"BAD_REQUEST","message":"unknown option --outpt"'
 exits 2 "$SIGNALBOX" </dev/null
 has "$dir/err" '--batch'
 exits 2 box job list --limt 5
@@ -35,7 +37,7 @@ mkdir -p "$dir/here/deep"
 "$SIGNALBOX" init "$dir/here/.signalbox" >"$dir/out"
 equal "$(unset_ws "$dir/here/deep" overview | field workspace)" "$dir/here/.signalbox" nearest
 equal "$(SIGNALBOX_WORKSPACE=$dir/ws unset_ws "$dir/here" overview | field workspace)" "$dir/ws" \
-    '$SIGNALBOX_WORKSPACE'
+    'the environment'
 equal "$(SIGNALBOX_WORKSPACE=$dir/ws unset_ws "$dir/here" -w .signalbox overview |
     field workspace)" "$dir/here/.signalbox" --workspace
 "$SIGNALBOX" init >"$dir/out"
@@ -143,6 +145,23 @@ sed 's/.*"progress":\([0-9.]*\),.*/\1/' "$dir/err" | sort -c -n || die 'progress
 exits 0 box -o jsonl train --data "$dir/t.csv" --target y --algorithm logistic
 [ ! -s "$dir/err" ] || die '--quiet is not quiet'
 
+# -- a job that is followed is asked to stop, and has stopped when the command ends
+awk 'BEGIN { srand(1); print "x,y"; for (i = 0; i < 20000; i++) print rand() "," (rand() > 0.5) }' \
+    >"$dir/noise.csv"
+long='train --data noise.csv --target y --algorithm gbdt --param n_estimators=100000
+    --param learning_rate=0.0001 --param early_stopping_rounds=0'
+states() { box -o csv job list --limit 1 | tail -n 1; }
+cd "$dir"
+for signal in INT:130 TERM:143; do
+    # shellcheck disable=SC2086
+    exits "${signal#*:}" timeout --preserve-status -s "${signal%:*}" 1 \
+        "$SIGNALBOX" -q -w ws $long
+    case $(states) in *cancelled*) ;; *) die "after SIG${signal%:*}: $(states)" ;; esac
+done
+# shellcheck disable=SC2086
+exits 75 box --timeout 1 $long
+case $(states) in *cancelled*) ;; *) die "after the time limit: $(states)" ;; esac
+
 # -- reports for CI, also of failures
 exits 7 box --batch --keep-going "$dir/script" --junit "$dir/j.xml" --markdown "$dir/m.md"
 has "$dir/j.xml" '<testsuite name="signalbox" tests="6" failures="6"'
@@ -196,13 +215,17 @@ offered() { # words…: what TAB offers for the last one
         printf "%s\n" "${COMPREPLY[@]}"' "$dir/complete.bash" signalbox "$@" | sort | tr '\n' ' '
 }
 cd "$dir"
-equal "$(offered exp)" 'experiment ' 'first word'
+equal "$(offered experi)" 'experiment ' 'first word'
 equal "$(offered experiment '')" 'create list show ' 'second word'
 equal "$(offered -w ws experiment c)" 'create ' 'second word after an option'
 equal "$(offered model promote m 1 --to '')" 'Production Staging ' 'choices'
 equal "$(offered model promote m 1 --re)" '--reason ' 'an option of the verb'
 equal "$(offered -o '')" 'csv json jsonl table ' 'choices of a global option'
 equal "$(offered train --holdout '')" ' ' 'a free value'
+equal "$(offered model promote m 1 --to = St)" 'Staging ' 'a choice after ='
+equal "$(offered model promote m 1 --to =)" 'Production Staging ' 'choices after ='
+: >"$dir/with blank.csv"
+equal "$(offered train --data with)" 'with blank.csv ' 'a name with a blank'
 case " $(offered train --data '') " in *' script '*) ;; *) die 'no files offered' ;; esac
 case " $(offered data profile '') " in *' script '*) ;; *) die 'no files for a bare word' ;; esac
 while read -r verb; do

@@ -63,16 +63,17 @@ struct kernel_op {
  * left child) remain. The leaf reached is the lowest one left; leaves are numbered from the
  * left. Unused nodes have threshold 255. */
 #define KERNEL_ROW_LEAVES 32
+#define KERNEL_FEW_PLANES 64 /* so many fit in registers */
 struct kernel_row_tree {
-    uint16_t plane[KERNEL_ROW_LEAVES];
-    uint8_t near[KERNEL_ROW_LEAVES]; /* the same in a byte, where there are few planes */
+    uint8_t near[KERNEL_ROW_LEAVES]; /* plane in a byte, where there are few */
     uint8_t threshold[KERNEL_ROW_LEAVES];
     uint32_t keep[KERNEL_ROW_LEAVES];
     double value[KERNEL_ROW_LEAVES];
+    uint16_t plane[KERNEL_ROW_LEAVES];
 };
 /* score[t % k] += value of the leaf in tree t, in the order of trees. */
 struct kernel_row {
-    const uint8_t *bytes; /* at least 32 readable */
+    const uint8_t *bytes; /* at least KERNEL_FEW_PLANES readable */
     unsigned n_planes;
     size_t k;
     double *score;

@@ -19,7 +19,6 @@ typedef int64_t v4l __attribute__((vector_size(32)));
 typedef int32_t v4i __attribute__((vector_size(16)));
 typedef uint32_t v4u __attribute__((vector_size(16)));
 typedef uint8_t v32b __attribute__((vector_size(32)));
-typedef int8_t v8c __attribute__((vector_size(8)));
 typedef int32_t v8i __attribute__((vector_size(32)));
 
 #define SPLAT(type, x)   ((type){ (x), (x), (x), (x) })
@@ -224,67 +223,5 @@ BODY body_split_gain(const int64_t *prefix, size_t n, const struct kernel_gain *
         body_side4(&left, a->l1, a->l2, &r);
         l += r;
         STORE(gain + i, l);
-    }
-}
-
-BODY body_tree_block(const struct kernel_op *ops, size_t n, const uint8_t *planes, uint8_t *slots)
-{
-    for (size_t i = 0; i < n; i++) {
-        const struct kernel_op *o = &ops[i];
-        const uint8_t *p = planes + (size_t)o->plane * KERNEL_ROWS;
-        const uint8_t *l = slots + (size_t)o->left * KERNEL_ROWS;
-        const uint8_t *r = slots + (size_t)o->right * KERNEL_ROWS;
-        uint8_t *out = slots + (size_t)o->out * KERNEL_ROWS;
-#pragma GCC unroll 2
-        for (size_t j = 0; j < KERNEL_ROWS; j += sizeof(v32b)) {
-            v32b x, a, b;
-            LOAD(x, p + j);
-            LOAD(a, l + j);
-            LOAD(b, r + j);
-            v32b m = (v32b)(x <= o->threshold);
-            a = (a & m) | (b & ~m);
-            STORE(out + j, a);
-        }
-    }
-}
-
-/* Number of the leaf reached when node i's byte is x[i]. */
-static inline __attribute__((always_inline)) unsigned
-body_exit_leaf(const struct kernel_row_tree *t, const v32b *x)
-{
-    v32b threshold, m;
-    v8i left = (v8i){ -1, -1, -1, -1, -1, -1, -1, -1 };
-    int8_t yes[KERNEL_ROW_LEAVES];
-    uint64_t half[4];
-
-    LOAD(threshold, t->threshold);
-    m = (v32b)(*x <= threshold);
-    STORE(yes, m);
-#pragma GCC unroll 4
-    for (int j = 0; j < KERNEL_ROW_LEAVES; j += 8) {
-        v8c c;
-        v8i keep;
-        LOAD(c, yes + j);
-        LOAD(keep, t->keep + j);
-        left &= __builtin_convertvector(c, v8i) | keep;
-    }
-    STORE(half, left);
-    uint64_t both = half[0] & half[1] & half[2] & half[3];
-    return (unsigned)__builtin_ctz((uint32_t)both & (uint32_t)(both >> 32));
-}
-
-/* Any number of planes: the bytes of the nodes are fetched singly. */
-BODY body_tree_rows(const struct kernel_row_tree *trees, size_t n, const struct kernel_row *row)
-{
-    size_t c = 0;
-
-    for (const struct kernel_row_tree *t = trees; t < trees + n; t++) {
-        uint8_t bytes[KERNEL_ROW_LEAVES];
-        v32b x;
-#pragma GCC unroll 32
-        for (int i = 0; i < KERNEL_ROW_LEAVES; i++) bytes[i] = row->bytes[t->plane[i]];
-        LOAD(x, bytes);
-        row->score[c] += t->value[body_exit_leaf(t, &x)];
-        if (++c == row->k) c = 0;
     }
 }

@@ -147,28 +147,7 @@ double gbdt_tree_value(const struct gbdt_model *m, const struct gbdt_tree *t, co
 
 /* ---- prediction ---- */
 
-/* The model as bytes and masks (kernel.h: tree_block, tree_row). A plane holds one byte a row:
- * for a numeric feature the rank among its thresholds, missing ones 0 or GBDT_MISSING by where
- * they go; for a categorical node 0 (left) or 1. So every decision is "byte <= threshold". */
-#define GBDT_MISSING    255
-#define GBDT_MAX_PLANES 2048 /* planes of a block are on the stack */
-
-struct gbdt_plane {
-    uint32_t feature;
-    uint8_t missing;              /* byte of a missing value */
-    const struct gbdt_cuts *cuts; /* NULL: categorical */
-    const struct gbdt_node *node; /* categorical: whose decision it is */
-};
-
-struct gbdt_fast {
-    const struct kernels *kern;
-    struct gbdt_plane *planes;
-    unsigned n_planes;
-    struct gbdt_cuts *cuts;       /* one a feature with thresholds */
-    struct kernel_op *ops;        /* of all trees; tree t's begin at its first node */
-    struct kernel_row_tree *rows; /* NULL: a tree is too large for it */
-};
-
+/* Sets m->fast (gbdt_fast.h) where the model allows; results are the same without. */
 void gbdt_fast_build(struct gbdt_model *m);
 void gbdt_fast_free(struct gbdt_fast *f);
 void gbdt_predict_row(const void *state, const double *x, double *out);

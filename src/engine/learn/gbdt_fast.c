@@ -9,7 +9,7 @@
  * bins each; an infinite one needs no rank of its own. Models with more, with trees of more than
  * 256 leaves or with too many categorical nodes keep to the plain walk (m->fast NULL), as they
  * do when memory is short: the results are the same. */
-#include "engine/learn/gbdt.h"
+#include "engine/learn/gbdt_fast.h"
 
 #include "base/mem.h"
 
@@ -19,6 +19,7 @@
 
 #define MAX_THRESHOLDS 254 /* rank 255 is GBDT_MISSING */
 #define MAX_LEAVES     256
+#define MAX_TABLES     (UINT64_C(64) << 20) /* bytes of all tables of levels */
 
 struct build {
     const struct gbdt_model *m;
@@ -32,6 +33,11 @@ struct build {
 void gbdt_fast_free(struct gbdt_fast *f)
 {
     if (!f) return;
+    for (unsigned i = 0; i < f->n_levels; i++) {
+        free(f->levels[i].by_node);
+        free(f->levels[i].by_level);
+    }
+    free(f->levels);
     free(f->planes);
     free(f->cuts);
     free(f->ops);
@@ -39,6 +45,7 @@ void gbdt_fast_free(struct gbdt_fast *f)
     free(f);
 }
 
+/* A node's feature, with its threshold or (categorical) its number. */
 struct threshold {
     uint32_t feature;
     double value;
@@ -82,37 +89,89 @@ static bool make_cuts(struct build *b)
     return true;
 }
 
-static bool add_plane(struct build *b, const struct gbdt_plane *p, uint16_t *ret)
+static bool add_plane(struct build *b, uint16_t *ret)
 {
     if (b->f->n_planes == GBDT_MAX_PLANES) return false;
-    *ret = (uint16_t)b->f->n_planes;
-    b->f->planes[b->f->n_planes++] = *p;
+    *ret = (uint16_t)b->f->n_planes++;
     return true;
 }
 
-/* The plane and the threshold byte of every node. */
-static bool make_planes(struct build *b)
+/* The plane and the threshold byte of every numeric node. */
+static bool numeric_planes(struct build *b)
 {
     const struct gbdt_model *m = b->m;
 
     for (size_t i = 0; i < m->n_nodes; i++) {
         const struct gbdt_node *nd = &m->nodes[i];
-        struct gbdt_plane p = { .feature = nd->feature, .missing = !nd->missing_left, .node = nd };
-        if (nd->kind == GBDT_CAT) {
-            b->node_threshold[i] = 0;
-            if (!add_plane(b, &p, &b->node_plane[i])) return false;
-            continue;
-        }
+        if (nd->kind != GBDT_NUM) continue;
         int32_t *known = &b->plane[nd->missing_left][nd->feature];
-        p.cuts = &b->f->cuts[b->feature_cuts[nd->feature] - 1];
-        p.missing = nd->missing_left ? 0 : GBDT_MISSING;
-        p.node = NULL;
+        struct gbdt_plane p = { nd->feature, nd->missing_left ? 0 : GBDT_MISSING,
+                                &b->f->cuts[b->feature_cuts[nd->feature] - 1] };
         b->node_threshold[i] = gbdt_cuts_rank1(p.cuts, nd->threshold, 0);
         if (*known < 0) {
-            if (!add_plane(b, &p, &b->node_plane[i])) return false;
+            if (!add_plane(b, &b->node_plane[i])) return false;
             *known = b->node_plane[i];
+            b->f->planes[*known] = p;
         }
         b->node_plane[i] = (uint16_t)*known;
+    }
+    b->f->n_numeric = b->f->n_planes;
+    return true;
+}
+
+/* Tables of one feature, whose nodes are list[0, n). */
+static bool make_levels(struct build *b, const struct threshold *list, size_t n, uint64_t *room)
+{
+    const struct gbdt_model *m = b->m;
+    struct gbdt_levels *l = &b->f->levels[b->f->n_levels];
+
+    *l = (struct gbdt_levels){ .feature = list[0].feature,
+                               .first = b->f->n_planes,
+                               .nodes = (unsigned)n };
+    for (size_t i = 0; i < n; i++) {
+        const struct gbdt_node *nd = &m->nodes[(size_t)list[i].value];
+        if (nd->set_words * 32 > l->levels) l->levels = nd->set_words * 32;
+    }
+    size_t entries = (size_t)l->levels + 2;
+    if (2 * n * entries > *room) return false;
+    *room -= 2 * n * entries;
+    l->by_node = mem_try(n, entries);
+    l->by_level = mem_try(n, entries);
+    b->f->n_levels++;
+    if (!l->by_node || !l->by_level) return false;
+    for (size_t i = 0; i < n; i++) {
+        size_t node = (size_t)list[i].value;
+        if (!add_plane(b, &b->node_plane[node])) return false;
+        b->node_threshold[node] = 0;
+        for (size_t v = 0; v < entries; v++) {
+            double x = v < l->levels ? (double)v : v == l->levels ? (double)NAN : -1;
+            uint8_t right = !gbdt_goes_left(m, &m->nodes[node], x);
+            l->by_node[i * entries + v] = right;
+            l->by_level[v * n + i] = right;
+        }
+    }
+    return true;
+}
+
+/* The planes of every categorical node, those of a feature together. */
+static bool level_planes(struct build *b)
+{
+    const struct gbdt_model *m = b->m;
+    MEM_AUTO struct threshold *all = mem_try(m->n_nodes + 1, sizeof *all);
+    uint64_t room = MAX_TABLES;
+    size_t n = 0, features = 0;
+
+    if (!all) return false;
+    for (size_t i = 0; i < m->n_nodes; i++)
+        if (m->nodes[i].kind == GBDT_CAT)
+            all[n++] = (struct threshold){ m->nodes[i].feature, (double)i };
+    qsort(all, n, sizeof *all, by_feature_then_value);
+    for (size_t i = 0; i < n; i++) features += i == 0 || all[i].feature != all[i - 1].feature;
+    b->f->levels = mem_try_zero(features + 1, sizeof *b->f->levels);
+    if (!b->f->levels) return false;
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = i + 1; end < n && all[end].feature == all[i].feature;) end++;
+        if (!make_levels(b, all + i, end - i, &room)) return false;
     }
     return true;
 }
@@ -248,7 +307,7 @@ void gbdt_fast_build(struct gbdt_model *m)
     struct build b = { .m = m, .f = mem_zalloc(1, sizeof *b.f) };
 
     b.f->kern = kernels_best();
-    if (allocate(&b) && make_cuts(&b) && make_planes(&b) && make_ops(&b)) {
+    if (allocate(&b) && make_cuts(&b) && numeric_planes(&b) && level_planes(&b) && make_ops(&b)) {
         make_masks(&b);
         m->fast = b.f;
     } else {

@@ -4,7 +4,7 @@
  * path: a row gives the same bits alone, in a batch, and during training. Rows are taken in
  * blocks of KERNEL_ROWS; features become bytes (planes) once, then trees run over the block.
  * No allocation, no state: any thread. */
-#include "engine/learn/gbdt.h"
+#include "engine/learn/gbdt_fast.h"
 
 #include <math.h>
 #include <string.h>
@@ -31,47 +31,55 @@ static void walk(const struct gbdt_model *m, const double *x, size_t step, doubl
     for (size_t t = 0; t < m->n_trees; t++) out[t % k] += gbdt_tree_value(m, &m->trees[t], x, step);
 }
 
-/* Planes beyond this many would cost a single row more than walking the trees. */
-#define ROW_PLANES 1024
-
 void gbdt_predict_row(const void *state, const double *x, double *out)
 {
     const struct gbdt_model *m = state;
     const struct gbdt_fast *f = m->fast;
+    uint8_t bytes[GBDT_MAX_PLANES];
 
-    if (!f || !f->rows || f->n_planes > ROW_PLANES) {
+    if (!f || !f->rows) {
         walk(m, x, 1, out);
         gbdt_link(m, out);
         return;
     }
-    uint8_t bytes[ROW_PLANES];
-    memset(bytes, 0, KERNEL_ROW_LEAVES);
-    for (unsigned i = 0; i < f->n_planes; i++) {
+    memset(bytes, 0, KERNEL_FEW_PLANES);
+    for (unsigned i = 0; i < f->n_numeric; i++) {
         const struct gbdt_plane *p = &f->planes[i];
-        double v = x[p->feature];
-        bytes[i] =
-            p->cuts ? gbdt_cuts_rank1(p->cuts, v, p->missing) : !gbdt_goes_left(m, p->node, v);
+        bytes[i] = gbdt_cuts_rank1(p->cuts, x[p->feature], p->missing);
     }
+    for (const struct gbdt_levels *l = f->levels; l < f->levels + f->n_levels; l++)
+        memcpy(bytes + l->first, l->by_level + (size_t)gbdt_entry(l, x[l->feature]) * l->nodes,
+               l->nodes);
     struct kernel_row row = { bytes, f->n_planes, (size_t)m->k, out };
     for (int c = 0; c < m->k; c++) out[c] = m->base[c];
     f->kern->tree_rows(f->rows, m->n_trees, &row);
     gbdt_link(m, out);
 }
 
+static void fill_levels(const struct gbdt_levels *l, const double *v, size_t n, uint8_t *planes)
+{
+    uint32_t at[KERNEL_ROWS];
+    const uint8_t *table = l->by_node;
+
+    for (size_t r = 0; r < n; r++) at[r] = gbdt_entry(l, v[r]);
+    for (unsigned i = 0; i < l->nodes; i++, planes += KERNEL_ROWS, table += l->levels + 2)
+        for (size_t r = 0; r < n; r++) planes[r] = table[at[r]];
+}
+
 /* Bytes of n <= KERNEL_ROWS rows from `row` on. */
 static void fill_planes(const struct gbdt_model *m, const struct matrix *x, size_t row, size_t n,
                         uint8_t *planes)
 {
-    for (unsigned i = 0; i < m->fast->n_planes; i++, planes += KERNEL_ROWS) {
-        const struct gbdt_plane *p = &m->fast->planes[i];
-        const double *v = x->x + p->feature * x->n + row;
-        if (p->cuts) {
-            gbdt_cuts_rank(p->cuts, v, n, p->missing, planes);
-        } else {
-            for (size_t r = 0; r < n; r++) planes[r] = !gbdt_goes_left(m, p->node, v[r]);
-        }
-        if (n < KERNEL_ROWS) memset(planes + n, 0, KERNEL_ROWS - n);
+    const struct gbdt_fast *f = m->fast;
+
+    if (n < KERNEL_ROWS) memset(planes, 0, f->n_planes * (size_t)KERNEL_ROWS);
+    for (unsigned i = 0; i < f->n_numeric; i++) {
+        const struct gbdt_plane *p = &f->planes[i];
+        gbdt_cuts_rank(p->cuts, x->x + p->feature * x->n + row, n, p->missing,
+                       planes + (size_t)i * KERNEL_ROWS);
     }
+    for (const struct gbdt_levels *l = f->levels; l < f->levels + f->n_levels; l++)
+        fill_levels(l, x->x + l->feature * x->n + row, n, planes + (size_t)l->first * KERNEL_ROWS);
 }
 
 /* Adds the trees' values to sum, m->k columns of KERNEL_ROWS. */

@@ -69,7 +69,7 @@ static bool data_range(const struct chart *c, struct plot *p)
 static void scale(const struct chart *c, struct plot *p)
 {
     double step;
-    int ticks = p->r.h >= 12 ? 5 : p->r.h >= 6 ? 3 : 2;
+    int ticks = p->r.h >= 12 ? 5 : 4; /* those without room get no label */
     chart_nice(p->y0, p->y1, ticks, &p->y0, &p->y1, &p->y_step);
     double lo = p->x0 >= 0 && p->x0 <= p->x1 / 2 ? 0 : p->x0;
     double hi = fmax(p->x1, c->x_max);

@@ -48,6 +48,7 @@ static void keep_inside(struct listing *t, const struct listing_rows *rows)
 void listing_update(struct listing *t, const struct listing_rows *rows)
 {
     char id[LISTING_ID_LEN];
+    if (!rows->list) return; /* nothing known yet: an id put in from outside waits */
     for (size_t i = 0; t->id[0] && i < val_len(rows->list); i++) {
         if (!str_eq(row_id(t, val_at(rows->list, i), id), t->id)) continue;
         long at = rows->base + (long)i;

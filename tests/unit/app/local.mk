@@ -7,6 +7,7 @@ app_tests = \
 	%D%/test_doctor \
 	%D%/test_escalate \
 	%D%/test_model \
+	%D%/test_reference \
 	%D%/test_registry \
 	%D%/test_settings \
 	%D%/test_runs \
@@ -25,4 +26,5 @@ TESTS += $(app_tests)
 %C%_test_escalate_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_train_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_verb_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_reference_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 endif

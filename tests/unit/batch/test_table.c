@@ -86,6 +86,19 @@ static void t_cut_to_the_terminal(void **state)
                 "日本日本日…  1234567\n");
 }
 
+static void t_columns_that_do_not_fit(void **state)
+{
+    (void)state;
+    const struct table_style st = { .width = 30 };
+    expect_rows("[{\"run\":\"0123456789abcdef0123456789abcdef\",\"name\":\"a name of 18 chars\","
+                "\"n\":12345,\"more\":\"x\"}]",
+                NULL, &st,
+                "run           name\n"
+                "0123456789ab  a name of 18 ch…\n");
+    const struct table_style tiny = { .width = 5 };
+    expect_rows("[{\"n\":123456789,\"more\":\"x\"}]", NULL, &tiny, "        n\n123456789\n");
+}
+
 static void t_no_terminal_control(void **state)
 {
     (void)state;
@@ -114,6 +127,24 @@ static void t_object(void **state)
                                    "metrics.n    -\n"
                                    "tags         a, b\n"
                                    "\nrows:\nx\n1\n2\n");
+    arena_done(&a);
+}
+
+static void t_looks(void **state)
+{
+    (void)state;
+    const char *json =
+        "[{\"at\":\"2023-11-14T22:10:20.123456Z\","
+        "\"run\":\"0123456789abcdef0123456789abcdef\",\"id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\","
+        "\"word\":\"beef\"}]";
+    expect_rows(json, NULL, &plain,
+                "at                   run           id                          word\n"
+                "2023-11-14 22:10:20  0123456789ab  01ARZ3NDEKTSV4RRFFQ69G5FAV  beef\n");
+    struct arena a = ARENA_INIT;
+    STR_AUTO s = STR_INIT;
+    table_object(&s, val_at(parse(&a, json), 0), &plain);
+    assert_non_null(strstr(str_c(&s), "at    2023-11-14 22:10:20\n"));
+    assert_non_null(strstr(str_c(&s), "run   0123456789abcdef0123456789abcdef\n"));
     arena_done(&a);
 }
 
@@ -149,6 +180,8 @@ int main(void)
         cmocka_unit_test(t_color),
         cmocka_unit_test(t_object),
         cmocka_unit_test(t_bytes),
+        cmocka_unit_test(t_looks),
+        cmocka_unit_test(t_columns_that_do_not_fit),
     };
     return cmocka_run_group_tests_name("batch.table", tests, NULL, NULL);
 }

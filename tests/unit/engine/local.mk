@@ -5,10 +5,12 @@ ENGINE_TEST_LIBS = $(ENGINE_LIBS) $(CMOCKA_LIBS)
 ENGINE_TESTS = \
 	%D%/test_buf \
 	%D%/test_demo \
+	%D%/test_encoder \
 	%D%/test_frame \
 	%D%/test_gbdt \
 	%D%/test_gbdt_tree \
 	%D%/test_kernels \
+	%D%/test_linear \
 	%D%/test_metric \
 	%D%/test_model \
 	%D%/test_pool \
@@ -18,10 +20,12 @@ check_PROGRAMS += $(ENGINE_TESTS)
 TESTS += $(ENGINE_TESTS)
 %C%_test_buf_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_demo_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_encoder_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_frame_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_gbdt_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_gbdt_tree_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_kernels_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_linear_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_metric_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_model_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_pool_LDADD = $(ENGINE_TEST_LIBS)
@@ -29,3 +33,7 @@ TESTS += $(ENGINE_TESTS)
 %C%_test_split_LDADD = $(ENGINE_TEST_LIBS)
 endif
 EXTRA_DIST += %D%/enginetest.h %D%/gbdttest.h
+
+check_PROGRAMS += %D%/test_alone
+TESTS += %D%/test_alone
+%C%_test_alone_LDADD = src/engine/libengine.a src/base/libbase.a -lm -lpthread

@@ -1,5 +1,6 @@
 /* test_gbdt_tree.c: the model of the gradient-boosted trees: bytes out and in, hostile bytes,
  * rows alone and in batches, importances. */
+#include "engine/learn/gbdt_fast.h"
 #include "gbdttest.h"
 
 static const enum task tasks[] = { TASK_REGRESSION, TASK_BINARY, TASK_MULTICLASS };

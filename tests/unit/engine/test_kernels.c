@@ -212,7 +212,7 @@ static void test_hist(void **state)
  * of a chain: node i's right child is node i + 1, all left children are leaves. */
 static void test_trees(void **state)
 {
-    enum { TREES = 40, PLANES = 50, NODES = KERNEL_ROW_LEAVES - 1 };
+    enum { TREES = 40, PLANES = 90, NODES = KERNEL_ROW_LEAVES - 1 };
     static struct kernel_row_tree t[TREES];
     static struct kernel_op ops[NODES];
     static uint8_t planes[PLANES * KERNEL_ROWS], slots[KERNEL_SLOTS * KERNEL_ROWS];
@@ -235,7 +235,7 @@ static void test_trees(void **state)
                 memset(&t[j], 0, sizeof t[j]);
                 memset(t[j].threshold, 255, sizeof t[j].threshold);
                 for (unsigned i = 0; i < NODES; i++) {
-                    uint16_t plane = (uint16_t)rng_below(&r, few ? 32 : PLANES);
+                    uint16_t plane = (uint16_t)rng_below(&r, few ? KERNEL_FEW_PLANES : PLANES);
                     t[j].plane[i] = plane;
                     t[j].near[i] = (uint8_t)plane;
                     t[j].threshold[i] = (uint8_t)rng_below(&r, 30);
@@ -253,7 +253,7 @@ static void test_trees(void **state)
                 k->tree_block(ops, NODES, planes, slots);
                 assert_int_equal(slots[7], leaf);
             }
-            struct kernel_row row = { bytes, few ? 32 : PLANES, 3, got };
+            struct kernel_row row = { bytes, few ? KERNEL_FEW_PLANES : PLANES, 3, got };
             k->tree_rows(t, TREES, &row);
             assert_memory_equal(got, want, sizeof got);
         }

@@ -67,7 +67,7 @@ static inline void fx_tick(struct fx *f, int64_t us)
 
 static inline void fx_open(struct fx *f)
 {
-    struct store_driver on = { fx_driver, &f->fault };
+    struct store_driver on = { .driver = fx_driver, .fault = &f->fault };
     OK(store_open_on(&f->s, f->dir, STORE_CREATE, &f->clock->clock, &on, &f->e));
 }
 

@@ -3,6 +3,7 @@
 #include "store/audit.h"
 #include "storetest.h"
 #include <sqlite3.h>
+#include <sys/wait.h>
 
 enum { ROWS = 12 };
 
@@ -194,6 +195,37 @@ static void test_appending_joins_the_transaction(void **state)
     assert_int_equal(verify(f).first_bad, 0);
 }
 
+/* Processes that append at once make one chain. */
+static void test_many_append_at_once(void **state)
+{
+    enum { PROCESSES = 4, EACH = 25 };
+    struct fx *f = *state;
+    pid_t pid[PROCESSES];
+    fx_open(f);
+    store_close(f->s);
+    f->s = NULL;
+    for (int i = 0; i < PROCESSES; i++) {
+        pid[i] = fork();
+        assert_true(pid[i] >= 0);
+        if (pid[i] != 0) continue;
+        struct store *s;
+        struct audit_row row = { .actor = "a", .verb = "v", .object = "o" };
+        if (store_open(&s, f->dir, 0, &f->clock->clock, &f->e) < 0) _exit(1);
+        for (int k = 0; k < EACH; k++)
+            if (audit_append(s, &row, NULL, &f->e) < 0) _exit(2);
+        store_close(s);
+        _exit(0);
+    }
+    for (int i = 0; i < PROCESSES; i++) {
+        int status;
+        assert_int_equal(waitpid(pid[i], &status, 0), pid[i]);
+        assert_int_equal(status, 0);
+    }
+    fx_open(f);
+    assert_int_equal(verify(f).rows, PROCESSES * EACH);
+    assert_int_equal(verify(f).first_bad, 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -205,6 +237,7 @@ int main(void)
         STORE_TEST(test_listing),
         STORE_TEST(test_a_long_log),
         STORE_TEST(test_appending_joins_the_transaction),
+        STORE_TEST_CLOSED(test_many_append_at_once),
     };
     return STORE_GROUPS("store.audit", tests);
 }

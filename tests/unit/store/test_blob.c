@@ -77,6 +77,16 @@ static void test_damage_is_found(void **state)
     STR_AUTO out = STR_INIT;
     FAILS(CORRUPT, blob_get(f->s, d, &out, &f->e));
     assert_int_equal(out.len, 0);
+    put(f, "precious", d); /* making the object again mends it */
+    OK(blob_get(f->s, d, &out, &f->e));
+    assert_string_equal(str_c(&out), "precious");
+    assert_int_equal(file_write_atomic(path, "prec", 4, &f->e), 0);
+    char source[128];
+    snprintf(source, sizeof source, "%s/source", f->dir);
+    assert_int_equal(file_write_atomic(source, "precious", 8, &f->e), 0);
+    OK(blob_put_file(f->s, source, d, NULL, &f->e));
+    str_clear(&out);
+    OK(blob_get(f->s, d, &out, &f->e));
     assert_int_equal(unlink(path), 0);
     FAILS(NOTFOUND, blob_get(f->s, d, &out, &f->e));
     FAILS(NOTFOUND, blob_path(f->s, &f->a, d, &path, &f->e));

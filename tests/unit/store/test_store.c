@@ -188,6 +188,27 @@ static void test_writers_wait_for_each_other(void **state)
     close(ready[1]);
 }
 
+/* Waiting has an end, which is an error that says "try again"; nothing is left open. */
+static void test_waiting_has_an_end(void **state)
+{
+    struct fx *f = *state;
+    struct store_driver on = { .wait_ms = 150 };
+    struct store *other;
+    struct experiment x;
+    OK(store_open_on(&other, f->dir, 0, &f->clock->clock, &on, &f->e));
+    OK(store_begin(f->s, &f->e));
+    int64_t start = clock_mono_us();
+    FAILS(BUSY, store_begin(other, &f->e));
+    assert_true(clock_mono_us() - start > 100000);
+    assert_true(err_retryable(f->e.kind));
+    assert_false(store_in_tx(other));
+    FAILS(BUSY, store_experiment_create(other, &f->a, "x", &x, &f->e));
+    OK(store_experiment_get(other, &f->a, "Default", &x, &f->e)); /* reading goes on */
+    OK(store_commit(f->s, &f->e));
+    OK(store_experiment_create(other, &f->a, "x", &x, &f->e));
+    store_close(other);
+}
+
 static void test_revision_moves_with_every_commit(void **state)
 {
     struct fx *f = *state;
@@ -278,7 +299,7 @@ static void test_all_or_nothing_at_every_fault(void **state)
 static void test_opening_survives_faults(void **state)
 {
     struct fx *f = *state;
-    struct store_driver on = { "script", &f->fault };
+    struct store_driver on = { .driver = "script", .fault = &f->fault };
     int r = -1, call = 1;
     for (; r < 0 && call < 100; call++) {
         f->fault = (struct db_fault){ DB_OP_ANY, call, DB_BUSY, 0 };
@@ -324,6 +345,7 @@ int main(void)
         STORE_TEST(test_damage_is_found),
         STORE_TEST_CLOSED(test_many_create_at_once),
         STORE_TEST_CLOSED(test_writers_wait_for_each_other),
+        STORE_TEST(test_waiting_has_an_end),
         STORE_TEST(test_revision_moves_with_every_commit),
         STORE_TEST(test_closing_rolls_back),
         STORE_TEST(test_keys),

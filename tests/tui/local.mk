@@ -1,0 +1,77 @@
+# tests of the console: golden screens from recorded replies, the terminal layer, the program in
+# a pty. GENERATE=1 make check TESTS=tests/tui/test_screens rewrites the goldens.
+EXTRA_DIST += %D%/replies.json
+if HAVE_CMOCKA
+check_PROGRAMS += %D%/test_screens
+TESTS += %D%/test_screens
+%C%_test_screens_SOURCES = %D%/test_screens.c %D%/fake_host.c %D%/fake_host.h
+%C%_test_screens_LDADD = $(VIEWS_LIBS) $(CMOCKA_LIBS)
+if HAVE_VTERM
+check_PROGRAMS += %D%/test_curses %D%/test_pty
+TESTS += %D%/test_curses %D%/test_pty
+%C%_test_curses_SOURCES = %D%/test_curses.c %D%/fake_host.c %D%/fake_host.h %D%/pty.c %D%/pty.h
+%C%_test_curses_LDADD = $(VIEWS_LIBS) $(VTERM_LIBS) -lutil $(CMOCKA_LIBS)
+%C%_test_pty_SOURCES = %D%/test_pty.c %D%/pty.c %D%/pty.h
+%C%_test_pty_LDADD = $(BASE_LIBS) $(VTERM_LIBS) -lutil $(CMOCKA_LIBS)
+endif
+endif
+EXTRA_DIST += \
+	%D%/golden/audit-120x40.screen \
+	%D%/golden/audit-40x10.screen \
+	%D%/golden/audit-80x24.screen \
+	%D%/golden/cancel-120x40.screen \
+	%D%/golden/cancel-40x10.screen \
+	%D%/golden/cancel-80x24.screen \
+	%D%/golden/filter-120x40.screen \
+	%D%/golden/filter-40x10.screen \
+	%D%/golden/filter-80x24.screen \
+	%D%/golden/help-120x40.screen \
+	%D%/golden/help-40x10.screen \
+	%D%/golden/help-80x24.screen \
+	%D%/golden/help-search-120x40.screen \
+	%D%/golden/help-search-40x10.screen \
+	%D%/golden/help-search-80x24.screen \
+	%D%/golden/jobs-120x40.screen \
+	%D%/golden/jobs-40x10.screen \
+	%D%/golden/jobs-80x24.screen \
+	%D%/golden/jobs-failed-120x40.screen \
+	%D%/golden/jobs-failed-40x10.screen \
+	%D%/golden/jobs-failed-80x24.screen \
+	%D%/golden/jobs-log-120x40.screen \
+	%D%/golden/jobs-log-40x10.screen \
+	%D%/golden/jobs-log-80x24.screen \
+	%D%/golden/overview-120x40.screen \
+	%D%/golden/overview-40x10.screen \
+	%D%/golden/overview-80x24.screen \
+	%D%/golden/promote-120x40.screen \
+	%D%/golden/promote-40x10.screen \
+	%D%/golden/promote-80x24.screen \
+	%D%/golden/promote-ready-120x40.screen \
+	%D%/golden/promote-ready-40x10.screen \
+	%D%/golden/promote-ready-80x24.screen \
+	%D%/golden/prompt-120x40.screen \
+	%D%/golden/prompt-40x10.screen \
+	%D%/golden/prompt-80x24.screen \
+	%D%/golden/registry-120x40.screen \
+	%D%/golden/registry-40x10.screen \
+	%D%/golden/registry-80x24.screen \
+	%D%/golden/registry-versions-120x40.screen \
+	%D%/golden/registry-versions-40x10.screen \
+	%D%/golden/registry-versions-80x24.screen \
+	%D%/golden/rollback-120x40.screen \
+	%D%/golden/rollback-40x10.screen \
+	%D%/golden/rollback-80x24.screen \
+	%D%/golden/runs-120x40.screen \
+	%D%/golden/runs-40x10.screen \
+	%D%/golden/runs-80x24.screen \
+	%D%/golden/runs-ascii-80x24.screen \
+	%D%/golden/runs-compare-120x40.screen \
+	%D%/golden/runs-compare-40x10.screen \
+	%D%/golden/runs-compare-80x24.screen \
+	%D%/golden/runs-detail-120x40.screen \
+	%D%/golden/runs-detail-40x10.screen \
+	%D%/golden/runs-detail-80x24.screen \
+	%D%/golden/too-small-39x12.screen \
+	%D%/golden/train-form-120x40.screen \
+	%D%/golden/train-form-40x10.screen \
+	%D%/golden/train-form-80x24.screen

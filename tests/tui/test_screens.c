@@ -1,0 +1,306 @@
+/* test_screens.c: every pane and window as a golden screen, and what keys lead to.
+ *
+ * Goldens are tests/tui/golden/NAME.screen; GENERATE=1 rewrites them. A difference shows the
+ * whole new screen. The recorded workspace has something of everything: a running, a waiting, a
+ * failed, a cancelled job; models with and without Production; names wider than ASCII. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "fake_host.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void check_golden(struct fake *f, const char *name)
+{
+    char file[128];
+    STR_AUTO now = STR_INIT;
+    STR_AUTO was = STR_INIT;
+    fake_draw(f);
+    canvas_write_golden(&f->cv, name, &now);
+    snprintf(file, sizeof file, "golden/%s-%dx%d.screen", name, f->cv.w, f->cv.h);
+    if (getenv("GENERATE")) {
+        assert_int_equal(file_write_atomic(fake_source(file), now.p, now.len, NULL), 0);
+        return;
+    }
+    assert_int_equal(file_read(fake_source(file), 1 << 20, &was, NULL), 0);
+    if (str_eq(str_c(&was), str_c(&now))) return;
+    fprintf(stderr, "%s differs; it is now:\n%s", file, str_c(&now));
+    fail_msg("screen %s differs from its golden", name);
+}
+
+static const int sizes[][2] = { { 80, 24 }, { 120, 40 }, { 40, 10 } };
+
+/* The screen reached by keys, in all sizes. */
+static void check_screens(const char *name, const char *keys)
+{
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        struct fake f;
+        fake_open(&f, sizes[i][0], sizes[i][1], false);
+        fake_keys(&f, keys);
+        check_golden(&f, name);
+        fake_close(&f);
+    }
+}
+
+static void test_panes(void **state)
+{
+    (void)state;
+    check_screens("overview", "");
+    check_screens("runs", "2");
+    check_screens("runs-detail", "2j<Enter>");
+    check_screens("runs-compare", "2j<space><space>C");
+    check_screens("registry", "3");
+    check_screens("registry-versions", "3<Tab>j");
+    check_screens("jobs", "4");
+    check_screens("jobs-log", "4<Enter>");
+    check_screens("jobs-failed", "4jj");
+    check_screens("audit", "5");
+}
+
+static void test_windows(void **state)
+{
+    (void)state;
+    check_screens("help", "3?");
+    check_screens("help-search", "3?roll");
+    check_screens("promote", "3<Tab>p");
+    check_screens("promote-ready", "3<Tab>pranks better<Enter>");
+    check_screens("rollback", "3R");
+    check_screens("cancel", "4c");
+    check_screens("train-form", "t");
+    check_screens("prompt", ":model pro");
+    check_screens("filter", "2/auc");
+}
+
+static void test_ascii_and_small(void **state)
+{
+    (void)state;
+    struct fake f;
+    fake_open(&f, 80, 24, true);
+    fake_keys(&f, "2j");
+    check_golden(&f, "runs-ascii");
+    for (int i = 0; i < f.cv.w * f.cv.h; i++) assert_in_range(f.cv.cells[i].cp, 32, 126);
+    fake_close(&f);
+    fake_open(&f, 39, 12, false);
+    check_golden(&f, "too-small");
+    fake_close(&f);
+}
+
+/* -- behaviour -------------------------------------------------------------------------- */
+
+static bool sees(struct fake *f, const char *text)
+{
+    fake_draw(f);
+    return canvas_find(&f->cv, text, NULL, NULL);
+}
+
+static void test_promotion_asks_for_a_reason_and_another_key(void **state)
+{
+    (void)state;
+    struct fake f;
+    fake_open(&f, 100, 30, false);
+    fake_keys(&f, "3<Tab>p");
+    assert_true(sees(&f, "Promote fraud v4 to Production"));
+    assert_true(sees(&f, "v3  2.0.0"));
+    fake_keys(&f, "<Enter>"); /* no reason: stays */
+    assert_true(sees(&f, "Say why"));
+    fake_keys(&f, "py"); /* typed into the reason, confirms nothing */
+    assert_string_equal(f.last_write, "");
+    fake_keys(&f, "<Enter>p");
+    assert_string_equal(f.last_write, "");
+    fake_keys(&f, "y");
+    assert_string_equal(f.last_write, "model promote");
+    assert_string_equal(str_c(&f.last_args), "{\"name\":\"fraud\",\"version\":\"4\","
+                                             "\"to\":\"Production\",\"reason\":\"py\"}");
+    assert_true(sees(&f, "✓ fraud v4 is now in Production · audit 21"));
+    fake_close(&f);
+}
+
+static void test_changed_world_refuses(void **state)
+{
+    (void)state;
+    struct fake f;
+    fake_open(&f, 100, 30, false);
+    fake_keys(&f, "3<Tab>pwhy<Enter>");
+    struct val *model = (struct val *)(uintptr_t)val_get(f.replies, "model show fraud");
+    val_set_int((struct val *)(uintptr_t)val_get(model, "production"), "version", 9);
+    fake_keys(&f, "y");
+    assert_string_equal(f.last_write, "");
+    assert_true(sees(&f, "Somebody changed this meanwhile"));
+    fake_keys(&f, "<Esc>");
+    assert_false(ui_dialog(f.ui));
+    fake_close(&f);
+}
+
+static void test_verb_errors_are_shown(void **state)
+{
+    (void)state;
+    struct fake f;
+    fake_open(&f, 100, 30, false);
+    snprintf(f.fail_verb, sizeof f.fail_verb, "model rollback");
+    err_set(&f.fail_with, ERR_CONFLICT, "somebody else moved it first");
+    err_hint(&f.fail_with, "look at the history");
+    fake_keys(&f, "3Rbad<Enter>y");
+    assert_true(sees(&f, "somebody else moved it first"));
+    assert_true(sees(&f, "look at the history"));
+    fake_close(&f);
+}
+
+static void test_disabled_keys_say_why(void **state)
+{
+    (void)state;
+    struct fake f;
+    fake_open(&f, 100, 30, false);
+    fake_keys(&f, "3lp");
+    assert_true(sees(&f, "p promote: nothing is in Staging"));
+    fake_keys(&f, "4r");
+    assert_true(sees(&f, "r retry: only a failed or cancelled job can be retried"));
+    fake_keys(&f, "2C");
+    assert_true(sees(&f, "C compare: mark two or more runs first"));
+    assert_string_equal(f.last_write, "");
+    fake_close(&f);
+}
+
+static void test_lists_stand_still_under_a_question(void **state)
+{
+    (void)state;
+    struct fake f;
+    fake_open(&f, 100, 30, false);
+    fake_keys(&f, "4c");
+    assert_true(sees(&f, "Cancel job"));
+    struct val *list = (struct val *)(uintptr_t)val_get(f.replies, "job list");
+    val_set_list(list, "jobs"); /* all jobs are gone now */
+    ui_touch(f.ui);
+    fake_settle(&f);
+    assert_true(sees(&f, "succeeded") || sees(&f, "done"));
+    fake_keys(&f, "y");
+    assert_string_equal(f.last_write, "job cancel");
+    assert_true(strstr(str_c(&f.last_args), "01KM000000RUNNING0000JOB01") != NULL);
+    fake_close(&f);
+}
+
+static void test_failed_reads_keep_the_last_data(void **state)
+{
+    (void)state;
+    struct fake f;
+    fake_open(&f, 100, 30, false);
+    fake_keys(&f, "2");
+    assert_true(sees(&f, "challenger-gbdt"));
+    snprintf(f.fail_verb, sizeof f.fail_verb, "run search");
+    err_set(&f.fail_with, ERR_BUSY, "the database is locked");
+    ui_touch(f.ui);
+    fake_settle(&f);
+    assert_true(sees(&f, "challenger-gbdt"));
+    assert_true(sees(&f, "! last data, not fresh: the database is locked"));
+    f.fail_verb[0] = '\0';
+    f.now_us += 3000000;
+    fake_settle(&f);
+    assert_false(sees(&f, "not fresh"));
+    fake_close(&f);
+}
+
+static void test_prompt(void **state)
+{
+    (void)state;
+    struct fake f;
+    fake_open(&f, 100, 30, false);
+    fake_keys(&f, ":model prom<Tab>f<Tab>");
+    assert_true(sees(&f, ":model promote fraud "));
+    fake_keys(&f, "4 --to St<Tab>--reason 'a b'<Enter>");
+    assert_string_equal(f.last_write, "model promote");
+    assert_true(strstr(str_c(&f.last_args), "\"reason\":\"a b\"") != NULL);
+    assert_true(strstr(str_c(&f.last_args), "\"to\":\"Staging\"") != NULL);
+    fake_keys(&f, "<Esc>:<Up>");
+    assert_true(sees(&f, ":model promote fraud 4"));
+    fake_keys(&f, "<Esc>:nonsense<Enter>");
+    assert_true(sees(&f, "there is no verb 'nonsense'"));
+    fake_keys(&f, ":audit export<Enter>");
+    assert_true(sees(&f, "writes to standard output"));
+    fake_keys(&f, ":train --data x --target y<Enter>");
+    assert_true(strstr(str_c(&f.last_args), "\"wait\":false") != NULL);
+    assert_true(sees(&f, "is in the queue"));
+    fake_keys(&f, ":q<Enter>");
+    assert_true(ui_quitting(f.ui));
+    fake_close(&f);
+}
+
+static void test_train_form(void **state)
+{
+    (void)state;
+    struct fake f;
+    fake_open(&f, 100, 30, false);
+    fake_keys(&f, "t");
+    fake_keys(&f, "<^S>");
+    assert_true(sees(&f, "data")); /* the missing argument is named, nothing was started */
+    assert_string_equal(f.last_write, "");
+    fake_keys(&f, "cards.csv<Enter>fraud<Enter><Enter><Right><Enter>learning_rate=0.1<^S>");
+    assert_string_equal(f.last_write, "train");
+    assert_true(strstr(str_c(&f.last_args), "\"task\":\"binary\"") != NULL);
+    assert_true(strstr(str_c(&f.last_args), "\"learning_rate\":\"0.1\"") != NULL);
+    fake_close(&f);
+}
+
+static void test_enter_follows_things(void **state)
+{
+    (void)state;
+    struct fake f;
+    fake_open(&f, 100, 30, false);
+    fake_keys(&f, "<Enter>"); /* the failed job is what needs attention first */
+    assert_int_equal(ui_view(f.ui)->id, VIEW_jobs);
+    assert_string_equal(ui_view(f.ui)->tables[0].id, "01KM000000FAILED00000JOB02");
+    fake_keys(&f, "1<Tab><Enter>");
+    assert_int_equal(ui_view(f.ui)->id, VIEW_registry);
+    fake_keys(&f, "<Enter>j<Enter>");
+    assert_int_equal(ui_view(f.ui)->id, VIEW_runs);
+    fake_close(&f);
+}
+
+/* Every key in every pane, at a small and a large size: nothing breaks, nothing is changed
+ * without a question. */
+static void test_all_keys_everywhere(void **state)
+{
+    (void)state;
+    for (int view = 0; view < VIEW_COUNT; view++) {
+        for (size_t s = 0; s < ARRAY_LEN(sizes); s++) {
+            struct fake f;
+            fake_open(&f, sizes[s][0], sizes[s][1], false);
+            ui_show(f.ui, (enum view_id)view);
+            fake_settle(&f);
+            for (const struct binding *b = bindings; b->label; b++) {
+                if (b->req == REQ_QUIT) continue;
+                ui_key(f.ui, b->key1);
+                fake_settle(&f);
+                fake_draw(&f);
+                fake_keys(&f, "<Esc><Esc>");
+                ui_show(f.ui, (enum view_id)view);
+            }
+            assert_string_equal(f.last_write, "");
+            fake_close(&f);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_panes),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_ascii_and_small),
+        cmocka_unit_test(test_promotion_asks_for_a_reason_and_another_key),
+        cmocka_unit_test(test_changed_world_refuses),
+        cmocka_unit_test(test_verb_errors_are_shown),
+        cmocka_unit_test(test_disabled_keys_say_why),
+        cmocka_unit_test(test_lists_stand_still_under_a_question),
+        cmocka_unit_test(test_failed_reads_keep_the_last_data),
+        cmocka_unit_test(test_prompt),
+        cmocka_unit_test(test_train_form),
+        cmocka_unit_test(test_enter_follows_things),
+        cmocka_unit_test(test_all_keys_everywhere),
+    };
+    return cmocka_run_group_tests_name("tui.screens", tests, NULL, NULL);
+}

@@ -32,7 +32,9 @@ int alert_get(struct store *s, struct arena *a, const char *id_or_prefix, struct
 int alert_list(struct store *s, struct arena *a, const char *model, bool only_open,
                struct alert **ret, size_t *n, struct err *e);
 
-struct alert_event {           /* newest first when listed; oldest first for replay */
+/* Newest first when listed, oldest first for replay. alert_id NULL: of all; limit 0: all. An
+ * event needs its alert: alert_put first. seq is assigned; at_us 0: now. */
+struct alert_event {
     int64_t seq, at_us;
     const char *alert_id, *type; /* state | ack | unack | silence | resolve | notify */
     const char *from, *to, *actor, *reason;

@@ -11,6 +11,7 @@
 #include "base/digest.h"
 #include "base/mem.h"
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,6 +133,11 @@ struct db_arg db_t(const char *s)
 {
     if (!s) return (struct db_arg){ .type = DB_NULL };
     return (struct db_arg){ .type = DB_TEXT, .p = s, .n = strlen(s) };
+}
+
+struct db_arg db_f_or_null(double v)
+{
+    return isnan(v) ? (struct db_arg){ .type = DB_NULL } : db_f(v);
 }
 
 /* -- the cache ---------------------------------------------------------------------------- */
@@ -266,6 +272,16 @@ int64_t db_i64(struct db_stmt *st, int col)
 double db_f64(struct db_stmt *st, int col)
 {
     return st->db->drv->get_f64(st->st, col);
+}
+
+double db_f64_or_nan(struct db_stmt *st, int col)
+{
+    return db_is_null(st, col) ? (double)NAN : db_f64(st, col);
+}
+
+const void *db_blob(struct db_stmt *st, int col, size_t *ret_n)
+{
+    return st->db->drv->get_text(st->st, col, ret_n);
 }
 
 const char *db_text(struct db_stmt *st, int col)

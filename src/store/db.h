@@ -114,6 +114,11 @@ static inline struct db_arg db_f(double v)
     return (struct db_arg){ .type = DB_F64, .f = v };
 }
 struct db_arg db_t(const char *s); /* NULL gives a null */
+static inline struct db_arg db_b(const void *p, size_t n)
+{
+    return (struct db_arg){ .type = DB_BLOB, .p = n ? p : "", .n = n };
+}
+struct db_arg db_f_or_null(double v); /* NaN gives a null, since not every engine has NaN */
 /* db_exec(db, sql, DB_ARGS(db_t(name), db_i(3)), …): the n-th is $n. */
 #define DB_ARGS(...)                                                                               \
     ((struct db_args){ (const struct db_arg[]){ __VA_ARGS__ },                                     \
@@ -136,7 +141,9 @@ int db_number(struct db *db, const char *sql, struct db_args args, int64_t dflt,
 bool db_is_null(struct db_stmt *st, int col);
 int64_t db_i64(struct db_stmt *st, int col);
 double db_f64(struct db_stmt *st, int col);
+double db_f64_or_nan(struct db_stmt *st, int col); /* NaN for null */
 const char *db_text(struct db_stmt *st, int col);           /* until the next step; may be NULL */
+const void *db_blob(struct db_stmt *st, int col, size_t *ret_n); /* the same for blobs */
 char *db_dup(struct db_stmt *st, int col, struct arena *a); /* NULL for null */
 char *db_dup_or(struct db_stmt *st, int col, struct arena *a); /* "" for null */
 

@@ -304,9 +304,12 @@ static double lite_get_f64(void *st, int col)
 static const char *lite_get_text(void *st, int col, size_t *ret_n)
 {
     struct stmt *s = st;
-    const unsigned char *p = sqlite3_column_text(s->st, col);
+    /* asking for text of a blob would copy it */
+    const void *p = sqlite3_column_type(s->st, col) == SQLITE_BLOB
+                        ? sqlite3_column_blob(s->st, col)
+                        : sqlite3_column_text(s->st, col);
     *ret_n = (size_t)sqlite3_column_bytes(s->st, col);
-    return (const char *)p;
+    return p;
 }
 
 static int64_t lite_changes(void *conn)

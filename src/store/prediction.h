@@ -2,9 +2,11 @@
  *
  * Rows are known by (model, request_id): adding one again changes nothing and says so, so
  * ingestion can be repeated after a crash. A label may arrive before its prediction, late, or
- * again with another value (the newest by its own time wins). Every add marks the window it
- * falls in as dirty, which is how late labels reopen closed windows. Call adds inside a
- * transaction; one transaction per batch of thousands. */
+ * again with another value (the newest by its own time wins; of two of the same time, the one
+ * that sorts last, so the order of arrival never matters). Callers mark the windows of what was
+ * new or changed (window_touch of snapshot.h, once per window and batch, in the same
+ * transaction), which is how late labels reopen closed windows. Call adds inside a transaction;
+ * one transaction per batch of thousands. */
 #pragma once
 #include "store/store.h"
 #include <stdint.h>
@@ -24,9 +26,17 @@ struct prediction {
 };
 int prediction_add(struct store *s, const char *model, const struct prediction *p, bool *ret_new,
                    struct err *e);
-/* *ret_changed: the label is new or differs from the one known. */
-int label_add(struct store *s, const char *model, const char *request_id, const char *label,
-              int64_t at_us, bool *ret_changed, struct err *e);
+struct label {
+    const char *request_id, *text;
+    int64_t at_us;            /* when the truth was known, by its own clock */
+};
+struct label_effect {
+    bool changed;             /* the label is new or differs from the one known */
+    bool joined;              /* its prediction is there */
+    int64_t prediction_us;    /* event time of that, which says the window; 0: not there */
+};
+int label_add(struct store *s, const char *model, const struct label *l, struct label_effect *ret,
+              struct err *e);
 /* Calls fn for predictions with from <= at < to, ordered by (at, request_id), joined with their
  * labels. The struct is valid during the call; a non-zero return of fn ends the walk and is
  * returned. */
@@ -41,7 +51,9 @@ int prediction_totals(struct store *s, const char *model, struct prediction_tota
                       struct err *e);
 /* Models that have predictions, NULL-terminated names. */
 int prediction_models(struct store *s, struct arena *a, const char *const **ret, struct err *e);
-/* Retention: removes predictions and labels older than that; snapshots stay. */
+/* Retention: removes predictions and labels older than that, some thousands a transaction so
+ * that others can write in between; snapshots stay. Windows that began before that time are
+ * closed for good: rows that still arrive there do not make them dirty. */
 int prediction_prune(struct store *s, const char *model, int64_t before_us, int64_t *ret_n,
                      struct err *e);
 /* Column lists of packed features (JSON), found or added; the id is stable. */

@@ -4,7 +4,8 @@
 #include "store/store.h"
 #include <stdint.h>
 
-/* True in *ret_won for exactly one caller per (name, slot). */
+/* True in *ret_won for exactly one caller per (name, slot); for nobody when the slot is more than
+ * 90 days before the newest one claimed. */
 int schedule_claim(struct store *s, const char *name, int64_t slot_us, bool *ret_won,
                    struct err *e);
 int schedule_last(struct store *s, const char *name, int64_t *ret_slot_us, struct err *e); /* 0: never */
@@ -19,6 +20,8 @@ struct retrain_row {
     const char *dedup_key;
     const char *decision;         /* JSON: reasons, evidence, blockers, rollback_criteria */
 };
+/* id NULL: one is made. at_us 0: now. */
 int retrain_add(struct store *s, const struct retrain_row *r, struct err *e); /* in a tx */
+/* Newest first; model NULL: all; limit 0: 100. */
 int retrain_list(struct store *s, struct arena *a, const char *model, int64_t limit,
                  struct retrain_row **ret, size_t *n, struct err *e);

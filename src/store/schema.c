@@ -140,6 +140,78 @@ static const char audit_guard_sqlite[] =
     "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit"
     " BEGIN SELECT RAISE(ABORT, 'rows of the audit log cannot be deleted'); END;";
 
+/* A prediction is stored in the order of time in which windows read it, its newest label with
+ * it; the only other index finds it by request. Labels that came first wait in label_orphan.
+ * monitored counts what would otherwise be counted by reading everything. */
+static const char predictions[] =
+    "CREATE TABLE monitored ("
+    " id {i64} PRIMARY KEY, name {text} NOT NULL UNIQUE,"
+    " n_rows {i64} NOT NULL DEFAULT 0, n_labels {i64} NOT NULL DEFAULT 0,"
+    " n_orphans {i64} NOT NULL DEFAULT 0, ingest_us {i64} NOT NULL DEFAULT 0,"
+    " pruned_us {i64}) {table};"
+
+    "CREATE TABLE feature_schema ("
+    " id {i64} PRIMARY KEY, columns_json {text} NOT NULL UNIQUE) {table};"
+
+    "CREATE TABLE prediction ("
+    " model {i64} NOT NULL REFERENCES monitored (id), at_us {i64} NOT NULL,"
+    " request {text} NOT NULL, version {i64} NOT NULL, answer {text} NOT NULL,"
+    " probability {f64}, latency_ms {f64}, label {text}, label_us {i64},"
+    " schema_id {i64} REFERENCES feature_schema (id), features {blob},"
+    " PRIMARY KEY (model, at_us, request)) {table_by_key};"
+    "CREATE UNIQUE INDEX prediction_by_request ON prediction (model, request);"
+
+    "CREATE TABLE label_orphan ("
+    " model {i64} NOT NULL REFERENCES monitored (id), request {text} NOT NULL,"
+    " label {text} NOT NULL, label_us {i64} NOT NULL,"
+    " PRIMARY KEY (model, request)) {table_by_key};";
+
+/* mark counts the batches that brought rows; measured is the mark the newest snapshot saw. */
+static const char snapshots[] =
+    "CREATE TABLE monitor_window ("
+    " model {i64} NOT NULL REFERENCES monitored (id), start_us {i64} NOT NULL,"
+    " end_us {i64} NOT NULL, mark {i64} NOT NULL, measured {i64} NOT NULL DEFAULT 0,"
+    " PRIMARY KEY (model, start_us, end_us)) {table_by_key};"
+    "CREATE INDEX window_dirty ON monitor_window (model, start_us) WHERE mark > measured;"
+
+    "CREATE TABLE snapshot ("
+    " seq {i64} PRIMARY KEY, model {i64} NOT NULL REFERENCES monitored (id),"
+    " start_us {i64} NOT NULL, end_us {i64} NOT NULL, version {i64} NOT NULL,"
+    " at_us {i64} NOT NULL, data {text} NOT NULL,"
+    " UNIQUE (model, start_us, end_us, version)) {table};";
+
+static const char alerts[] =
+    "CREATE TABLE alert ("
+    " id {text} PRIMARY KEY, model {text} NOT NULL, rule {text} NOT NULL, kind {text} NOT NULL,"
+    " state {text} NOT NULL CHECK (state IN ('none', 'active', 'watch', 'incident')),"
+    " severity {text} NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),"
+    " value {f64}, threshold {f64}, n {i64} NOT NULL, streak {i64} NOT NULL,"
+    " clean {i64} NOT NULL, since_us {i64} NOT NULL, window_us {i64} NOT NULL,"
+    " action {text} NOT NULL, acked_by {text}, acked_us {i64} NOT NULL,"
+    " silenced_until_us {i64} NOT NULL, resolved_us {i64} NOT NULL, inhibited_by {text},"
+    " group_key {text}, detail {text} NOT NULL, updated_us {i64} NOT NULL,"
+    " UNIQUE (model, rule)) {table};"
+
+    "CREATE TABLE alert_event ("
+    " seq {i64} PRIMARY KEY, at_us {i64} NOT NULL,"
+    " alert_id {text} NOT NULL REFERENCES alert (id), type {text} NOT NULL,"
+    " from_state {text}, to_state {text}, actor {text} NOT NULL, reason {text} NOT NULL,"
+    " until_us {i64} NOT NULL, snapshot_seq {i64} NOT NULL) {table};"
+    "CREATE INDEX alert_event_by_alert ON alert_event (alert_id, seq);";
+
+static const char schedules[] =
+    "CREATE TABLE schedule_slot ("
+    " name {text} NOT NULL, slot_us {i64} NOT NULL, claimed_us {i64} NOT NULL,"
+    " PRIMARY KEY (name, slot_us)) {table_by_key};"
+
+    "CREATE TABLE retrain ("
+    " id {text} PRIMARY KEY, model {text} NOT NULL, at_us {i64} NOT NULL, actor {text} NOT NULL,"
+    " cause {text} NOT NULL CHECK (cause IN ('policy', 'schedule', 'manual')),"
+    " should_retrain {i64} NOT NULL, dry_run {i64} NOT NULL, job_id {text},"
+    " duplicate_of {text}, dedup_key {text}, decision {text} NOT NULL) {table};"
+    "CREATE INDEX retrain_by_model ON retrain (model, at_us, id);"
+    "CREATE INDEX retrain_by_key ON retrain (dedup_key);";
+
 /* In order of version; rows of one version run in one transaction. dialect NULL: every engine. */
 static const struct migration {
     int version;
@@ -150,6 +222,10 @@ static const struct migration {
     { 1, NULL, queue },
     { 1, NULL, audit },
     { 1, "sqlite", audit_guard_sqlite },
+    { 2, NULL, predictions },
+    { 2, NULL, snapshots },
+    { 2, NULL, alerts },
+    { 2, NULL, schedules },
 };
 
 int schema_latest(void)

@@ -17,13 +17,16 @@ struct snapshot {
 };
 struct window { int64_t start_us, end_us; };
 
-/* Inside a transaction. Marks or makes the window. */
+/* Inside a transaction. Marks or makes the window, unless it began before what prediction_prune
+ * has removed. */
 int window_touch(struct store *s, const char *model, struct window w, struct err *e);
-/* Dirty windows that ended before `until`, oldest first. */
+/* Dirty windows with end <= until, oldest first. */
 int window_dirty(struct store *s, struct arena *a, const char *model, int64_t until_us,
                  struct window **ret, size_t *n, struct err *e);
+/* How many dirty windows of any model have end <= until. */
+int window_backlog(struct store *s, int64_t until_us, int64_t *ret, struct err *e);
 /* Adds the next version and clears the window's mark, unless `seen` (the mark's counter read by
- * window_mark before measuring) shows that rows came in between: then the mark stays. */
+ * window_mark before measuring) shows that rows came in between: then the mark stays. version and seq of `sn` are assigned. */
 int window_mark(struct store *s, const char *model, struct window w, int64_t *ret_seen,
                 struct err *e);
 int snapshot_add(struct store *s, const struct snapshot *sn, int64_t seen, int64_t *ret_version,

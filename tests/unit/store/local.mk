@@ -1,15 +1,19 @@
 # tests of store: the real thing in a temporary folder
 if HAVE_CMOCKA
-store_tests = %D%/test_audit \
+store_tests = %D%/test_alert \
+	%D%/test_audit \
 	%D%/test_blob \
 	%D%/test_crash \
 	%D%/test_db \
 	%D%/test_job \
 	%D%/test_job_procs \
+	%D%/test_prediction \
 	%D%/test_registry \
 	%D%/test_run \
+	%D%/test_schedule \
 	%D%/test_search \
 	%D%/test_search_random \
+	%D%/test_snapshot \
 	%D%/test_store
 check_PROGRAMS += $(store_tests)
 TESTS += $(store_tests)
@@ -36,4 +40,12 @@ store_test_ldadd = $(STORE_LIBS) $(CMOCKA_LIBS)
 %C%_test_search_random_LDADD = $(store_test_ldadd)
 %C%_test_store_SOURCES = %D%/test_store.c %D%/storetest.h
 %C%_test_store_LDADD = $(store_test_ldadd)
+%C%_test_alert_SOURCES = %D%/test_alert.c %D%/storetest.h
+%C%_test_alert_LDADD = $(store_test_ldadd)
+%C%_test_prediction_SOURCES = %D%/test_prediction.c %D%/storetest.h
+%C%_test_prediction_LDADD = $(store_test_ldadd)
+%C%_test_schedule_SOURCES = %D%/test_schedule.c %D%/storetest.h
+%C%_test_schedule_LDADD = $(store_test_ldadd)
+%C%_test_snapshot_SOURCES = %D%/test_snapshot.c %D%/storetest.h
+%C%_test_snapshot_LDADD = $(store_test_ldadd)
 endif

@@ -7,6 +7,7 @@
  * a job goes on without its terminal. The console and workers install handlers of their own. */
 #include "batch/batch.h"
 #include "batch/help.h"
+#include "run/fetch.h"
 #include "views/console.h"
 #include "worker/worker.h"
 #include <errno.h>
@@ -92,14 +93,22 @@ static void look_around(struct host *h)
     };
 }
 
+static const char *secret(void *user, const char *name)
+{
+    (void)user;
+    return getenv(name);
+}
+
 static int run_worker(struct arena *a, const struct host *h, const struct options *o, struct err *e)
 {
+    static const struct ports ports = { .http_post = fetch_post, .secret = secret };
     struct app_config cfg;
     struct worker_options opt;
     struct val *args = NULL;
     int rc = param_bind_argv(worker_params, a, o->argc - 1, o->argv + 1, &args, e);
     if (!rc) rc = batch_config(a, h, o, &cfg, e);
     if (rc) return batch_fail(h, o, e);
+    cfg.ports = &ports;
     worker_options_bind(args, &opt);
     return worker_main(&cfg, &opt);
 }

@@ -31,6 +31,10 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/output.c \
 	%D%/output.h \
 	%D%/overview.c \
+	%D%/formats.def \
+	%D%/notify.c \
+	%D%/notify.h \
+	%D%/notify_format.c \
 	%D%/ports.h \
 	%D%/predict.c \
 	%D%/registry.c \

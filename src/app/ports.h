@@ -2,6 +2,20 @@
  * tests fill in their own. A NULL slot means "not available here". */
 #pragma once
 #include "base/val.h"
+#include "base/str.h"
+
+struct http_request {
+    const char *url;               /* http or https */
+    const char *const *headers;    /* "Name: value", NULL ends */
+    const char *body;
+    size_t n_body;                 /* posted */
+    int timeout_s;                 /* for the whole exchange */
+};
+struct http_response {
+    long status;
+    struct str body;               /* cut at 64 KiB; the caller's to free */
+    int64_t retry_after_s;         /* -1: not said */
+};
 
 struct job_news { double progress; const char *message; const char *state; };
 
@@ -17,4 +31,10 @@ struct ports {
                       struct err *e);
     /* A progress line for the user of this front end; may be NULL. */
     void (*progress)(void *user, const struct job_news *n);
+    /* Posts and waits for the answer. ERR_BUSY: nobody there, cut off or too slow; an answer of
+     * any status is no error. */
+    int (*http_post)(void *user, const struct http_request *q, struct http_response *r,
+                     struct err *e);
+    /* A secret by its name in the environment; NULL: not set. */
+    const char *(*secret)(void *user, const char *name);
 };

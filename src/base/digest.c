@@ -42,3 +42,13 @@ void sha256_buf(const void *p, size_t n, char hex[SHA256_HEX + 1])
     crypto_hash_sha256(bin, p, n);
     to_hex(bin, sizeof bin, hex);
 }
+
+void hmac_sha256(const void *key, size_t n_key, const void *p, size_t n, char hex[SHA256_HEX + 1])
+{
+    crypto_auth_hmacsha256_state s;
+    unsigned char bin[crypto_auth_hmacsha256_BYTES];
+    crypto_auth_hmacsha256_init(&s, key, n_key);
+    crypto_auth_hmacsha256_update(&s, p, n);
+    crypto_auth_hmacsha256_final(&s, bin);
+    to_hex(bin, sizeof bin, hex);
+}

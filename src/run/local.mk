@@ -1,5 +1,7 @@
 noinst_LIBRARIES += %D%/librun.a
 %C%_librun_a_SOURCES = \
+	%D%/fetch.c \
+	%D%/fetch.h \
 	%D%/follow.c \
 	%D%/jobrunner.c \
 	%D%/loop.c \

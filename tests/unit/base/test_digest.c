@@ -24,6 +24,14 @@ static void sha256_known_answers(void **state)
     assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+static void hmac_known_answers(void **state)
+{
+    (void)state;
+    char hex[65]; /* RFC 4231, test case 2 */
+    hmac_sha256("Jefe", 4, "what do ya want for nothing?", 28, hex);
+    assert_string_equal(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+
 static void crc32c_known_answers(void **state)
 {
     (void)state;
@@ -46,6 +54,7 @@ static void fnv_known_answers(void **state)
 int main(void)
 {
     const struct CMUnitTest t[] = { cmocka_unit_test(sha256_known_answers),
+                                    cmocka_unit_test(hmac_known_answers),
                                     cmocka_unit_test(crc32c_known_answers),
                                     cmocka_unit_test(fnv_known_answers) };
     return cmocka_run_group_tests_name("base.digest", t, NULL, NULL);

@@ -9,6 +9,7 @@ app_tests = \
 	%D%/test_reference \
 	%D%/test_registry \
 	%D%/test_runs \
+	%D%/test_scoring \
 	%D%/test_train \
 	%D%/test_verb
 check_PROGRAMS += $(app_tests)
@@ -23,4 +24,5 @@ TESTS += $(app_tests)
 %C%_test_train_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_verb_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_reference_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_scoring_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 endif

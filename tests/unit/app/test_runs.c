@@ -181,6 +181,7 @@ static void test_run_list_and_search(void **state)
     bool auc = false;
     for (; f->r.columns[n].key; n++) auc |= str_eq(f->r.columns[n].key, "metrics.auc");
     assert_true(auc && n == 8);
+    assert_string_equal(f->r.columns[6].key, "metrics.auc");
 }
 
 static void test_run_show(void **state)

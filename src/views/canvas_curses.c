@@ -200,6 +200,7 @@ static void start_curses(struct screen *s, bool no_color)
     nodelay(stdscr, TRUE);
     intrflush(stdscr, FALSE);
     leaveok(stdscr, TRUE);
+    typeahead(-1); /* a frame is sent whole, whatever is being typed */
     set_escdelay(25);
     define_keys();
     curs_set(0);

@@ -196,11 +196,16 @@ void ui_welcome(struct ui *ui)
                           "Esc closes this window."));
 }
 
-int ui_poll(struct ui *ui, int64_t now_us)
+static void set_time(struct ui *ui, int64_t now_us)
 {
     if (now_us / 60000000 != ui->now_us / 60000000) ui->dirty = true; /* ages and the clock */
     ui->now_us = now_us;
     for (int i = 0; i < VIEW_COUNT; i++) ui->views[i].now_us = now_us;
+}
+
+int ui_poll(struct ui *ui, int64_t now_us)
+{
+    set_time(ui, now_us);
     return ui_feeds_poll(ui);
 }
 
@@ -391,9 +396,10 @@ static bool switch_view(struct ui *ui, uint32_t key)
     return false;
 }
 
-void ui_key(struct ui *ui, uint32_t key)
+void ui_key(struct ui *ui, uint32_t key, int64_t now_us)
 {
-    ui->input_us = ui->now_us;
+    set_time(ui, now_us);
+    ui->input_us = now_us;
     ui->message[0] = '\0';
     ui->quit_asked &= key == 'q';
     ui->dirty = true;

@@ -7,3 +7,8 @@ BENCHES += %D%/bench_csv
 %C%_fill_runs_LDADD = $(STORE_LIBS)
 BENCHES += %D%/bench_store
 %C%_bench_store_LDADD = $(STORE_LIBS)
+if HAVE_VTERM
+BENCHES += %D%/bench_tui
+%C%_bench_tui_SOURCES = %D%/bench_tui.c tests/tui/pty.c tests/tui/pty.h
+%C%_bench_tui_LDADD = $(BASE_LIBS) $(VTERM_LIBS) -lutil
+endif

@@ -87,7 +87,7 @@ static void test_panes(void **state)
     pty_send(&p, "\033");
     assert_true(pty_wait_gone(&p, "Everywhere", WAIT));
     pty_send(&p, ":model list\r");
-    expect(&p, "model list");
+    expect(&p, "─ model list ─");
     expect(&p, "fraud");
     pty_send(&p, "\033");
     assert_true(pty_wait_gone(&p, "model list", WAIT));

@@ -1,6 +1,7 @@
 # benchmarks: built by make programs, run by make bench or by hand
-EXTRA_PROGRAMS += %D%/bench_gbdt %D%/fill_runs
-CLEANFILES += %D%/bench_gbdt %D%/fill_runs
+EXTRA_PROGRAMS += %D%/fill_runs
+CLEANFILES += %D%/fill_runs
+BENCHES += %D%/bench_gbdt
 %C%_bench_gbdt_LDADD = $(ENGINE_LIBS)
 BENCHES += %D%/bench_csv
 %C%_bench_csv_LDADD = $(CODEC_LIBS)

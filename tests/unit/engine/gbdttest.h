@@ -51,6 +51,8 @@ struct fitted {
     const char *params; /* JSON object */
     const struct data *valid;
     const atomic_bool *cancel;
+    size_t cancel_after; /* rounds; 0: never */
+    atomic_bool *cancel_flag;
     struct gbdt_model *m;
     size_t rounds;
     double train[MAX_ROUNDS], valid_curve[MAX_ROUNDS];
@@ -63,6 +65,7 @@ static inline void keep_curve(void *user, const struct engine_progress *p)
     assert_true(f->rounds < MAX_ROUNDS);
     f->train[f->rounds] = p->train;
     f->valid_curve[f->rounds++] = p->valid;
+    if (f->cancel_after && f->rounds == f->cancel_after) atomic_store(f->cancel_flag, true);
 }
 
 static inline int try_fit(struct fitted *f, const struct data *a, struct err *e)

@@ -296,6 +296,12 @@ static void test_cancel(void **state)
     check_err(try_fit(&f, &a, &e), ERR_CANCELLED, &e, "cancelled");
     assert_null(f.m);
     assert_int_equal(f.rounds, 0);
+    cancel = false;
+    f.cancel_after = 7;
+    f.cancel_flag = &cancel;
+    check_err(try_fit(&f, &a, &e), ERR_CANCELLED, &e, "cancelled");
+    assert_null(f.m);
+    assert_int_equal(f.rounds, 7);
     data_free(&a);
 }
 

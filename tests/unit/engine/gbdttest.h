@@ -158,7 +158,7 @@ static inline struct data mixed_data(size_t n, enum task task, int classes, uint
         *cell(&a, i, 5) = floor(3 * rng_normal(&r));
         z = sin(2 * *cell(&a, i, 0)) + *cell(&a, i, 1) * *cell(&a, i, 2) + (c < 2 || c == 5);
         if (rng_unit(&r) < 0.2) {
-            *cell(&a, i, 3) = NAN;
+            *cell(&a, i, 3) = (double)NAN;
             z -= 0.7;
         }
         *cell(&a, i, 4) = rng_unit(&r) < 0.05 ? (double)NAN : c;

@@ -60,7 +60,8 @@ static void on_fatal(int signum)
 static void rescue_add(const char *cap)
 {
     const char *s = tigetstr(cap);
-    size_t n = s && s != (const char *)-1 ? strlen(s) : 0;
+    if (!s || s == (const char *)-1) return;
+    size_t n = strlen(s);
     if (rescue.len + n > sizeof rescue.text) return;
     memcpy(rescue.text + rescue.len, s, n);
     rescue.len += n;

@@ -24,17 +24,25 @@ struct ui *ui_new(const struct ui_options *opt, const struct ui_host *host)
     return ui;
 }
 
+/* Whoever still waits is told that no answer will come, and frees what it kept for it. */
+static void cancel_calls(struct ui *ui)
+{
+    const struct err e = { .kind = ERR_CANCELLED, .msg = "cancelled" };
+    while (ui->calls) {
+        struct reply r;
+        reply_init(&r);
+        ui_call_done(ui->calls, -ERR_CANCELLED, &r, &e);
+        reply_done(&r);
+    }
+}
+
 void ui_free(struct ui *ui)
 {
     if (!ui) return;
+    cancel_calls(ui);
     while (ui->top) ui_close(ui, ui->top);
     for (int i = 0; i < VIEW_COUNT; i++) view_done(&ui->views[i]);
     for (int i = 0; i < HISTORY; i++) free(ui->history[i]);
-    while (ui->calls) {
-        struct ui_call *c = ui->calls;
-        ui->calls = c->next;
-        free(c);
-    }
     free(ui);
 }
 

@@ -63,7 +63,7 @@ bool vt_find(const struct vt *v, const char *text)
 
 /* -- program ---------------------------------------------------------------------------- */
 
-static void child(char *const *argv, const char *const *env, bool ignore_hup)
+static _Noreturn void child(char *const *argv, const char *const *env, bool ignore_hup)
 {
     for (; env && *env; env++) {
         if (strchr(*env, '=')) putenv(strdup(*env));

@@ -204,6 +204,8 @@ static int make_run(struct app *app, struct arena *a, const struct demo_run *d, 
     val_set_str(in, "split", "stratified");
     val_set_str(in, "experiment", EXPERIMENT);
     val_set_str(in, "run-name", d->name);
+    /* a worker of an interrupted demo goes on; its job is then followed instead of a second one */
+    val_set_strf(in, "dedup-key", "demo:%s", d->name);
     if (d->stage) val_set_str(in, "register", MODEL);
     struct val *drop = val_set_list(in, "drop");
     val_push_str(drop, "transaction_id");
@@ -221,22 +223,38 @@ static int make_run(struct app *app, struct arena *a, const struct demo_run *d, 
     return call(app, "run tag", tag, e);
 }
 
-/* Moves the version of a run to its stage, unless the stage was filled before. */
-static int promote(struct app *app, struct arena *a, const struct demo_run *d, const char *run_id,
-                   bool *changed, struct err *e)
+/* The version a run of that name left behind; *ret NULL: none. The name decides, not the run: a
+ * run repeated after an interruption finds the version the first one made. */
+static int version_of(struct app *app, struct arena *a, const char *run_name,
+                      const struct reg_version **ret, struct err *e)
 {
-    struct reg_version *v = NULL, in_stage;
-    size_t n = 0, i = 0;
+    struct reg_version *v = NULL;
+    size_t n = 0;
+    *ret = NULL;
+    int rc = store_version_list(app->store, a, MODEL, &v, &n, e);
+    for (size_t i = 0; !rc && i < n; i++) {
+        struct run run;
+        if (!v[i].run_id) continue;
+        rc = store_run_get(app->store, a, v[i].run_id, &run, e);
+        if (!rc && str_eq(run.name, run_name)) *ret = &v[i];
+    }
+    return rc;
+}
+
+/* Moves the version of a run to its stage, unless the stage was filled before. */
+static int promote(struct app *app, struct arena *a, const struct demo_run *d, bool *changed,
+                   struct err *e)
+{
+    struct reg_version in_stage;
+    const struct reg_version *v = NULL;
     int rc = store_version_by_stage(app->store, a, MODEL, d->stage, &in_stage, e);
     if (rc != -ERR_NOTFOUND) return rc;
     err_clear(e);
-    rc = store_version_list(app->store, a, MODEL, &v, &n, e);
-    while (!rc && i < n && !str_eq(v[i].run_id, run_id)) i++;
-    if (rc || i == n) return rc;
-    if (!str_eq(v[i].stage, "None")) return 0; /* somebody moved it on */
+    rc = version_of(app, a, d->name, &v, e);
+    if (rc || !v || !str_eq(v->stage, "None")) return rc; /* or somebody moved it on */
     struct val *in = val_obj(a);
     val_set_str(in, "name", MODEL);
-    val_set_strf(in, "version", "%lld", (long long)v[i].version);
+    val_set_strf(in, "version", "%lld", (long long)v->version);
     val_set_str(in, "to", d->stage);
     val_set_str(in, "reason", d->reason);
     *changed = true;
@@ -273,7 +291,7 @@ static int build(struct app *app, const struct val *args, struct reply *r, struc
             changed = true;
             rc = make_run(app, a, d, &id, e);
         }
-        if (!rc && d->stage) rc = promote(app, a, d, id, &changed, e);
+        if (!rc && d->stage) rc = promote(app, a, d, &changed, e);
         if (!rc) val_push_str(ids, id);
     }
     if (!rc) rc = store_model_get(app->store, a, MODEL, &m, e);

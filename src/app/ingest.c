@@ -220,6 +220,69 @@ int ingest_bytes(const void *p, size_t n, const struct ingest_options *o, struct
     return read_input(in, o, ret, report, e);
 }
 
+/* -- header only --------------------------------------------------------------------------- */
+
+struct header {
+    struct arena *a;
+    const char **names;
+    size_t n;
+};
+
+static int header_columns(void *user, char *const *names, size_t n, struct err *e)
+{
+    struct header *h = user;
+
+    (void)e;
+    h->names = arena_array(h->a, n, const char *);
+    h->n = n;
+    for (size_t i = 0; i < n; i++) h->names[i] = arena_strdup(h->a, names[i]);
+    return 0;
+}
+
+static int header_row(void *user, const struct field *fields, size_t n, struct err *e)
+{
+    (void)user, (void)fields, (void)n;
+    return err_set(e, ERR_CANCELLED, "the header is enough");
+}
+
+static int read_header(struct block *b, const struct ingest_options *o, struct header *h,
+                       struct err *e)
+{
+    const struct codec *codec = o->format ? codec_of_format(o->format) : codec_choose(b);
+    const struct row_options ro = { .bad_row = BAD_ROW_SKIP, .delimiter = o->delimiter };
+    const struct row_sink sink = { .columns = header_columns, .row = header_row, .user = h };
+    struct err stopped = ERR_INIT;
+    struct row_report rows = { 0 };
+    int rc;
+
+    if (!codec || codec == &codecs[CODEC_JSONL]) return 0;
+    rc = codec->read(b, &ro, &sink, &rows, &stopped);
+    if (rc == 0 || rc == -ERR_CANCELLED) return 0;
+    if (e) *e = stopped;
+    return rc;
+}
+
+int ingest_header(const char *path, const struct ingest_options *o, struct arena *a,
+                  const char *const **ret, size_t *ret_n, struct err *e)
+{
+    struct header h = { .a = a };
+    struct input *in;
+    struct block b;
+    int rc = input_open(&in, path, o ? o->label : NULL, e);
+
+    if (rc) return rc;
+    rc = block_open(&b, in, e);
+    if (rc == 0) {
+        rc = read_header(&b, o ? o : &defaults, &h, e);
+        block_done(&b);
+    }
+    input_close(in);
+    if (rc) return rc;
+    *ret = h.names;
+    *ret_n = h.n;
+    return 0;
+}
+
 /* -- data sets ---------------------------------------------------------------------------- */
 
 /* Options as they were at import; the caller's wish for text columns stays. */

@@ -37,6 +37,10 @@ int ingest_frame(const char *path, const struct ingest_options *o, struct frame 
                  struct ingest_report *report, struct err *e);
 int ingest_bytes(const void *p, size_t n, const struct ingest_options *o, struct frame **ret,
                  struct ingest_report *report, struct err *e);
+/* Only the header of a delimited file: its column names, in the arena. *ret_n is 0 for formats
+ * without a header, whose columns only reading everything tells. */
+int ingest_header(const char *path, const struct ingest_options *o, struct arena *a,
+                  const char *const **ret, size_t *ret_n, struct err *e);
 /* ref: "name" or "name:3" of the store (if the app has one), else a file, else "-".
  * ERR_NOTFOUND with a hint when it is none of them. */
 int ingest_data(struct app *app, const char *ref, const struct ingest_options *o,

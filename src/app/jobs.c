@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "store/run.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 enum { LOG_MAX = 64 << 20 };
@@ -82,6 +83,20 @@ const char *job_dir(struct arena *a, const char *dir, const char *id)
 const char *job_log_path(struct arena *a, const char *dir, const char *id)
 {
     return arena_printf(a, "%s/jobs/%s/log", dir, id);
+}
+
+int job_log_open(const char *dir, const char *id, struct err *e)
+{
+    struct arena a = ARENA_INIT;
+    const char *path = job_log_path(&a, dir, id);
+    int fd = file_mkdirs(job_dir(&a, dir, id), e);
+
+    if (fd == 0) {
+        fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        if (fd < 0) fd = err_sys(e, ERR_IO, "cannot open %s", path);
+    }
+    arena_done(&a);
+    return fd;
 }
 
 /* -- attempts without a worker -------------------------------------------- */

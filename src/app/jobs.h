@@ -12,6 +12,8 @@ bool job_ended(const struct job *j); /* succeeded, dead or cancelled */
 /* dir/jobs/ID and the log in it, to which every attempt appends. */
 const char *job_dir(struct arena *a, const char *dir, const char *id);
 const char *job_log_path(struct arena *a, const char *dir, const char *id);
+/* Opens the log for appending, making its folder: a descriptor or -kind. */
+int job_log_open(const char *dir, const char *id, struct err *e);
 
 /* The worker of this attempt is known to be dead: the job is ready again, dead when no attempt
  * is left, cancelled when that had been asked for, and the attempt's run is no longer

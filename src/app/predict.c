@@ -2,8 +2,8 @@
  *
  * Columns: the keys, `prediction`, and with --proba `probability` (of the positive class) or
  * `probability_<class>`. Keys are what was asked for, else the columns that identify a row: not
- * a feature of the model, and called id, ending in _id, or text that ends in ID. A file is replaced at once
- * when everything is computed, so a reader never sees half of it. */
+ * a feature of the model, and called id, ending in _id, or (if not a number) in ID. A file is
+ * replaced at once when everything is computed, so a reader never sees half of it. */
 #include "app/output.h"
 #include "app/scoring.h"
 #include "app/verb.h"
@@ -29,7 +29,7 @@ static bool identifies(const struct model *m, const struct column *c)
 {
     const char *name = c->name;
     bool called_so = str_eq(name, "id") || str_ends(name, "_id") ||
-                     (c->type == COL_TEXT && (str_ends(name, "ID") || str_ends(name, "Id")));
+                     (col_is_coded(c->type) && (str_ends(name, "ID") || str_ends(name, "Id")));
 
     return called_so && !is_feature(m, name);
 }

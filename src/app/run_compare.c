@@ -1,5 +1,6 @@
 /* run_compare.c: `run compare`: several runs side by side, one row for every attribute, param,
- * metric and tag that any of them has, with what differs and, for known metrics, who is best. */
+ * metric and tag that any of them has, with what differs and, for known metrics, who is best.
+ * Within a kind, what differs comes first. */
 #include "app/runval.h"
 #include "app/verb.h"
 #include "engine/metric/metric.h"
@@ -14,6 +15,7 @@ struct side_by_side {
     const struct val *run[RUNS_MAX]; /* as run_to_val makes them */
     size_t n;
     struct val *fields;
+    struct val *alike; /* rows of the present kind that wait for those that differ */
 };
 
 static bool same(const struct val *x, const struct val *y)
@@ -54,7 +56,7 @@ static int best_of(const char *name, const struct val *values)
 /* One row; group NULL: an attribute. */
 static void add_field(struct side_by_side *s, const char *kind, const char *group, const char *name)
 {
-    struct val *o = val_push_obj(s->fields);
+    struct val *o = val_obj(s->a);
     val_set_str(o, "kind", kind);
     val_set_str(o, "name", name);
     struct val *values = val_set_list(o, "values");
@@ -69,12 +71,25 @@ static void add_field(struct side_by_side *s, const char *kind, const char *grou
     int best = str_eq(kind, "metric") ? best_of(name, values) : -1;
     if (best >= 0) val_set_int(o, "best", best);
     else val_set(o, "best", val_null(s->a));
+    val_push(differs ? s->fields : s->alike, o);
+}
+
+static void begin_kind(struct side_by_side *s)
+{
+    s->alike = val_list(s->a);
+}
+
+static void end_kind(struct side_by_side *s)
+{
+    for (size_t i = 0; i < val_len(s->alike); i++)
+        val_push(s->fields, val_copy(s->a, val_at(s->alike, i)));
 }
 
 /* A row for every key that any run has in the group, in order of first appearance. */
 static void add_group(struct side_by_side *s, const char *kind, const char *group)
 {
     struct val *seen = val_obj(s->a);
+    begin_kind(s);
     for (size_t i = 0; i < s->n; i++) {
         const struct val *from = val_get(s->run[i], group);
         for (size_t k = 0; k < val_len(from); k++) {
@@ -84,6 +99,7 @@ static void add_group(struct side_by_side *s, const char *kind, const char *grou
             add_field(s, kind, group, key);
         }
     }
+    end_kind(s);
 }
 
 static const struct reply_column *columns_of(struct side_by_side *s)
@@ -130,7 +146,9 @@ int verb_run_compare(struct app *app, const struct val *args, struct reply *r, s
     int rc = load(app, &s, ids, r, e);
     if (rc < 0) return rc;
     s.fields = val_set_list(r->v, "fields");
+    begin_kind(&s);
     for (size_t i = 0; attributes[i]; i++) add_field(&s, "attribute", NULL, attributes[i]);
+    end_kind(&s);
     add_group(&s, "metric", "metrics");
     add_group(&s, "param", "params");
     add_group(&s, "tag", "tags");

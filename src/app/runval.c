@@ -2,6 +2,7 @@
 #include "app/runval.h"
 #include "base/clock.h"
 #include "base/map.h"
+#include "base/mem.h"
 #include <string.h>
 
 #define METRIC_COLUMNS 4
@@ -66,23 +67,32 @@ static struct map *count_metrics(const struct run *r, size_t n)
     return m;
 }
 
+/* Among equally frequent metrics, those that say most come first. */
+static int telling(const char *key)
+{
+    static const char *const order[] = { "auc", "log_loss", "rmse", "r2", "accuracy", "f1", "mae" };
+    const int n = (int)ARRAY_LEN(order);
+    for (int i = 0; i < n; i++)
+        if (!strcmp(order[i], key)) return n - i;
+    return 0;
+}
+
 /* The most frequent metric not taken yet; taken ones have a count of 0. */
 static const char *take_metric(struct map *m)
 {
     int64_t best = 0;
-    size_t len = 0, at = 0;
+    const char *found = NULL;
     for (size_t i = 0; i < map_len(m); i++) {
+        size_t len;
         const char *key = map_key(m, i, &len);
-        int64_t n = *map_find(m, key, len);
-        if (n > best) {
-            best = n;
-            at = i;
-        }
+        int64_t n = *map_find(m, key, len) * 100;
+        if (n) n += telling(key);
+        if (n <= best) continue;
+        best = n;
+        found = key;
     }
-    if (!best) return NULL;
-    const char *key = map_key(m, at, &len);
-    *map_at(m, key, len, NULL) = 0;
-    return key;
+    if (found) *map_at(m, found, strlen(found), NULL) = 0;
+    return found;
 }
 
 const struct reply_column *run_columns(struct arena *a, const struct run *r, size_t n)

@@ -52,7 +52,7 @@ int scoring_run(struct app *app, struct arena *a, const struct val *args, struct
 
     if (!rc) rc = read_rows(app, a, data, &s, e);
     if (!rc && (rc = predict(threads ? threads : app->threads, &s, e)))
-        err_prefix(e, "%.200s with %.200s", data, s.ref.uri);
+        err_prefix(e, "%.200s with %.200s", str_eq(data, "-") ? "standard input" : data, s.ref.uri);
     if (rc) scoring_done(&s);
     else *ret = s;
     return rc;

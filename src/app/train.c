@@ -4,6 +4,7 @@
  * Data are pinned before the job is queued: a data set to the version it has now, a file to
  * its absolute path; so a retry in another process and folder reads the same. */
 #include "app/train.h"
+#include "app/ingest.h"
 #include "app/job.h"
 #include "app/jobs.h"
 #include "app/verb.h"
@@ -15,68 +16,89 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Columns of a data set are known: a misspelt one need not wait for the job. */
-static int check_column(struct arena *a, const struct dataset *d, const char *column,
-                        const char *what, struct err *e)
-{
-    struct val *schema = NULL;
-    const char *nearest = NULL;
-    int best = 4;
+/* What is known of the columns before anything is read. */
+struct columns {
+    const char *const *names;
+    size_t n;        /* 0: unknown */
+    const char *ref; /* as the user wrote it */
+};
 
-    if (!column || !d->schema || val_parse_json(a, d->schema, strlen(d->schema), &schema, NULL) < 0)
-        return 0;
-    for (size_t i = 0; i < val_len(schema); i++) {
-        const char *name = val_get_str(val_at(schema, i), "name", "");
-        int far = str_distance(name, column);
-        if (far == 0) return 0;
-        if (far < best) {
-            best = far;
-            nearest = name;
-        }
+/* A misspelt column need not wait for the job to be found out. */
+static int check_column(const struct columns *c, const char *column, const char *what,
+                        struct err *e)
+{
+    const char *nearest = NULL;
+    int best = 0;
+
+    if (!column) return 0;
+    for (size_t i = 0; i < c->n; i++) {
+        if (str_eq(c->names[i], column)) return 0;
+        if (train_resembles(c->names[i], column, &best)) nearest = c->names[i];
     }
-    err_set(e, ERR_INVALID, "%s: data set %s has no column '%s'", what, d->name, column);
+    err_set(e, ERR_INVALID, "%s: %s has no column '%s'", what, c->ref, column);
     return nearest ? err_hint(e, "did you mean '%s'?", nearest)
-                   : err_hint(e, "see the columns with: signalbox data profile %s", d->name);
+                   : err_hint(e, "see the columns with: signalbox data profile %s", c->ref);
 }
 
-static int check_columns(struct arena *a, const struct dataset *d, const struct train_plan *p,
-                         struct err *e)
+static int check_columns(const struct columns *c, const struct train_plan *p, struct err *e)
 {
-    int rc = check_column(a, d, p->target, "target", e);
+    int rc = c->n == 0 ? 0 : check_column(c, p->target, "target", e);
 
-    if (rc == 0) rc = check_column(a, d, p->weight, "weight", e);
-    if (rc == 0) rc = check_column(a, d, p->time_column, "split", e);
-    for (size_t i = 0; rc == 0 && p->drop[i]; i++) rc = check_column(a, d, p->drop[i], "drop", e);
+    if (rc < 0 || c->n == 0) return rc;
+    rc = check_column(c, p->weight, "weight", e);
+    if (rc == 0) rc = check_column(c, p->time_column, "split", e);
+    for (size_t i = 0; rc == 0 && p->drop[i]; i++) rc = check_column(c, p->drop[i], "drop", e);
     return rc;
 }
 
-static int pin_file(struct arena *a, const char *ref, const char **ret, struct err *e)
+static void dataset_columns(struct arena *a, const struct dataset *d, struct columns *c)
 {
-    char path[PATH_MAX];
+    struct val *schema = NULL;
 
-    if (str_eq(ref, "-")) {
+    if (!d->schema || val_parse_json(a, d->schema, strlen(d->schema), &schema, NULL) < 0) return;
+    const char **names = arena_array(a, val_len(schema) + 1, const char *);
+    for (size_t i = 0; i < val_len(schema); i++)
+        names[i] = val_get_str(val_at(schema, i), "name", "");
+    c->names = names;
+    c->n = val_len(schema);
+}
+
+static int pin_file(struct arena *a, const struct train_plan *p, const char **ret,
+                    struct columns *c, struct err *e)
+{
+    struct ingest_options o;
+    char path[PATH_MAX];
+    int rc;
+
+    if (str_eq(c->ref, "-")) {
         err_set(e, ERR_INVALID, "data: a job cannot read standard input");
         return err_hint(e, "import it first: signalbox data import - --name NAME");
     }
-    if (!file_exists(ref)) {
-        err_set(e, ERR_NOTFOUND, "data: '%s' is neither a data set nor a file", ref);
+    if (!file_exists(c->ref)) {
+        err_set(e, ERR_NOTFOUND, "data: '%s' is neither a data set nor a file", c->ref);
         return err_hint(e, "see: signalbox data list");
     }
-    if (!realpath(ref, path)) return err_sys(e, ERR_IO, "data: %s", ref);
+    if (!realpath(c->ref, path)) return err_sys(e, ERR_IO, "data: %s", c->ref);
     *ret = arena_strdup(a, path);
-    return 0;
+    rc = ingest_options_from(p->args, &o, e);
+    return rc < 0 ? rc : ingest_header(path, &o, a, &c->names, &c->n, e);
 }
 
+/* Data in a form that means the same in another process, folder and week. */
 static int pin(struct app *app, struct arena *a, const struct train_plan *p, const char *ref,
                const char **ret, struct err *e)
 {
+    struct columns c = { .ref = ref };
     struct dataset d;
-    int rc = store_dataset_get(app->store, a, ref, &d, e);
+    int rc = 0;
 
-    if (rc == -ERR_NOTFOUND) return pin_file(a, ref, ret, e);
-    if (rc == 0) rc = check_columns(a, &d, p, e);
-    if (rc == 0) *ret = arena_printf(a, "%s:%lld", d.name, (long long)d.version);
-    return rc;
+    if (ingest_dataset(app, a, ref, &d)) {
+        *ret = arena_printf(a, "%s:%lld", d.name, (long long)d.version);
+        dataset_columns(a, &d, &c);
+    } else {
+        rc = pin_file(a, p, ret, &c, e);
+    }
+    return rc < 0 ? rc : check_columns(&c, p, e);
 }
 
 /* The arguments the job needs, with data pinned. */

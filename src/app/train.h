@@ -25,4 +25,7 @@ struct train_plan {
  * they are; lists and parameters are in the arena. */
 int train_plan_read(struct arena *a, const struct val *args, struct train_plan *ret,
                     struct err *e);
+/* "did you mean": whether name resembles what was asked for, and more than any before it.
+ * *best starts as 0. */
+bool train_resembles(const char *name, const char *asked, int *best);
 const char *train_split_name(enum split_kind k); /* "random", "stratified", "time" */

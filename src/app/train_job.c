@@ -61,7 +61,7 @@ static int need_column(const struct frame *f, const char *name, const char *what
 {
     const struct column *c = frame_col(f, name);
     const char *nearest = NULL;
-    int best = 4;
+    int best = 0;
 
     if (c) {
         *ret = c;
@@ -101,6 +101,7 @@ static int read_data(struct training *t, const char *ref, const struct frame *li
 
     if (rc < 0) return rc;
     o.as_text = coded;
+    o.cancel = t->c->cancel;
     o.cancel = t->c->cancel;
     for (size_t i = 0; like && i < like->n_cols; i++)
         if (col_is_coded(like->cols[i].type)) coded[o.n_as_text++] = like->cols[i].name;

@@ -16,6 +16,15 @@ const char *train_split_name(enum split_kind k)
     return split_names[k];
 }
 
+bool train_resembles(const char *name, const char *asked, int *best)
+{
+    int far = str_distance(name, asked);
+
+    if (far > 2 || (size_t)far >= strlen(asked) || (*best && far >= *best)) return false;
+    *best = far;
+    return true;
+}
+
 static int read_learner(const struct val *args, struct train_plan *p, struct err *e)
 {
     const char *name = val_get_str(args, "algorithm", "gbdt");

@@ -233,7 +233,7 @@ static int log_tags(struct training *t, struct err *e)
     struct kv tags[3] = { { RUN_TAG_FP_DATA, t->fp_data } };
     size_t n = 1;
 
-    if (store_dataset_get(s, a, t->plan.data, &d, NULL) == 0) {
+    if (ingest_dataset(t->c->app, a, t->plan.data, &d)) {
         tags[n++] = (struct kv){ "signalbox.dataset",
                                  arena_printf(a, "%s:%lld", d.name, (long long)d.version) };
         tags[n++] = (struct kv){ "signalbox.data_digest", d.digest };

@@ -186,13 +186,6 @@ static int start_worker(struct follow *w, struct err *e)
     return rc;
 }
 
-static const char *how_it_ended(struct follow *w, char buf[64])
-{
-    if (w->signum) snprintf(buf, 64, "the worker was killed by signal %d", w->signum);
-    else snprintf(buf, 64, "the worker ended with status %d", (int)w->status);
-    return buf;
-}
-
 static int on_running(struct follow *w, const struct job *j, struct err *e)
 {
     char why[64];
@@ -200,7 +193,8 @@ static int on_running(struct follow *w, const struct job *j, struct err *e)
 
     w->fruitless = 0;
     if (w->child) return 0;
-    if (w->pid && j->worker_pid == w->pid) return job_release(w->store, j, how_it_ended(w, why), e);
+    if (w->pid && j->worker_pid == w->pid)
+        return job_release(w->store, j, worker_fate(why, w->status, w->signum), e);
     if (j->lease_until_us >= now || now < w->next_rescue_us) return 0;
     w->next_rescue_us = now + RESCUE_EVERY_US;
     return job_rescue(w->store, &n, e);

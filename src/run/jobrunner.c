@@ -92,11 +92,8 @@ static int bury(struct store *s, const struct dead *d, struct err *e)
     char why[64];
     int rc = store_job_get(s, &a, d->job_id, &job, e);
 
-    if (rc == 0 && str_eq(job.state, "running") && job.worker_pid == d->pid) {
-        if (d->signum) snprintf(why, sizeof why, "the worker was killed by signal %d", d->signum);
-        else snprintf(why, sizeof why, "the worker ended with status %d", (int)d->status);
-        rc = job_release(s, &job, why, e);
-    }
+    if (rc == 0 && str_eq(job.state, "running") && job.worker_pid == d->pid)
+        rc = job_release(s, &job, worker_fate(why, d->status, d->signum), e);
     arena_done(&a);
     return rc == -ERR_LEASE ? 0 : rc;
 }

@@ -5,26 +5,21 @@
  * opened close-on-exec. Thread: the loop's. */
 #include "run/spawn.h"
 #include "app/jobs.h"
-#include "base/file.h"
 
-#include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
-static int open_log(struct arena *a, const struct worker_start *w, struct err *e)
+const char *worker_fate(char buf[64], int64_t status, int signum)
 {
-    const char *path = job_log_path(a, w->dir, w->job_id);
-    int rc = file_mkdirs(job_dir(a, w->dir, w->job_id), e);
-    int fd = rc < 0 ? -1 : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-
-    if (rc < 0) return rc;
-    return fd < 0 ? err_sys(e, ERR_IO, "cannot open %s", path) : fd;
+    if (signum) snprintf(buf, 64, "the worker was killed by signal %d", signum);
+    else snprintf(buf, 64, "the worker ended with status %d", (int)status);
+    return buf;
 }
 
 int worker_spawn(struct loop *l, const struct worker_start *w, struct loop_child **ret,
                  struct err *e)
 {
-    struct arena a = ARENA_INIT;
-    int log = open_log(&a, w, e);
+    int log = job_log_open(w->dir, w->job_id, e);
     const int fds[] = { -1, log, log, w->news_fd };
     const char *const argv[] = {
         "signalbox", "-w", w->dir, "worker", "--job", w->job_id, w->news_fd < 0 ? NULL : "--news=3",
@@ -39,6 +34,5 @@ int worker_spawn(struct loop *l, const struct worker_start *w, struct loop_child
 
     if (log >= 0) close(log);
     if (rc < 0) err_prefix(e, "cannot start a worker for job %s", w->job_id);
-    arena_done(&a);
     return rc;
 }

@@ -21,6 +21,9 @@ struct worker_start {
 int worker_spawn(struct loop *l, const struct worker_start *w, struct loop_child **ret,
                  struct err *e);
 
+/* How one ended, in words; as exited was told. */
+const char *worker_fate(char buf[64], int64_t status, int signum);
+
 /* Starts and follows jobs on a private loop: for the command line. interrupt: counts SIGINTs,
  * set by main's signal handler; the first asks for cancellation, the second kills the worker.
  * May be NULL. exe NULL: this very program. */

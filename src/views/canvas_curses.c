@@ -60,7 +60,8 @@ static void on_fatal(int signum)
 static void rescue_add(const char *cap)
 {
     const char *s = tigetstr(cap);
-    size_t n = s && s != (const char *)-1 ? strlen(s) : 0;
+    if (!s || s == (const char *)-1) return;
+    size_t n = strlen(s);
     if (rescue.len + n > sizeof rescue.text) return;
     memcpy(rescue.text + rescue.len, s, n);
     rescue.len += n;
@@ -200,6 +201,7 @@ static void start_curses(struct screen *s, bool no_color)
     nodelay(stdscr, TRUE);
     intrflush(stdscr, FALSE);
     leaveok(stdscr, TRUE);
+    typeahead(-1); /* a frame is sent whole, whatever is being typed */
     set_escdelay(25);
     define_keys();
     curs_set(0);

@@ -125,8 +125,12 @@ static void offer_arguments(struct completion *c, struct ui *ui, const struct ve
         bool option = str_starts(cmd->argv[i], "--");
         p = option ? param_find(v->params, cmd->argv[i] + 2) : NULL;
         if (p && p->type == PARAM_BOOL) p = NULL;
-        if (!option) bare++;
-        else if (p && i + 1 < last) i++, p = NULL; /* its value is there */
+        if (!option) {
+            bare++;
+        } else if (p && i + 1 < last) {
+            p = NULL; /* its value is there */
+            i++;
+        }
     }
     if (!p && str_starts(c->part, "-")) {
         offer_options(c, v);

@@ -37,6 +37,7 @@ struct console {
     struct verbthreads *threads;
     int64_t resize_since_ms;
     int code, real_stderr;
+    bool looked; /* whether the workspace is empty */
 };
 
 static int64_t now_us(const struct console *c)
@@ -109,7 +110,7 @@ static void on_input(void *user, int events, int error)
     bool any = false;
     for (uint32_t key; !error && (key = screen_key(c->screen)) != K_NONE;) {
         any = true;
-        ui_key(c->ui, key);
+        ui_key(c->ui, key, now_us(c));
         if (ui_quitting(c->ui)) break;
     }
     if (error || (events & LOOP_HANGUP) || (!any && screen_gone(c->screen))) hang_up(c);
@@ -127,6 +128,31 @@ static void on_signal(void *user, int signum)
     loop_stop(c->loop);
 }
 
+/* -- first run -------------------------------------------------------------------------- */
+
+static bool is_empty(const struct val *overview)
+{
+    const struct val *counts = fmt_path(overview, "jobs.counts");
+    int64_t things = (int64_t)val_len(val_get(overview, "models")) +
+                     val_get_int(val_get(overview, "runs"), "total", 0);
+    for (size_t i = 0; i < val_len(counts); i++) things += val_as_int(val_at(counts, i), 0);
+    return things == 0;
+}
+
+/* Once, as soon as it is known what there is. */
+static void bootstrap(struct console *c)
+{
+    const struct val *overview = ui_overview_data(c->ui);
+    const struct verb *demo = verb_find("demo");
+    if (c->looked || !overview) return;
+    c->looked = true;
+    if (c->opt->no_bootstrap || !demo || !is_empty(overview)) return;
+    struct arena a = ARENA_INIT;
+    ui_welcome(c->ui);
+    ui_run(c->ui, demo, val_obj(&a));
+    arena_done(&a);
+}
+
 /* -- verbs ------------------------------------------------------------------------------ */
 
 static void on_answer(void *user, int rc, const struct reply *r, const struct err *e)
@@ -134,6 +160,7 @@ static void on_answer(void *user, int rc, const struct reply *r, const struct er
     struct ui_call *call = user;
     struct console *c = ui_call_host(call);
     ui_call_done(call, rc, r, e);
+    bootstrap(c);
     turn(c);
 }
 
@@ -148,32 +175,6 @@ static void redraw(void *user)
 {
     struct console *c = user;
     screen_redraw(c->screen);
-}
-
-/* -- first run -------------------------------------------------------------------------- */
-
-static void on_overview(void *user, int rc, const struct reply *r, const struct err *e)
-{
-    struct console *c = user;
-    const struct val *counts = fmt_path(r->v, "jobs.counts");
-    int64_t things =
-        (int64_t)val_len(val_get(r->v, "models")) + val_get_int(val_get(r->v, "runs"), "total", 0);
-    (void)e;
-    for (size_t i = 0; i < val_len(counts); i++) things += val_as_int(val_at(counts, i), 0);
-    const struct verb *demo = verb_find("demo");
-    if (rc || things || !demo) return;
-    ui_welcome(c->ui);
-    struct arena a = ARENA_INIT;
-    ui_run(c->ui, demo, val_obj(&a));
-    arena_done(&a);
-    turn(c);
-}
-
-static void bootstrap(struct console *c)
-{
-    const struct verb *overview = verb_find("overview");
-    if (!c->opt->no_bootstrap && overview)
-        verbthreads_post(c->threads, overview, NULL, on_overview, c);
 }
 
 /* -- life
@@ -244,7 +245,6 @@ static int open_workspace(struct console *c, struct err *e)
     STR_AUTO path = STR_INIT;
     str_addf(&path, "%s/console.log", c->cfg.dir);
     divert_stderr(c, str_c(&path));
-    bootstrap(c);
     return 0;
 }
 

@@ -24,17 +24,25 @@ struct ui *ui_new(const struct ui_options *opt, const struct ui_host *host)
     return ui;
 }
 
+/* Whoever still waits is told that no answer will come, and frees what it kept for it. */
+static void cancel_calls(struct ui *ui)
+{
+    const struct err e = { .kind = ERR_CANCELLED, .msg = "cancelled" };
+    while (ui->calls) {
+        struct reply r;
+        reply_init(&r);
+        ui_call_done(ui->calls, -ERR_CANCELLED, &r, &e);
+        reply_done(&r);
+    }
+}
+
 void ui_free(struct ui *ui)
 {
     if (!ui) return;
+    cancel_calls(ui);
     while (ui->top) ui_close(ui, ui->top);
     for (int i = 0; i < VIEW_COUNT; i++) view_done(&ui->views[i]);
     for (int i = 0; i < HISTORY; i++) free(ui->history[i]);
-    while (ui->calls) {
-        struct ui_call *c = ui->calls;
-        ui->calls = c->next;
-        free(c);
-    }
     free(ui);
 }
 
@@ -196,11 +204,16 @@ void ui_welcome(struct ui *ui)
                           "Esc closes this window."));
 }
 
-int ui_poll(struct ui *ui, int64_t now_us)
+static void set_time(struct ui *ui, int64_t now_us)
 {
     if (now_us / 60000000 != ui->now_us / 60000000) ui->dirty = true; /* ages and the clock */
     ui->now_us = now_us;
     for (int i = 0; i < VIEW_COUNT; i++) ui->views[i].now_us = now_us;
+}
+
+int ui_poll(struct ui *ui, int64_t now_us)
+{
+    set_time(ui, now_us);
     return ui_feeds_poll(ui);
 }
 
@@ -391,9 +404,10 @@ static bool switch_view(struct ui *ui, uint32_t key)
     return false;
 }
 
-void ui_key(struct ui *ui, uint32_t key)
+void ui_key(struct ui *ui, uint32_t key, int64_t now_us)
 {
-    ui->input_us = ui->now_us;
+    set_time(ui, now_us);
+    ui->input_us = now_us;
     ui->message[0] = '\0';
     ui->quit_asked &= key == 'q';
     ui->dirty = true;

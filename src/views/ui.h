@@ -24,7 +24,7 @@ struct ui_options {
 struct ui *ui_new(const struct ui_options *opt, const struct ui_host *host);
 void ui_free(struct ui *ui); /* answers still under way are the host's to drop */
 
-void ui_key(struct ui *ui, uint32_t key);
+void ui_key(struct ui *ui, uint32_t key, int64_t now_us);
 void ui_call_done(struct ui_call *call, int rc, const struct reply *r, const struct err *e);
 void *ui_call_host(const struct ui_call *call); /* user of the host it was posted to */
 /* Asks for what is missing or may have changed. Returns in how many ms it wants to be called

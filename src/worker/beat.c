@@ -36,7 +36,8 @@ struct beat {
     atomic_bool cancel;
     pthread_mutex_t lock;
     struct report report;
-    bool end, told;
+    bool end;
+    int told; /* the signal, 0: none */
     /* the thread's own */
     unsigned sent; /* version of the report last sent */
     int64_t beaten_us, revision, logged_us;
@@ -137,7 +138,7 @@ static void *beat_main(void *arg)
         bool told = sig > 0 && sigismember(b->spec.signals, sig);
         struct report r;
         pthread_mutex_lock(&b->lock);
-        b->told |= told;
+        if (told) b->told = sig;
         end = b->end;
         r = b->report;
         pthread_mutex_unlock(&b->lock);
@@ -171,16 +172,19 @@ int beat_start(const struct beat_spec *spec, struct beat **ret, struct err *e)
     return 0;
 }
 
-void beat_stop(struct beat *b, bool *ret_told)
+int beat_stop(struct beat *b)
 {
+    int told;
+
     pthread_mutex_lock(&b->lock);
     b->end = true;
     pthread_mutex_unlock(&b->lock);
     pthread_kill(b->thread, SIGUSR1);
     pthread_join(b->thread, NULL);
     if (b->report.version != b->sent) send_news(b, &b->report);
-    *ret_told = b->told;
+    told = b->told;
     store_close(b->store);
     pthread_mutex_destroy(&b->lock);
     free(b);
+    return told;
 }

@@ -19,5 +19,6 @@ int beat_start(const struct beat_spec *spec, struct beat **ret, struct err *e);
 const atomic_bool *beat_cancel(const struct beat *b); /* set once the job shall stop */
 /* Remembers it for the next tick; message NULL: unchanged. Any thread. */
 void beat_report(struct beat *b, double progress, const char *message);
-/* Ends the thread, sending the last report. *ret_told: the process was told to end. */
-void beat_stop(struct beat *b, bool *ret_told);
+/* Ends the thread, sending the last report. Returns the signal that told the process to end, 0:
+ * none did. */
+int beat_stop(struct beat *b);

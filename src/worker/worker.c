@@ -10,11 +10,9 @@
 #include "worker/worker.h"
 #include "app/job.h"
 #include "app/jobs.h"
-#include "base/file.h"
 #include "base/id.h"
 #include "worker/beat.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -76,17 +74,11 @@ static void report(struct job_ctx *c, double progress, const char *message)
     beat_report(c->user, progress, message);
 }
 
-static int open_job_log(struct worker *w, struct arena *a, const struct job *j, struct log *ret,
-                        struct err *e)
+/* The attempt failed before it began. */
+static void give_up(struct worker *w, const struct job *j, const struct err *why)
 {
-    const char *path = job_log_path(a, w->cfg->dir, j->id);
-    int rc = file_mkdirs(job_dir(a, w->cfg->dir, j->id), e);
-    int fd = rc < 0 ? -1 : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-
-    if (rc < 0) return rc;
-    if (fd < 0) return err_sys(e, ERR_IO, "cannot open %s", path);
-    log_fd(ret, fd, LOG_INFO, w->app.clock);
-    return 0;
+    store_job_fail(w->app.store, (struct fence){ j->id, j->attempt }, why->msg,
+                   err_retryable(why->kind), NULL);
 }
 
 /* Payload and beat; what fails here counts as the attempt's failure. */
@@ -103,9 +95,7 @@ static int prepare(struct worker *w, struct job_ctx *c, struct beat **ret, struc
 
     if (rc < 0) err_prefix(e, "payload of job %s", c->job->id);
     if (rc == 0) rc = beat_start(&spec, ret, e);
-    if (rc < 0)
-        store_job_fail(w->app.store, (struct fence){ c->job->id, c->job->attempt }, e->msg,
-                       err_retryable(e->kind), NULL);
+    if (rc < 0) give_up(w, c->job, e);
     return rc;
 }
 
@@ -113,15 +103,14 @@ static int run_with_beat(struct worker *w, struct arena *a, const struct job *j,
 {
     struct job_ctx c = { .app = &w->app, .job = j, .arena = a, .report = report };
     struct beat *beat;
-    bool told = false;
     int rc = prepare(w, &c, &beat, e);
 
     if (rc < 0) return rc;
     c.cancel = beat_cancel(beat);
     c.user = beat;
     rc = job_execute(&c, e);
-    beat_stop(beat, &told);
-    if (told) w->signum = SIGTERM;
+    int signum = beat_stop(beat);
+    if (signum) w->signum = signum;
     return rc;
 }
 
@@ -130,9 +119,13 @@ static int run_job(struct worker *w, struct arena *a, const struct job *j, struc
     const char *actor = w->app.actor;
     struct log log;
     int64_t t0 = clock_mono_us();
-    int rc = open_job_log(w, a, j, &log, e);
+    int fd = job_log_open(w->cfg->dir, j->id, e), rc;
 
-    if (rc < 0) return rc;
+    if (fd < 0) {
+        give_up(w, j, e);
+        return fd;
+    }
+    log_fd(&log, fd, LOG_INFO, w->app.clock);
     w->app.log = &log;
     if (j->actor) w->app.actor = j->actor;
     log_line(&log, LOG_INFO, "job", "%s: attempt %lld of %lld, worker %s, process %d", j->kind,
@@ -143,7 +136,7 @@ static int run_job(struct worker *w, struct arena *a, const struct job *j, struc
     else log_line(&log, LOG_ERROR, "job", "%s%s%s", e->msg, *e->hint ? "; " : "", e->hint);
     w->app.log = w->log;
     w->app.actor = actor;
-    close(log.fd);
+    close(fd);
     return rc;
 }
 

@@ -1,9 +1,15 @@
 # benchmarks: built by make programs, run by make bench or by hand
-EXTRA_PROGRAMS += %D%/bench_gbdt %D%/fill_runs
-CLEANFILES += %D%/bench_gbdt %D%/fill_runs
+EXTRA_PROGRAMS += %D%/fill_runs
+CLEANFILES += %D%/fill_runs
+BENCHES += %D%/bench_gbdt
 %C%_bench_gbdt_LDADD = $(ENGINE_LIBS)
 BENCHES += %D%/bench_csv
 %C%_bench_csv_LDADD = $(CODEC_LIBS)
 %C%_fill_runs_LDADD = $(STORE_LIBS)
 BENCHES += %D%/bench_store
 %C%_bench_store_LDADD = $(STORE_LIBS)
+if HAVE_VTERM
+BENCHES += %D%/bench_tui
+%C%_bench_tui_SOURCES = %D%/bench_tui.c tests/tui/pty.c tests/tui/pty.h
+%C%_bench_tui_LDADD = $(BASE_LIBS) $(VTERM_LIBS) -lutil
+endif

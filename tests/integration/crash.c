@@ -10,81 +10,30 @@
  * CRASH_ROUNDS: how many kills (40); CRASH_SEED: of the delays (1). Prints both. */
 #include "app/jobs.h"
 #include "base/file.h"
-#include "base/rng.h"
 #include "base/val.h"
 #include "crash_check.h"
+#include "drive.h"
 #include "store/registry.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum action { TRAIN, PROMOTE, ROLLBACK, IMPORT, ACTIONS };
-enum { WARM_UPS = 2, WARM_UPS_MAX = 20, WORDS = 24, CHILDREN = 16, HANGS_S = 120 };
+enum { WARM_UPS = 2, WARM_UPS_MAX = 20, CHILDREN = 16 };
 static const char *const action_names[] = { "train", "promote", "rollback", "import" };
 
 struct driver {
-    const char *program;
-    char dir[64], ws[80], csv[80], out[80];
-    struct rng rng;
+    struct drive drive;
+    char csv[80]; /* the file to import */
     struct promises promises;
     int64_t longest_us[ACTIONS]; /* of the whole ones */
     int killed[ACTIONS], whole[ACTIONS];
     int serial; /* makes every import and every model another one */
 };
 
-static void die(const char *what, const char *why)
-{
-    fprintf(stderr, "FAILED: %s: %s\n", what, why);
-    _exit(1);
-}
-
-static void sleep_us(int64_t us)
-{
-    const struct timespec t = { us / 1000000, us % 1000000 * 1000 };
-
-    nanosleep(&t, NULL);
-}
-
 /* -- the program, as a command --------------------------------------------------- */
-
-static pid_t start(const struct driver *d, const char *const *words)
-{
-    const char *argv[WORDS] = { d->program, "-q", "-w", d->ws, "-o", "json" };
-    size_t n = 6;
-    pid_t pid;
-
-    while (*words) argv[n++] = *words++;
-    pid = fork();
-    if (pid == 0) {
-        int out = open(d->out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        int null = open("/dev/null", O_RDWR);
-        setpgid(0, 0);
-        dup2(null, 0);
-        dup2(out, 1);
-        dup2(null, 2);
-        execv(d->program, (char *const *)(uintptr_t)argv);
-        _exit(127);
-    }
-    if (pid < 0) die("fork", strerror(errno));
-    setpgid(pid, pid);
-    return pid;
-}
-
-static int finish(pid_t pid)
-{
-    int status = 0;
-
-    alarm(HANGS_S); /* ends this test: nothing it starts takes that long */
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
-    alarm(0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
 
 /* Workers lead a session of their own; a sanitizer's helper does not. */
 static int workers_of(pid_t pid, pid_t *ret)
@@ -105,7 +54,7 @@ static int workers_of(pid_t pid, pid_t *ret)
 static void kill_some(struct driver *d, pid_t pid)
 {
     pid_t workers[CHILDREN];
-    uint64_t which = rng_below(&d->rng, 4);
+    uint64_t which = rng_below(&d->drive.rng, 4);
     int n;
 
     kill(pid, SIGSTOP);
@@ -127,14 +76,14 @@ static void pick_move(struct driver *d, char version[24], const char **to)
     struct store *s;
     size_t n = 0;
 
-    if (store_open(&s, d->ws, 0, &clock_system, &e) < 0 ||
+    if (store_open(&s, d->drive.ws, 0, &clock_system, &e) < 0 ||
         store_version_list(s, &a, "m", &v, &n, &e) < 0 || n == 0)
-        die("versions", e.msg);
-    size_t i = rng_below(&d->rng, n);
+        drive_die("versions", e.msg);
+    size_t i = rng_below(&d->drive.rng, n);
     if (str_eq(v[i].stage, "Production")) i = (i + 1) % n;
     *to = str_eq(v[i].stage, "Archived")  ? "Staging"
           : str_eq(v[i].stage, "Staging") ? "Production"
-          : rng_below(&d->rng, 2)         ? "Staging"
+          : rng_below(&d->drive.rng, 2)   ? "Staging"
                                           : "Production";
     snprintf(version, 24, "%lld", (long long)v[i].version);
     store_close(s);
@@ -150,32 +99,34 @@ static void write_import(struct driver *d)
     str_add(&text, "a,b\n");
     for (int i = 0; i < 2000; i++) str_addf(&text, "%d,%d\n", i, i * d->serial % 97);
     str_addf(&text, "%d,0\n", d->serial);
-    if (file_write_atomic(d->csv, text.p, text.len, &e) < 0) die("csv", e.msg);
+    if (file_write_atomic(d->csv, text.p, text.len, &e) < 0) drive_die("csv", e.msg);
 }
 
 static pid_t start_action(struct driver *d, enum action what)
 {
-    char version[24], seed[24], table[96];
+    char version[24], seed[24];
     const char *to;
 
     snprintf(seed, sizeof seed, "%d", ++d->serial);
-    snprintf(table, sizeof table, "%s/table.csv", d->dir);
     switch (what) {
     case TRAIN:
-        return start(d, (const char *const[]){ "train", "--data", table, "--target", "y",
-                                               "--algorithm", "gbdt", "--param", "n_estimators=20",
-                                               "--seed", seed, "--register", "m", "--threads", "1",
-                                               NULL });
+        return drive_start(&d->drive,
+                           (const char *const[]){ "train", "--data", d->drive.table, "--target",
+                                                  "y", "--algorithm", "gbdt", "--param",
+                                                  "n_estimators=20", "--seed", seed, "--register",
+                                                  "m", "--threads", "1", NULL });
     case PROMOTE:
         pick_move(d, version, &to);
-        return start(d, (const char *const[]){ "model", "promote", "m", version, "--to", to,
-                                               "--reason", "crash test", NULL });
+        return drive_start(&d->drive,
+                           (const char *const[]){ "model", "promote", "m", version, "--to", to,
+                                                  "--reason", "crash test", NULL });
     case ROLLBACK:
-        return start(
-            d, (const char *const[]){ "model", "rollback", "m", "--reason", "crash test", NULL });
+        return drive_start(&d->drive, (const char *const[]){ "model", "rollback", "m", "--reason",
+                                                             "crash test", NULL });
     case IMPORT:
         write_import(d);
-        return start(d, (const char *const[]){ "data", "import", d->csv, "--name", "d", NULL });
+        return drive_start(&d->drive,
+                           (const char *const[]){ "data", "import", d->csv, "--name", "d", NULL });
     case ACTIONS: break;
     }
     return -1;
@@ -192,13 +143,13 @@ static void remember(struct driver *d, enum action what)
     STR_AUTO text = STR_INIT;
     struct val *v = NULL;
 
-    if (file_read(d->out, 1 << 20, &text, &e) < 0 ||
+    if (file_read(d->drive.out, 1 << 20, &text, &e) < 0 ||
         val_parse_json(&a, str_c(&text), text.len, &v, &e) < 0)
-        die("reply", e.msg);
+        drive_die("reply", e.msg);
     snprintf(p.name, sizeof p.name, "%s",
              val_get_str(v, p.kind == PROMISE_RUN ? "run_id" : "name", ""));
     p.number = val_get_int(v, p.kind == PROMISE_MOVE ? "audit_seq" : "version", 0);
-    if (!*p.name || p.number == 0) die(action_names[what], str_c(&text));
+    if (!*p.name || p.number == 0) drive_die(action_names[what], str_c(&text));
     vec_push(&d->promises.list, p);
     arena_done(&a);
     d->whole[what]++;
@@ -211,8 +162,8 @@ static void judge(struct driver *d, enum action what, int code)
 
     if (code == 0) remember(d, what);
     else if (code == 128 + SIGKILL) d->killed[what]++;
-    else if (code != 7) die(action_names[what], "it failed by itself");
-    if (crash_check(d->ws, &d->promises, &e) < 0) die(action_names[what], e.msg);
+    else if (code != 7) drive_die(action_names[what], "it failed by itself");
+    if (crash_check(d->drive.ws, &d->promises, &e) < 0) drive_die(action_names[what], e.msg);
 }
 
 /* Undisturbed. At first there is nothing to roll back to: that does not count. */
@@ -221,47 +172,30 @@ static void do_whole(struct driver *d, enum action what)
     int64_t t0 = clock_mono_us(), took;
     int before = d->whole[what];
 
-    judge(d, what, finish(start_action(d, what)));
+    judge(d, what, drive_finish(start_action(d, what)));
     took = clock_mono_us() - t0;
     if (d->whole[what] > before && took > d->longest_us[what]) d->longest_us[what] = took;
 }
 
 static void do_killed(struct driver *d, enum action what)
 {
-    int64_t delay = (int64_t)(rng_unit(&d->rng) * 1.2 * (double)d->longest_us[what]);
+    int64_t delay = (int64_t)(rng_unit(&d->drive.rng) * 1.2 * (double)d->longest_us[what]);
     pid_t pid = start_action(d, what);
 
-    sleep_us(delay);
+    drive_sleep_us(delay);
     kill_some(d, pid);
-    judge(d, what, finish(pid));
+    judge(d, what, drive_finish(pid));
 }
 
 /* -- the whole ---------------------------------------------------------------------- */
 
-static void prepare(struct driver *d)
+static void warm_up(struct driver *d)
 {
-    STR_AUTO text = STR_INIT;
-    struct err e = ERR_INIT;
-    char table[96];
-
-    snprintf(d->dir, sizeof d->dir, "/tmp/sbxcrash.XXXXXX");
-    if (!mkdtemp(d->dir)) die("mkdtemp", strerror(errno));
-    snprintf(d->ws, sizeof d->ws, "%s/ws", d->dir);
-    snprintf(d->csv, sizeof d->csv, "%s/import.csv", d->dir);
-    snprintf(d->out, sizeof d->out, "%s/out", d->dir);
-    snprintf(table, sizeof table, "%s/table.csv", d->dir);
-    str_add(&text, "x,z,y\n");
-    for (int i = 0; i < 400; i++) {
-        double x = rng_normal(&d->rng), z = rng_normal(&d->rng);
-        str_addf(&text, "%.3f,%.3f,%d\n", x, z, x + z * x > 0.2);
-    }
-    if (file_write_atomic(table, text.p, text.len, &e) < 0) die("table", e.msg);
-    if (finish(start(d, (const char *const[]){ "init", NULL })) != 0) die("init", "failed");
     for (int i = 0; i < WARM_UPS_MAX; i++)
         for (int what = 0; what < ACTIONS; what++)
             if (d->whole[what] < WARM_UPS || d->whole[ROLLBACK] < WARM_UPS)
                 do_whole(d, (enum action)what);
-    if (d->whole[ROLLBACK] < WARM_UPS) die("warming up", "no roll back came about");
+    if (d->whole[ROLLBACK] < WARM_UPS) drive_die("warming up", "no roll back came about");
 }
 
 /* Hands back what killed workers left behind, a minute before their leases would, then works
@@ -275,48 +209,42 @@ static void work_off(struct driver *d)
     struct store *s;
     size_t n = 1;
 
-    if (store_open(&s, d->ws, 0, &clock_system, &e) < 0) die("open", e.msg);
+    if (store_open(&s, d->drive.ws, 0, &clock_system, &e) < 0) drive_die("open", e.msg);
     for (int i = 0; i < 30 && n > 0; i++) {
-        sleep_us(100000);
-        if (store_job_list(s, &a, "running", 1000, 0, &jobs, &n, &e) < 0) die("jobs", e.msg);
+        drive_sleep_us(100000);
+        if (store_job_list(s, &a, "running", 1000, 0, &jobs, &n, &e) < 0) drive_die("jobs", e.msg);
     }
     for (size_t i = 0; i < n; i++)
         if (job_release(s, &jobs[i], "killed by the crash test", &e) == -ERR_LEASE) err_clear(&e);
-        else if (e.kind) die("release", e.msg);
+        else if (e.kind) drive_die("release", e.msg);
     store_close(s);
     arena_done(&a);
-    if (finish(start(d, (const char *const[]){ "worker", "--once", NULL })) != 0)
-        die("worker --once", "failed");
-}
-
-static long from_env(const char *name, long dflt)
-{
-    long long v;
-    const char *text = getenv(name);
-
-    return text && str_to_i64(text, &v) && v > 0 ? (long)v : dflt;
+    if (drive_finish(drive_start(&d->drive, (const char *const[]){ "worker", "--once", NULL })) !=
+        0)
+        drive_die("worker --once", "failed");
 }
 
 int main(void)
 {
-    struct driver d = { .program = getenv("SIGNALBOX") };
-    long rounds = from_env("CRASH_ROUNDS", 40), seed = from_env("CRASH_SEED", 1);
+    struct driver d = { 0 };
+    long rounds = drive_env("CRASH_ROUNDS", 40), seed = drive_env("CRASH_SEED", 1);
     struct err e = ERR_INIT;
 
-    if (!d.program) {
+    if (!drive_open(&d.drive, (uint64_t)seed)) {
         puts("skipped: SIGNALBOX does not name the program");
         return 77;
     }
-    rng_seed(&d.rng, (uint64_t)seed);
-    prepare(&d);
+    snprintf(d.csv, sizeof d.csv, "%s/import.csv", d.drive.dir);
+    warm_up(&d);
     for (long i = 0; i < rounds; i++) do_killed(&d, (enum action)(i % ACTIONS));
     work_off(&d);
-    if (crash_check(d.ws, &d.promises, &e) < 0 || crash_check_quiet(d.ws, &e) < 0)
-        die("at the end", e.msg);
+    if (crash_check(d.drive.ws, &d.promises, &e) < 0 || crash_check_quiet(d.drive.ws, &e) < 0)
+        drive_die("at the end", e.msg);
     for (int what = 0; what < ACTIONS; what++)
         printf("%-9s %3d killed, %3d whole, %lld ms each\n", action_names[what], d.killed[what],
                d.whole[what], (long long)(d.longest_us[what] / 1000));
     printf("ok: %ld rounds, seed %ld, %zu promises kept\n", rounds, seed, d.promises.list.n);
     vec_done(&d.promises.list);
-    return file_remove_tree(d.dir, NULL) < 0;
+    drive_close(&d.drive);
+    return 0;
 }

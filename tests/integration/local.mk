@@ -12,7 +12,11 @@ TESTS += $(PROGRAM_TESTS)
 dist_check_SCRIPTS += $(PROGRAM_TESTS)
 EXTRA_DIST += %D%/lib.sh
 
-check_PROGRAMS += %D%/crash
-TESTS += %D%/crash
-%C%_crash_SOURCES = %D%/crash.c %D%/crash_check.c %D%/crash_check.h
+# programs that drive the program: killed at random moments, several workers on one queue
+drive_sources = %D%/crash_check.c %D%/crash_check.h %D%/drive.c %D%/drive.h
+check_PROGRAMS += %D%/crash %D%/queue
+TESTS += %D%/crash %D%/queue
+%C%_crash_SOURCES = %D%/crash.c $(drive_sources)
 %C%_crash_LDADD = $(APP_LIBS)
+%C%_queue_SOURCES = %D%/queue.c $(drive_sources)
+%C%_queue_LDADD = $(APP_LIBS)

@@ -133,9 +133,21 @@ equal "$(field duplicate <"$dir/second.out")" true 'duplicate'
 equal "$(field job_id <"$dir/second.out")" "$id" 'job of the second follower'
 equal "$(field status <"$dir/second.out")" FINISHED 'reply of the second follower'
 
-# A failure comes back as it happened, with what to do about it.
-exits 1 box "${short[@]}" --target yy
+# The worker told to end, as at a shutdown: the job goes back into the queue.
+id=$(box -o json "${long[@]}" --no-wait | field job_id)
+until_fitting "$id"
+kill -TERM "$(job "$id" | field worker_pid)"
+until_is ready state "$id"
+exits 0 box worker --job "$id"
+equal "$(state "$id")" succeeded 'state after the second worker'
+equal "$(job "$id" | field attempt)" 2 'attempts after the shutdown'
+
+# What can be known at once is told at once; what the job finds comes back as it happened.
+exits 2 box "${short[@]}" --target yy
 grep -q "did you mean 'y'" "$dir/err" || die "no hint: $(cat "$dir/err")"
+printf 'x,y\n1,yes\n2,no,3\n' >"$dir/ragged.csv"
+exits 1 box train --data "$dir/ragged.csv" --target y
+grep -q 'line 3' "$dir/err" || die "the failure is not told: $(cat "$dir/err")"
 equal "$(jobs_in dead)" 1 'dead jobs'
 
 # A worker by hand takes what is ready, and only that.

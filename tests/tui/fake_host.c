@@ -141,7 +141,7 @@ void fake_keys(struct fake *f, const char *keys)
             keys += n;
         }
         keys++;
-        ui_key(f->ui, key);
+        ui_key(f->ui, key, f->now_us);
         fake_settle(f);
     }
 }

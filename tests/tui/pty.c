@@ -63,7 +63,7 @@ bool vt_find(const struct vt *v, const char *text)
 
 /* -- program ---------------------------------------------------------------------------- */
 
-static void child(char *const *argv, const char *const *env, bool ignore_hup)
+static _Noreturn void child(char *const *argv, const char *const *env, bool ignore_hup)
 {
     for (; env && *env; env++) {
         if (strchr(*env, '=')) putenv(strdup(*env));
@@ -108,8 +108,12 @@ static bool take(struct pty *p, int ms)
 void pty_pump(struct pty *p, int ms)
 {
     int64_t end = clock_mono_us() + ms * 1000LL;
-    for (int64_t left; (left = end - clock_mono_us()) > 0;)
-        if (!take(p, (int)(left / 1000) + 1) && left < 1000) break;
+    for (int64_t left; (left = end - clock_mono_us()) > 0;) take(p, (int)(left / 1000) + 1);
+}
+
+bool pty_take(struct pty *p, int ms)
+{
+    return take(p, ms);
 }
 
 static bool wait_for(struct pty *p, const char *text, int ms, bool want)

@@ -35,6 +35,7 @@ void pty_start(struct pty *p, int w, int h, char *const *argv, const char *const
                bool ignore_hup);
 void pty_send(struct pty *p, const char *keys);
 void pty_pump(struct pty *p, int ms);                   /* takes output for so long */
+bool pty_take(struct pty *p, int ms); /* one portion; false: none came */
 bool pty_wait(struct pty *p, const char *text, int ms); /* until the screen has it */
 bool pty_wait_gone(struct pty *p, const char *text, int ms);
 void pty_resize(struct pty *p, int w, int h);

@@ -111,7 +111,7 @@ static void test_moving_the_cursor_is_cheap(void **state)
         fake_draw(&f);
         screen_show(r.screen, &f.cv);
         rig_take(&r);
-        ui_key(f.ui, 'j'); /* the details follow only when the cursor rests */
+        ui_key(f.ui, 'j', f.now_us); /* the details follow only when the cursor rests */
         fake_draw(&f);
         assert_true(screen_show(r.screen, &f.cv) > 0);
         assert_in_range(rig_take(&r), 1, 400);

@@ -87,7 +87,7 @@ static void test_panes(void **state)
     pty_send(&p, "\033");
     assert_true(pty_wait_gone(&p, "Everywhere", WAIT));
     pty_send(&p, ":model list\r");
-    expect(&p, "model list");
+    expect(&p, "─ model list ─");
     expect(&p, "fraud");
     pty_send(&p, "\033");
     assert_true(pty_wait_gone(&p, "model list", WAIT));
@@ -109,6 +109,7 @@ static void test_promote_and_roll_back(void **state)
     expect(&p, "y promote");
     pty_send(&p, "y");
     expect(&p, "fraud v2 is now in Production");
+    expect(&p, " ranks better"); /* the history has been read again */
     pty_send(&p, "R");
     expect(&p, "Roll back fraud");
     pty_send(&p, "false alarms\r");

@@ -273,7 +273,7 @@ static void test_all_keys_everywhere(void **state)
             fake_settle(&f);
             for (const struct binding *b = bindings; b->label; b++) {
                 if (b->req == REQ_QUIT) continue;
-                ui_key(f.ui, b->key1);
+                ui_key(f.ui, b->key1, f.now_us);
                 fake_settle(&f);
                 fake_draw(&f);
                 fake_keys(&f, "<Esc><Esc>");

@@ -124,9 +124,15 @@ static bool count_levels(const struct work *w, const struct column *a, const str
             if (place[c] < 0) place[c] = (int32_t)l->k++;
         }
         for (size_t i = 0; i < w->ref->n_rows; i++)
-            if (a->code[i] >= 0) l->p[a->code[i]]++, l->n_ref++;
+            if (a->code[i] >= 0) {
+                l->p[a->code[i]]++;
+                l->n_ref++;
+            }
         for (size_t i = 0; i < w->cur->n_rows; i++)
-            if (b->code[i] >= 0) l->q[place[b->code[i]]]++, l->n_cur++;
+            if (b->code[i] >= 0) {
+                l->q[place[b->code[i]]]++;
+                l->n_cur++;
+            }
         for (size_t i = 0; i < l->k; i++)
             if (l->p[i] == 0) l->unseen += l->q[i];
     }

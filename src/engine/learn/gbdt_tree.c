@@ -96,7 +96,7 @@ uint32_t gbdt_sets_add(struct gbdt_model *m, uint32_t words)
     uint32_t at = (uint32_t)m->n_sets;
 
     m->sets = grown(m->sets, m->n_sets, words, &m->cap_sets, sizeof *m->sets);
-    memset(m->sets + at, 0, words * sizeof *m->sets);
+    if (words) memset(m->sets + at, 0, words * sizeof *m->sets);
     m->n_sets += words;
     return at;
 }

@@ -42,8 +42,7 @@ void gram_done(struct gram *s)
 }
 
 /* Adds up to four rows; x[r] of absent rows is any row, with weight and slope 0. */
-static void add_rows(double *h, double *g, size_t d, const double *const x[4],
-                     const double weight[4], const double slope[4])
+static void add_products(double *h, size_t d, const double *const x[4], const double weight[4])
 {
     double a[4];
 
@@ -54,6 +53,10 @@ static void add_rows(double *h, double *g, size_t d, const double *const x[4],
     }
     vec_axpy4(h + d * (d + 1), weight, x, d);
     h[d * (d + 1) + d] += (weight[0] + weight[1]) + (weight[2] + weight[3]);
+}
+
+static void add_slopes(double *g, size_t d, const double *const x[4], const double slope[4])
+{
     vec_axpy4(g, slope, x, d);
     g[d] += (slope[0] + slope[1]) + (slope[2] + slope[3]);
 }
@@ -63,6 +66,7 @@ struct gram_job {
     const struct matrix *m;
     gram_row_fn *fn;
     const void *arg;
+    bool products; /* H too */
 };
 
 static void add_batch(const struct gram_job *j, size_t from, size_t to, double *sums)
@@ -76,29 +80,49 @@ static void add_batch(const struct gram_job *j, size_t from, size_t to, double *
     for (size_t i = from; i < to; i += 4) {
         const double *x[4];
         for (size_t r = 0; r < 4; r++) x[r] = j->m->x + (i + r < to ? i + r : i) * d;
-        add_rows(h, g, d, x, weight + (i - from), slope + (i - from));
+        if (j->products) add_products(h, d, x, weight + (i - from));
+        add_slopes(g, d, x, slope + (i - from));
     }
+}
+
+/* Where in a chunk's sums the job begins to write. */
+static size_t first_written(const struct gram_job *j)
+{
+    return j->products ? 0 : (j->s->d + 1) * (j->s->d + 1);
 }
 
 static void add_chunk(void *arg, size_t task, int thread)
 {
     const struct gram_job *j = arg;
     size_t n = j->m->n, from = task * n / j->s->chunks, to = (task + 1) * n / j->s->chunks;
-    double *sums = j->s->sums + task * chunk_doubles(j->s->d);
+    size_t size = chunk_doubles(j->s->d), first = first_written(j);
+    double *sums = j->s->sums + task * size;
 
     (void)thread;
-    memset(sums, 0, chunk_doubles(j->s->d) * sizeof *sums);
+    memset(sums + first, 0, (size - first) * sizeof *sums);
     for (; from < to; from += GRAM_BATCH)
         add_batch(j, from, from + GRAM_BATCH < to ? from + GRAM_BATCH : to, sums);
+}
+
+static void run(struct gram_job *j, const struct engine *en)
+{
+    struct gram *s = j->s;
+    size_t size = chunk_doubles(s->d), first = first_written(j);
+
+    pool_run(en->pool, s->chunks, add_chunk, j);
+    for (size_t c = 1; c < s->chunks; c++)
+        vec_axpy(s->sums + first, 1, s->sums + c * size + first, size - first);
+    s->loss = s->sums[size - 1];
 }
 
 void gram_run(struct gram *s, const struct engine *en, const struct matrix *m, gram_row_fn *fn,
               const void *arg)
 {
-    struct gram_job j = { s, m, fn, arg };
-    size_t size = chunk_doubles(s->d);
+    run(&(struct gram_job){ s, m, fn, arg, true }, en);
+}
 
-    pool_run(en->pool, s->chunks, add_chunk, &j);
-    for (size_t c = 1; c < s->chunks; c++) vec_axpy(s->sums, 1, s->sums + c * size, size);
-    s->loss = s->sums[size - 1];
+void gram_run_slope(struct gram *s, const struct engine *en, const struct matrix *m,
+                    gram_row_fn *fn, const void *arg)
+{
+    run(&(struct gram_job){ s, m, fn, arg, false }, en);
 }

@@ -26,3 +26,6 @@ int gram_init(struct gram *s, size_t n, size_t d, struct err *e);
 void gram_done(struct gram *s);
 void gram_run(struct gram *s, const struct engine *en, const struct matrix *m, gram_row_fn *fn,
               const void *arg);
+/* Only g and the loss, at a fraction of the cost; h is left as it is. */
+void gram_run_slope(struct gram *s, const struct engine *en, const struct matrix *m,
+                    gram_row_fn *fn, const void *arg);

@@ -4,8 +4,8 @@
  *
  * which is scikit-learn's LogisticRegression with C = 1/l2, on the encoder's columns. The
  * function is convex and, with l2 > 0, has one minimum, so two ways lead to the same place:
- *   binary, up to NEWTON_MAX columns: Newton's method with step halving; each iteration is one
- *     pass that sums loss, gradient and Hessian, and five or six are enough;
+ *   binary, up to NEWTON_MAX columns: Newton's method with step halving; a pass sums loss,
+ *     gradient and, while steps are large, the Hessian;
  *   otherwise: L-BFGS, one pass an iteration. Multinomial coefficients are kept for all k
  *     classes (the penalty makes them unique).
  * Rows are summed in fixed chunks, chunks in order: same bytes for any thread count. */
@@ -24,8 +24,11 @@
 
 #define NEWTON_MAX   500
 #define MAX_HALVINGS 30
-#define CHUNKS       64  /* at most, for the gradient of L-BFGS */
-#define CHUNK_ROWS   256 /* at least */
+#define GOOD_STEP    8
+#define SAMPLE       16
+#define SAMPLED_ROWS 100000 /* tables of so many rows are worth a sample */
+#define CHUNKS       64     /* at most, for the gradient of L-BFGS */
+#define CHUNK_ROWS   256    /* at least */
 
 static const struct param params[] = {
     { "l2", PARAM_REAL, 0, "1", 0, 1e15, NULL,
@@ -94,7 +97,7 @@ struct fitting {
     struct linmodel *m;
     double l2, tol, total_weight;
     size_t max_iter;
-    bool converged;
+    bool converged, quiet;
 };
 
 static double row_weight(const struct fit_input *in, size_t i)
@@ -112,6 +115,7 @@ static void report(const struct fitting *f, size_t iteration, double penalised)
 {
     double loss = penalised - f->l2 / 2 * squares(f->m);
 
+    if (f->quiet) return;
     engine_progress(f->en, &(struct engine_progress){
                                .what = "iteration",
                                .done = iteration,
@@ -144,17 +148,30 @@ static void newton_rows(const void *arg, size_t from, size_t to, double *weight,
     }
 }
 
-/* Value, gradient and Hessian with the penalty at the model's present coefficients. */
-static double newton_pass(const struct fitting *f, struct gram *s)
+/* Newton's method, and how fresh its Hessian is. */
+struct newton {
+    struct fitting *f;
+    struct gram s;   /* s.h: the decomposed Hessian */
+    double *scratch; /* 5 (d + 1): a point, a step, and what solve.h needs */
+    size_t rank;
+    double value; /* at the model's present coefficients, with the penalty */
+};
+
+/* Value and gradient at the model's present coefficients; with_hessian: that too. */
+static double newton_pass(struct newton *t, bool with_hessian)
 {
+    const struct fitting *f = t->f;
     size_t d = f->m->d;
 
-    gram_run(s, f->en, &f->in->train, newton_rows, f);
-    for (size_t j = 0; j < d; j++) {
-        s->h[j * (d + 1) + j] += f->l2;
-        s->g[j] += f->l2 * f->m->w[j];
+    if (with_hessian) {
+        gram_run(&t->s, f->en, &f->in->train, newton_rows, f);
+        for (size_t j = 0; j < d; j++) t->s.h[j * (d + 1) + j] += f->l2;
+        t->rank = solve_factor(t->s.h, d + 1, t->scratch + 2 * (d + 1));
+    } else {
+        gram_run_slope(&t->s, f->en, &f->in->train, newton_rows, f);
     }
-    return s->loss + f->l2 / 2 * squares(f->m);
+    vec_axpy(t->s.g, f->l2, f->m->w, d);
+    return t->s.loss + f->l2 / 2 * squares(f->m);
 }
 
 static double largest(const double *v, size_t n)
@@ -166,38 +183,58 @@ static double largest(const double *v, size_t n)
     return top;
 }
 
-/* The model's w and b lie behind one another: d + 1 unknowns from w on. */
-static int newton(struct fitting *f, struct gram *s, double *scratch, struct err *e)
+/* A step, halved until it lowers the function. False: none does. The model's w and b lie behind
+ * one another: d + 1 unknowns from w on. */
+static bool newton_step(struct newton *t, bool with_hessian)
 {
+    size_t n = t->f->m->d + 1;
+    double *x = t->f->m->w, *from = t->scratch, *step = t->scratch + n, share = 1, slope;
+
+    memcpy(from, x, n * sizeof *from);
+    memcpy(step, t->s.g, n * sizeof *step);
+    solve_with(t->s.h, n, t->rank, step, t->scratch + 2 * n);
+    slope = -vec_dot(t->s.g, step, n);
+    for (int i = 0; i < MAX_HALVINGS; i++, share /= 2) {
+        double value;
+        memcpy(x, from, n * sizeof *x);
+        vec_axpy(x, -share, step, n);
+        value = newton_pass(t, with_hessian);
+        if (!(value <= t->value + 1e-4 * share * slope)) continue;
+        t->value = value;
+        return true;
+    }
+    memcpy(x, from, n * sizeof *x);
+    t->value = newton_pass(t, true);
+    return false;
+}
+
+/* A Hessian is used as long as it makes the gradient GOOD_STEP times smaller a step: near the
+ * minimum a pass without a new one is many times cheaper and nearly as good. */
+static int newton(struct newton *t, struct err *e)
+{
+    struct fitting *f = t->f;
     size_t n = f->m->d + 1;
-    double *x = f->m->w, *from = scratch, *step = scratch + n, *work = scratch + 2 * n;
-    double value = newton_pass(f, s);
+    bool fresh = true, renew = true;
 
     assert(f->m->b == f->m->w + f->m->d);
+    t->value = newton_pass(t, true);
     for (size_t i = 1; i <= f->max_iter; i++) {
-        double share = 1, slope, lower = value;
-        int halvings = 0;
-        if (largest(s->g, n) <= f->tol * f->total_weight) {
+        double before = largest(t->s.g, n);
+        bool lowered;
+        f->converged = before <= f->tol * f->total_weight;
+        if (f->converged) return 0;
+        lowered = newton_step(t, renew);
+        if (!lowered && fresh) { /* rounding: nothing lower can be told from here */
             f->converged = true;
             return 0;
         }
-        memcpy(step, s->g, n * sizeof *step);
-        memcpy(from, x, n * sizeof *from);
-        solve_spd(s->h, n, step, work);
-        slope = -vec_dot(s->g, step, n);
-        for (; halvings < MAX_HALVINGS; halvings++, share /= 2) {
-            memcpy(x, from, n * sizeof *x);
-            vec_axpy(x, -share, step, n);
-            lower = newton_pass(f, s);
-            if (lower <= value + 1e-4 * share * slope) break;
+        fresh = renew || !lowered;
+        renew = !(lowered && largest(t->s.g, n) < before / GOOD_STEP);
+        if (renew && !fresh) {
+            t->value = newton_pass(t, true);
+            fresh = true;
         }
-        if (halvings == MAX_HALVINGS) { /* rounding: nothing below can be told from here */
-            memcpy(x, from, n * sizeof *x);
-            f->converged = true;
-            return 0;
-        }
-        value = lower;
-        report(f, i, value);
+        if (lowered) report(f, i, t->value);
         if (engine_cancelled(f->en)) return cancelled(e);
     }
     return 0;
@@ -205,15 +242,46 @@ static int newton(struct fitting *f, struct gram *s, double *scratch, struct err
 
 static int fit_newton(struct fitting *f, struct err *e)
 {
-    struct gram s = { 0 };
+    struct newton t = { .f = f };
     size_t n = f->m->d + 1;
-    MEM_AUTO double *scratch = mem_try(5 * n, sizeof *scratch);
-    int r = gram_init(&s, f->in->train.n, f->m->d, e);
+    int r = gram_init(&t.s, f->in->train.n, f->m->d, e);
 
-    if (r == 0 && !scratch) r = err_set(e, ERR_NOMEM, "no memory for %zu coefficients", n);
-    if (r == 0) r = newton(f, &s, scratch, e);
-    gram_done(&s);
+    t.scratch = mem_try(5 * n, sizeof *t.scratch);
+    if (r == 0 && !t.scratch) r = err_set(e, ERR_NOMEM, "no memory for %zu coefficients", n);
+    if (r == 0) r = newton(&t, e);
+    free(t.scratch);
+    gram_done(&t.s);
     return r;
+}
+
+/* Every SAMPLEth row of a large table gives a start that is right to a few percent, at that
+ * share of the cost; two or three passes over all rows then do what six would have. */
+static int warm_up(const struct fitting *f, struct err *e)
+{
+    const struct fit_input *in = f->in;
+    size_t n = in->train.n / SAMPLE, d = in->train.d;
+    MEM_AUTO double *x = mem_try(n, (d + 2) * sizeof *x);
+    double *y = x + n * d, *w = y + n;
+    struct fit_input sample = *in;
+    struct fitting part = *f;
+
+    if (!x) return err_set(e, ERR_NOMEM, "no memory for a sample of %zu rows", n);
+    part.total_weight = 0;
+    for (size_t i = 0; i < n; i++) {
+        memcpy(x + i * d, in->train.x + i * SAMPLE * d, d * sizeof *x);
+        y[i] = in->y[i * SAMPLE];
+        w[i] = row_weight(in, i * SAMPLE);
+        part.total_weight += w[i];
+    }
+    sample.train.n = n;
+    sample.train.x = x;
+    sample.y = y;
+    sample.w = w;
+    part.in = &sample;
+    part.l2 = f->l2 / SAMPLE;
+    part.tol = fmax(f->tol, 1e-4);
+    part.quiet = true;
+    return part.total_weight > 0 ? fit_newton(&part, e) : 0;
 }
 
 /* ---- L-BFGS -------------------------------------------------------------------------- */
@@ -331,14 +399,16 @@ static int fit(const struct engine *en, const struct fit_input *in, void **ret, 
                          .l2 = val_get_real(in->params, "l2", 1),
                          .tol = val_get_real(in->params, "tol", 1e-7),
                          .max_iter = (size_t)val_get_int(in->params, "max_iter", 200) };
-    int r;
+    bool newton_fits = k == 1 && in->train.d <= NEWTON_MAX;
+    int r = 0;
 
     assert(k <= LINMODEL_MAX_SCORES);
     for (size_t i = 0; i < in->train.n; i++) f.total_weight += row_weight(in, i);
     f.m = linmodel_new(in->train.d, k);
     if (!f.m) return err_set(e, ERR_NOMEM, "no memory for %zu coefficients", in->train.d * k);
     start(&f);
-    r = k == 1 && in->train.d <= NEWTON_MAX ? fit_newton(&f, e) : fit_lbfgs(&f, e);
+    if (newton_fits && in->train.n >= SAMPLED_ROWS) r = warm_up(&f, e);
+    if (r == 0) r = newton_fits ? fit_newton(&f, e) : fit_lbfgs(&f, e);
     if (r < 0) {
         linmodel_free(f.m);
         return r;

@@ -64,13 +64,18 @@ static size_t decompose(double *a, size_t n, double *order, double *column)
     return n;
 }
 
-size_t solve_spd(double *a, size_t n, double *x, double *scratch)
+/* scratch: the scale, the order of pivots, and room for a vector. */
+size_t solve_factor(double *a, size_t n, double *scratch)
 {
-    double *scale = scratch, *order = scratch + n, *y = scratch + 2 * n;
-    size_t rank;
+    equilibrate(a, n, scratch);
+    return decompose(a, n, scratch + n, scratch + 2 * n);
+}
 
-    equilibrate(a, n, scale);
-    rank = decompose(a, n, order, y);
+void solve_with(const double *a, size_t n, size_t rank, double *x, double *scratch)
+{
+    const double *scale = scratch, *order = scratch + n;
+    double *y = scratch + 2 * n;
+
     for (size_t k = 0; k < rank; k++) {
         size_t o = (size_t)order[k];
         y[k] = (x[o] * scale[o] - vec_dot(a + k * n, y, k)) / a[k * n + k];
@@ -82,5 +87,12 @@ size_t solve_spd(double *a, size_t n, double *x, double *scratch)
         vec_axpy(y, -y[k], a + k * n, k);
         x[o] = y[k] * scale[o];
     }
+}
+
+size_t solve_spd(double *a, size_t n, double *x, double *scratch)
+{
+    size_t rank = solve_factor(a, n, scratch);
+
+    solve_with(a, n, rank, x, scratch);
     return rank;
 }

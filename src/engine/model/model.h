@@ -14,7 +14,7 @@ struct model;
 struct model_spec {
     const char *algorithm;      /* learner's name */
     const char *target;         /* column of the frame */
-    const char *task;           /* "binary", "multiclass", "regression" or NULL: from the target */
+    const char *task;           /* "binary", "multiclass", "regression" or NULL: target.h says */
     const char *positive;       /* binary: class 1; NULL: of two labels the one that sorts last */
     const char *weight;         /* column of row weights; NULL: none; not a feature */
     const char *const *drop;    /* NULL-terminated names not used as features; NULL: none */

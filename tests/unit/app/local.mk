@@ -11,6 +11,7 @@ app_tests = \
 	%D%/test_registry \
 	%D%/test_settings \
 	%D%/test_runs \
+	%D%/test_scoring \
 	%D%/test_train \
 	%D%/test_verb
 check_PROGRAMS += $(app_tests)
@@ -27,4 +28,5 @@ TESTS += $(app_tests)
 %C%_test_train_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_verb_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_reference_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_scoring_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 endif

@@ -181,6 +181,7 @@ static void test_run_list_and_search(void **state)
     bool auc = false;
     for (; f->r.columns[n].key; n++) auc |= str_eq(f->r.columns[n].key, "metrics.auc");
     assert_true(auc && n == 8);
+    assert_string_equal(f->r.columns[6].key, "metrics.auc");
 }
 
 static void test_run_show(void **state)
@@ -232,6 +233,16 @@ static void test_run_compare(void **state)
     is(o, "differs", "false");
     is(o, "best", "null");
     is(field(v, "param", "lr"), "values", "[null,\"0.1\"]");
+    /* what differs comes first within its kind */
+    bool alike = false;
+    const char *kind = "";
+    for (size_t i = 0; i < val_len(at(v, "fields")); i++) {
+        const struct val *row = val_at(at(v, "fields"), i);
+        if (!str_eq(kind, val_get_str(row, "kind", ""))) alike = false;
+        kind = val_get_str(row, "kind", "");
+        if (!val_get_bool(row, "differs", false)) alike = true;
+        else assert_false(alike);
+    }
     is(field(v, "attribute", "status"), "values", "[\"RUNNING\",\"FINISHED\"]");
     o = field(ok(f, "run compare", "{\"runs\":[\"aaaa\",\"aaaa\"]}"), "metric", "auc");
     is(o, "best", "null"); /* a tie has no best */

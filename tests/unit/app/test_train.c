@@ -430,20 +430,35 @@ static void a_killed_attempt_leaves_no_running_run(void **state)
 
 static void failure_is_recorded(void **state)
 {
+    static const char text[] = "x,label\n1,yes\n2,no,3\n";
     struct bench *b = *state;
     struct err e = ERR_INIT, told = ERR_INIT;
 
-    assert_int_equal(train(b, ARGS("target=labell"), &e), -ERR_INVALID);
-    assert_non_null(strstr(e.hint, "'label'"));
+    assert_int_equal(file_write_atomic(b->csv, text, sizeof text - 1, NULL), 0);
+    assert_int_equal(train(b, ARGS(), &e), -ERR_PARSE);
+    assert_non_null(strstr(e.msg, "line 3"));
     struct job j = job_now(b);
     assert_string_equal(j.state, "dead"); /* trying again would not help */
     struct run r = run_of(b, j.run_id);
     assert_string_equal(r.status, "FAILED");
-    assert_non_null(strstr(kv_get(r.tags, r.n_tags, "signalbox.error"), "labell"));
+    assert_non_null(strstr(kv_get(r.tags, r.n_tags, "signalbox.error"), "line 3"));
     job_error(&j, &told);
-    assert_non_null(strstr(told.msg, "labell"));
+    assert_int_equal(told.kind, ERR_PARSE);
+    assert_non_null(strstr(told.msg, "line 3"));
     assert_string_equal(told.hint, e.hint);
-    assert_int_equal(err_exit(told.kind), 1);
+}
+
+static void a_misspelt_column_is_told_at_once(void **state)
+{
+    struct bench *b = *state;
+    struct err e = ERR_INIT;
+    char id[27];
+
+    assert_int_equal(call_train(b, ARGS("target=labell"), id, NULL, &e), -ERR_INVALID);
+    assert_non_null(strstr(e.hint, "'label'"));
+    assert_int_equal(call_train(b, ARGS("drop=qqqqqqq"), id, NULL, &e), -ERR_INVALID);
+    assert_non_null(strstr(e.hint, "profile"));
+    assert_int_equal(call_train(b, ARGS("split=time:when"), id, NULL, &e), -ERR_INVALID);
 }
 
 static void bad_arguments_are_refused_at_once(void **state)
@@ -501,6 +516,7 @@ int main(void)
         T(a_dead_lease_is_rescued),
         T(a_killed_attempt_leaves_no_running_run),
         T(failure_is_recorded),
+        T(a_misspelt_column_is_told_at_once),
         T(bad_arguments_are_refused_at_once),
         T(a_key_queues_once),
     };

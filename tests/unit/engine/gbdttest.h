@@ -51,6 +51,8 @@ struct fitted {
     const char *params; /* JSON object */
     const struct data *valid;
     const atomic_bool *cancel;
+    size_t cancel_after; /* rounds; 0: never */
+    atomic_bool *cancel_flag;
     struct gbdt_model *m;
     size_t rounds;
     double train[MAX_ROUNDS], valid_curve[MAX_ROUNDS];
@@ -63,6 +65,7 @@ static inline void keep_curve(void *user, const struct engine_progress *p)
     assert_true(f->rounds < MAX_ROUNDS);
     f->train[f->rounds] = p->train;
     f->valid_curve[f->rounds++] = p->valid;
+    if (f->cancel_after && f->rounds == f->cancel_after) atomic_store(f->cancel_flag, true);
 }
 
 static inline int try_fit(struct fitted *f, const struct data *a, struct err *e)
@@ -155,7 +158,7 @@ static inline struct data mixed_data(size_t n, enum task task, int classes, uint
         *cell(&a, i, 5) = floor(3 * rng_normal(&r));
         z = sin(2 * *cell(&a, i, 0)) + *cell(&a, i, 1) * *cell(&a, i, 2) + (c < 2 || c == 5);
         if (rng_unit(&r) < 0.2) {
-            *cell(&a, i, 3) = NAN;
+            *cell(&a, i, 3) = (double)NAN;
             z -= 0.7;
         }
         *cell(&a, i, 4) = rng_unit(&r) < 0.05 ? (double)NAN : c;

@@ -64,7 +64,7 @@ static void test_missing_direction(void **state)
         }
         fit_ok(&f, &a);
         check_near(rmse_of(f.m, &a), 0, kind < 2 ? 0.41 : 1e-5, 0, "rmse");
-        double out, x = NAN;
+        double out, x = (double)NAN;
         learner_gbdt.predict_row(f.m, &x, &out);
         if (kind == 2) check_near(out, -3, 1e-5, 0, "missing");
         fitted_free(&f);
@@ -296,6 +296,12 @@ static void test_cancel(void **state)
     check_err(try_fit(&f, &a, &e), ERR_CANCELLED, &e, "cancelled");
     assert_null(f.m);
     assert_int_equal(f.rounds, 0);
+    cancel = false;
+    f.cancel_after = 7;
+    f.cancel_flag = &cancel;
+    check_err(try_fit(&f, &a, &e), ERR_CANCELLED, &e, "cancelled");
+    assert_null(f.m);
+    assert_int_equal(f.rounds, 7);
     data_free(&a);
 }
 
@@ -351,7 +357,7 @@ static void test_bad_input(void **state)
     a.y[7] = 2;
     check_err(try_fit(&f, &a, &e), ERR_INVALID, &e, "target of row 8 is 2");
     f.task = TASK_REGRESSION;
-    a.y[7] = NAN;
+    a.y[7] = (double)NAN;
     check_err(try_fit(&f, &a, &e), ERR_INVALID, &e, "target of row 8");
     a.y[7] = 1e300;
     check_err(try_fit(&f, &a, &e), ERR_INVALID, &e, "overflows");

@@ -42,7 +42,7 @@ static void test_save_load(void **state)
 /* Row by row, in one batch, and in odd pieces: the same bits. Also for values never seen. */
 static void test_row_is_batch(void **state)
 {
-    static const double odd[] = { INFINITY, -INFINITY, 1e308, -0.0, -1, 5.5, 6, 1e9, NAN };
+    static const double odd[] = { HUGE_VAL, -HUGE_VAL, 1e308, -0.0, -1, 5.5, 6, 1e9, (double)NAN };
 
     (void)state;
     for (size_t t = 0; t < ARRAY_LEN(tasks); t++) {
@@ -119,7 +119,7 @@ static void test_infinite_threshold(void **state)
     struct data a = data_new(1000, 1);
     struct fitted f = { .task = TASK_REGRESSION,
                         .params = "{\"n_estimators\":1,\"learning_rate\":1,\"num_leaves\":2}" };
-    static const double x[] = { -HUGE_VAL, 0, 999, HUGE_VAL, NAN };
+    static const double x[] = { -HUGE_VAL, 0, 999, HUGE_VAL, (double)NAN };
 
     (void)state;
     for (size_t i = 0; i < a.n; i++) {

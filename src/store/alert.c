@@ -44,7 +44,7 @@ static void read_alert(struct db_stmt *st, struct arena *a, void *ret)
     };
 }
 
-static const char *or(const char *s, const char *dflt)
+static const char * or (const char *s, const char *dflt)
 {
     return s ? s : dflt;
 }
@@ -56,7 +56,7 @@ static int check(const struct alert *a, struct err *e)
     if (r < 0) return r;
     if (a->id && strlen(a->id) == ID_LEN) return 0;
     return err_set(e, ERR_INVALID, "'%.40s' is not an id of an alert: %d characters are needed",
-                   or(a->id, ""), ID_LEN);
+                   or (a->id, ""), ID_LEN);
 }
 
 int alert_put(struct store *s, const struct alert *a, struct err *e)
@@ -78,13 +78,13 @@ int alert_put(struct store *s, const struct alert *a, struct err *e)
         " silenced_until_us = excluded.silenced_until_us, resolved_us = excluded.resolved_us,"
         " inhibited_by = excluded.inhibited_by, group_key = excluded.group_key,"
         " detail = excluded.detail, updated_us = excluded.updated_us",
-        DB_ARGS(db_t(a->id), db_t(a->model), db_t(a->rule), db_t(or(a->kind, "")),
-                db_t(or(a->state, "none")), db_t(or(a->severity, "info")), db_f_or_null(a->value),
+        DB_ARGS(db_t(a->id), db_t(a->model), db_t(a->rule), db_t(or (a->kind, "")),
+                db_t(or (a->state, "none")), db_t(or (a->severity, "info")), db_f_or_null(a->value),
                 db_f_or_null(a->threshold), db_i(a->n), db_i(a->streak), db_i(a->clean),
-                db_i(a->since_us), db_i(a->window_us), db_t(or(a->recommended_action, "none")),
+                db_i(a->since_us), db_i(a->window_us), db_t(or (a->recommended_action, "none")),
                 db_t(a->acked_by), db_i(a->acked_us), db_i(a->silenced_until_us),
                 db_i(a->resolved_us), db_t(a->inhibited_by), db_t(a->group),
-                db_t(or(a->detail, "{}")), db_i(a->updated_us)),
+                db_t(or (a->detail, "{}")), db_i(a->updated_us)),
         NULL, e);
     return tx_leave(s, own, r, e);
 }
@@ -104,8 +104,8 @@ int alert_get(struct store *s, struct arena *a, const char *id, struct alert *re
         return err_hint(e, "`signalbox alert list` shows them");
     }
     if (n > 1)
-        return err_set(e, ERR_CONFLICT, "'%s' is the beginning of several alert ids, %s and %s",
-                       id, found[0].id, found[1].id);
+        return err_set(e, ERR_CONFLICT, "'%s' is the beginning of several alert ids, %s and %s", id,
+                       found[0].id, found[1].id);
     *ret = found[0];
     return 0;
 }
@@ -151,8 +151,7 @@ static void read_event(struct db_stmt *st, struct arena *a, void *ret)
     };
 }
 
-static int add_event(struct store *s, const struct alert_event *ev, int64_t *ret_seq,
-                     struct err *e)
+static int add_event(struct store *s, const struct alert_event *ev, int64_t *ret_seq, struct err *e)
 {
     int64_t seq = 0;
     int r = db_number(s->db, "SELECT max(seq) + 1 FROM alert_event", DB_NOARGS, 1, &seq, e);
@@ -162,7 +161,7 @@ static int add_event(struct store *s, const struct alert_event *ev, int64_t *ret
                    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                    DB_ARGS(db_i(seq), db_i(ev->at_us ? ev->at_us : store_now(s)),
                            db_t(ev->alert_id), db_t(ev->type), db_t(ev->from), db_t(ev->to),
-                           db_t(or(ev->actor, "")), db_t(or(ev->reason, "")), db_i(ev->until_us),
+                           db_t(or (ev->actor, "")), db_t(or (ev->reason, "")), db_i(ev->until_us),
                            db_i(ev->snapshot_seq)),
                    NULL, e);
     if (r == -ERR_NOTFOUND) return err_set(e, ERR_NOTFOUND, "no alert '%s'", ev->alert_id);
@@ -170,8 +169,7 @@ static int add_event(struct store *s, const struct alert_event *ev, int64_t *ret
     return r;
 }
 
-int alert_event_add(struct store *s, const struct alert_event *ev, int64_t *ret_seq,
-                    struct err *e)
+int alert_event_add(struct store *s, const struct alert_event *ev, int64_t *ret_seq, struct err *e)
 {
     if (!ev->alert_id || !ev->type)
         return err_set(e, ERR_INVALID, "an event needs an alert and a type");

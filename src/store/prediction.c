@@ -170,12 +170,12 @@ static void read_target(struct db_stmt *st, struct arena *a, void *ret)
 /* Changes a counter and notes the time of the news. */
 static int count_label(struct store *s, int64_t model, bool joined, bool first, struct err *e)
 {
-    return store_exec(s,
-                      "UPDATE monitored SET n_labels = n_labels + $2, n_orphans = n_orphans + $3,"
-                      " ingest_us = $4 WHERE id = $1",
-                      DB_ARGS(db_i(model), db_i(joined && first), db_i(!joined && first),
-                              db_i(store_now(s))),
-                      NULL, e);
+    return store_exec(
+        s,
+        "UPDATE monitored SET n_labels = n_labels + $2, n_orphans = n_orphans + $3,"
+        " ingest_us = $4 WHERE id = $1",
+        DB_ARGS(db_i(model), db_i(joined && first), db_i(!joined && first), db_i(store_now(s))),
+        NULL, e);
 }
 
 static int store_label(struct store *s, int64_t model, const struct label *l,
@@ -205,9 +205,9 @@ static int add_label(struct store *s, const char *model, const struct label *l,
     if (r < 0) return r;
     struct db_arg args[] = { db_i(m.id), db_t(l->request_id), db_t(l->text), db_i(l->at_us) };
     struct db_args all = { args, sizeof args / sizeof *args };
-    r = store_one(s, NULL,
-                  "SELECT at_us," COMPARE_LABEL " FROM prediction WHERE model = $1 AND request = $2",
-                  all, read_target, &t, e);
+    r = store_one(
+        s, NULL, "SELECT at_us," COMPARE_LABEL " FROM prediction WHERE model = $1 AND request = $2",
+        all, read_target, &t, e);
     if (r < 0) return r;
     bool joined = r > 0;
     *ret = (struct label_effect){ .joined = joined, .prediction_us = t.at_us };
@@ -279,8 +279,7 @@ static void read_chunk(struct db_stmt *st, struct arena *a, void *ret)
     *(struct chunk *)ret = (struct chunk){ db_i64(st, 0), db_i64(st, 1) };
 }
 
-#define OLDEST                                                                                     \
-    " FROM prediction WHERE model = $1 AND at_us < $2 ORDER BY at_us, request LIMIT $3"
+#define OLDEST " FROM prediction WHERE model = $1 AND at_us < $2 ORDER BY at_us, request LIMIT $3"
 
 static int prune_chunk(struct store *s, int64_t model, int64_t before_us, int64_t *ret_n,
                        struct err *e)

@@ -27,8 +27,7 @@ static int claim(struct store *s, const char *name, int64_t slot_us, bool *ret_w
                       DB_ARGS(db_t(name), db_i(slot_us - KEEP_US)), NULL, e);
 }
 
-int schedule_claim(struct store *s, const char *name, int64_t slot_us, bool *ret_won,
-                   struct err *e)
+int schedule_claim(struct store *s, const char *name, int64_t slot_us, bool *ret_won, struct err *e)
 {
     bool own, won = false;
     int r = name_check("schedule", name, 500, e);

@@ -77,12 +77,12 @@ static int insert(struct store *s, int64_t model, const struct snapshot *sn, int
                   struct err *e)
 {
     struct place p = { 0 };
-    int r = store_one(s, NULL,
-                      "SELECT (SELECT coalesce(max(seq), 0) + 1 FROM snapshot),"
-                      " (SELECT coalesce(max(version), 0) + 1 FROM snapshot"
-                      "  WHERE model = $1 AND start_us = $2 AND end_us = $3)",
-                      DB_ARGS(db_i(model), db_i(sn->start_us), db_i(sn->end_us)), read_place, &p,
-                      e);
+    int r =
+        store_one(s, NULL,
+                  "SELECT (SELECT coalesce(max(seq), 0) + 1 FROM snapshot),"
+                  " (SELECT coalesce(max(version), 0) + 1 FROM snapshot"
+                  "  WHERE model = $1 AND start_us = $2 AND end_us = $3)",
+                  DB_ARGS(db_i(model), db_i(sn->start_us), db_i(sn->end_us)), read_place, &p, e);
     if (r < 0) return r;
     *ret_version = p.version;
     return store_exec(s,
@@ -150,16 +150,16 @@ int snapshot_list(struct store *s, struct arena *a, const char *model, int64_t f
 {
     struct snapshot *list = NULL;
     size_t count = 0;
-    int r = store_all(s, a,
-                      "SELECT " COLUMNS " FROM snapshot n JOIN monitored m ON m.id = n.model"
-                      " WHERE m.name = $1 AND n.start_us >= $2 AND n.start_us < $3"
-                      " AND n.version = (SELECT max(v.version) FROM snapshot v"
-                      "  WHERE v.model = n.model AND v.start_us = n.start_us"
-                      "  AND v.end_us = n.end_us)"
-                      " ORDER BY n.start_us DESC, n.end_us DESC LIMIT $4",
-                      DB_ARGS(db_t(model), db_i(from_us), db_i(to_us),
-                              db_i(limit > 0 ? limit : INT64_MAX)),
-                      sizeof *list, read_snapshot, &list, &count, e);
+    int r = store_all(
+        s, a,
+        "SELECT " COLUMNS " FROM snapshot n JOIN monitored m ON m.id = n.model"
+        " WHERE m.name = $1 AND n.start_us >= $2 AND n.start_us < $3"
+        " AND n.version = (SELECT max(v.version) FROM snapshot v"
+        "  WHERE v.model = n.model AND v.start_us = n.start_us"
+        "  AND v.end_us = n.end_us)"
+        " ORDER BY n.start_us DESC, n.end_us DESC LIMIT $4",
+        DB_ARGS(db_t(model), db_i(from_us), db_i(to_us), db_i(limit > 0 ? limit : INT64_MAX)),
+        sizeof *list, read_snapshot, &list, &count, e);
     if (r < 0) return r;
     reverse(list, count);
     *ret = list;

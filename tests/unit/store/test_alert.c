@@ -181,11 +181,9 @@ static void test_events(void **state)
     struct alert a = make(f, 'A', "m", "r1"), b = make(f, 'B', "m", "r2");
     put(f, &a);
     put(f, &b);
-    struct alert_event ev = { .alert_id = a.id,
-                              .type = "state",
-                              .from = "none",
-                              .to = "active",
-                              .snapshot_seq = 9 };
+    struct alert_event ev = {
+        .alert_id = a.id, .type = "state", .from = "none", .to = "active", .snapshot_seq = 9
+    };
     int64_t seq = 0;
     OK(alert_event_add(f->s, &ev, &seq, &f->e));
     assert_int_equal(seq, 1);

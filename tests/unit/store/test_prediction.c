@@ -51,8 +51,8 @@ struct listing {
 static int list_one(void *user, const struct prediction *p)
 {
     struct listing *l = user;
-    l->text = arena_printf(l->a, "%s%s%s=%s/%s", l->text, l->n ? " " : "", p->request_id,
-                           p->answer, p->label ? p->label : "-");
+    l->text = arena_printf(l->a, "%s%s%s=%s/%s", l->text, l->n ? " " : "", p->request_id, p->answer,
+                           p->label ? p->label : "-");
     return ++l->n == l->stop_at ? 77 : 0;
 }
 
@@ -232,10 +232,14 @@ static void test_a_label_waits_for_its_prediction(void **state)
 static void test_order_of_arrival_does_not_matter(void **state)
 {
     struct fx *f = *state;
-    static const struct label labels[] = { { "a", "x", T0 + 1 }, { "a", "y", T0 + 2 },
-                                           { "a", "z", T0 + 2 }, { "a", "w", T0 } };
-    static const int orders[][5] = { { 0, 1, 2, 3, 4 }, { 4, 3, 2, 1, 0 }, { 2, 4, 1, 0, 3 },
-                                     { 1, 2, 4, 3, 0 }, { 3, 0, 4, 2, 1 } };
+    static const struct label labels[] = {
+        { "a", "x", T0 + 1 }, { "a", "y", T0 + 2 }, { "a", "z", T0 + 2 }, { "a", "w", T0 }
+    };
+    static const int orders[][5] = { { 0, 1, 2, 3, 4 },
+                                     { 4, 3, 2, 1, 0 },
+                                     { 2, 4, 1, 0, 3 },
+                                     { 1, 2, 4, 3, 0 },
+                                     { 3, 0, 4, 2, 1 } };
     for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
         const char *model = arena_printf(&f->a, "m%zu", i);
         for (int k = 0; k < 5; k++) {

@@ -24,10 +24,9 @@ static int64_t mark(struct fx *f, int i)
 
 static int64_t snap(struct fx *f, const char *model, int i, int64_t seen, const char *data)
 {
-    struct snapshot sn = { .model = model,
-                           .start_us = hour(i).start_us,
-                           .end_us = hour(i).end_us,
-                           .data = data };
+    struct snapshot sn = {
+        .model = model, .start_us = hour(i).start_us, .end_us = hour(i).end_us, .data = data
+    };
     int64_t version = 0;
     OK(snapshot_add(f->s, &sn, seen, &version, &f->e));
     return version;
@@ -42,8 +41,8 @@ static const char *dirty(struct fx *f, const char *model, int until)
     char *text = arena_strdup(&f->a, "");
     for (size_t i = 0; i < n; i++) {
         assert_int_equal(w[i].end_us - w[i].start_us, HOUR);
-        text = arena_printf(&f->a, "%s%s%d", text, i ? " " : "",
-                            (int)((w[i].start_us - T0) / HOUR));
+        text =
+            arena_printf(&f->a, "%s%s%d", text, i ? " " : "", (int)((w[i].start_us - T0) / HOUR));
     }
     return text;
 }
@@ -52,9 +51,9 @@ static const char *text_of(struct fx *f, const struct snapshot *list, size_t n)
 {
     char *text = arena_strdup(&f->a, "");
     for (size_t i = 0; i < n; i++)
-        text = arena_printf(&f->a, "%s%s%s%d.%d:%s", text, i ? " " : "", list[i].model,
-                            (int)((list[i].start_us - T0) / HOUR), (int)list[i].version,
-                            list[i].data);
+        text =
+            arena_printf(&f->a, "%s%s%s%d.%d:%s", text, i ? " " : "", list[i].model,
+                         (int)((list[i].start_us - T0) / HOUR), (int)list[i].version, list[i].data);
     return text;
 }
 

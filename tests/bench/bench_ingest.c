@@ -1,0 +1,161 @@
+/* bench_ingest.c: how fast predictions and labels enter the store, and windows are read.
+ *
+ *   bench_ingest [ROWS]     ROWS for each case, 300,000 when not said otherwise
+ *
+ * A row has a request id of 36 characters and 120 bytes of packed features. Ids that rise with
+ * time (ULIDs) extend the index by request; random ones (UUIDs) fall anywhere in it, which is
+ * the worst case. Works in a folder under $TMPDIR or /tmp, which decides what an fsync costs.
+ * Prints JSON lines: rows per second by the clock, and by the CPU time of the process, which
+ * says the same on a busy machine. */
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/rng.h"
+#include "store/prediction.h"
+#include "store/snapshot.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { FEATURES = 15, REPEATS = 5, BATCH = 5000 };
+#define START_US (1700000000LL * 1000000)
+#define STEP_US  250000 /* four predictions a second */
+
+static struct err err;
+
+static void need(int r)
+{
+    if (r >= 0) return;
+    fprintf(stderr, "bench_ingest: %s\n", err.msg);
+    exit(1);
+}
+
+struct timer {
+    int64_t wall;
+    clock_t cpu;
+};
+
+static struct timer timer_start(void)
+{
+    return (struct timer){ clock_mono_us(), clock() };
+}
+
+static void report(const char *name, long rows, struct timer t, const char *unit)
+{
+    double wall = (double)(clock_mono_us() - t.wall) / 1e6;
+    double cpu = (double)(clock() - t.cpu) / CLOCKS_PER_SEC;
+    printf("{\"bench\":\"ingest.%s\",\"value\":%.4g,\"unit\":\"%s\",\"per_cpu_s\":%.4g,"
+           "\"rows\":%ld}\n",
+           name, (double)rows / wall, unit, (double)rows / cpu, rows);
+    fflush(stdout);
+}
+
+/* The id of row i: rising, or scattered by a bijection, so that it can be made again. */
+static void make_id(char id[37], long i, bool scattered)
+{
+    uint64_t k = (uint64_t)i * (scattered ? 0x9e3779b97f4a7c15ULL : 1);
+    snprintf(id, 37, "%016llx-%019ld", (unsigned long long)k, i);
+}
+
+static void add_rows(struct store *s, const char *model, long rows, bool scattered, long batch)
+{
+    double features[FEATURES];
+    int64_t schema;
+    struct rng r;
+    char id[37];
+    rng_seed(&r, 1);
+    need(prediction_schema_id(s, "[\"packed\"]", &schema, &err));
+    for (long i = 0; i < rows; i++) {
+        for (int k = 0; k < FEATURES; k++) features[k] = rng_unit(&r);
+        make_id(id, i, scattered);
+        struct prediction p = { .request_id = id,
+                                .at_us = START_US + i * STEP_US,
+                                .version = 1,
+                                .answer = features[0] > 0.5 ? "1" : "0",
+                                .probability = features[0],
+                                .latency_ms = 1 + features[1],
+                                .schema_id = schema,
+                                .features = features,
+                                .n_bytes = sizeof features };
+        if (i % batch == 0) need(store_begin(s, &err));
+        need(prediction_add(s, model, &p, NULL, &err));
+        if (i % batch == batch - 1 || i == rows - 1) need(store_commit(s, &err));
+    }
+}
+
+static void add_labels(struct store *s, const char *model, long rows, bool scattered)
+{
+    char id[37];
+    for (long i = 0; i < rows; i++) {
+        make_id(id, i, scattered);
+        struct label l = { id, i % 3 ? "1" : "0", START_US + i * STEP_US + 1 };
+        if (i % BATCH == 0) need(store_begin(s, &err));
+        need(label_add(s, model, &l, NULL, &err));
+        if (i % BATCH == BATCH - 1 || i == rows - 1) need(store_commit(s, &err));
+    }
+}
+
+static int sum(void *user, const struct prediction *p)
+{
+    double first;
+    memcpy(&first, p->features, sizeof first);
+    *(double *)user += first + p->probability + (p->label ? p->label[0] : 0);
+    return 0;
+}
+
+static void bench_reading(struct store *s, const char *model, long rows)
+{
+    double total = 0;
+    struct timer t = timer_start();
+    for (int i = 0; i < REPEATS; i++)
+        need(prediction_each(s, model, INT64_MIN, INT64_MAX, sum, &total, &err));
+    report("read", rows * REPEATS, t, "rows/s");
+    if (!isfinite(total)) exit(1);
+}
+
+static void bench_pruning(struct store *s, const char *model, long rows)
+{
+    int64_t n;
+    struct timer t = timer_start();
+    need(prediction_prune(s, model, START_US + rows / 2 * STEP_US, &n, &err));
+    report("prune", (long)n, t, "rows/s");
+}
+
+static void run(struct store *s, long rows)
+{
+    struct timer t = timer_start();
+    add_rows(s, "rising", rows, false, rows);
+    report("one_transaction", rows, t, "rows/s");
+    t = timer_start();
+    add_rows(s, "batches", rows, false, BATCH);
+    report("batches", rows, t, "rows/s");
+    t = timer_start();
+    add_rows(s, "scattered", rows, true, BATCH);
+    report("scattered", rows, t, "rows/s");
+    t = timer_start();
+    add_rows(s, "scattered", rows, true, BATCH);
+    report("again", rows, t, "rows/s");
+    t = timer_start();
+    add_labels(s, "rising", rows, false);
+    report("labels", rows, t, "labels/s");
+    t = timer_start();
+    add_labels(s, "scattered", rows, true);
+    report("scattered_labels", rows, t, "labels/s");
+    bench_reading(s, "rising", rows);
+    bench_pruning(s, "batches", rows);
+}
+
+int main(int argc, char **argv)
+{
+    const char *tmp = getenv("TMPDIR");
+    char dir[256];
+    struct store *s;
+    long rows = argc > 1 ? atol(argv[1]) : 300000;
+    snprintf(dir, sizeof dir, "%.200s/bench_ingest.XXXXXX", tmp ? tmp : "/tmp");
+    if (rows < 2 || !mkdtemp(dir)) return 2;
+    need(store_open(&s, dir, STORE_CREATE, &clock_system, &err));
+    run(s, rows);
+    store_close(s);
+    return file_remove_tree(dir, &err) < 0;
+}

@@ -1,6 +1,7 @@
 /* db.c: what all drivers share: statement cache, error vocabulary, transaction discipline.
  *
- * Statements are cached by text, at most CACHE_MAX a handle, least recently used first out. A
+ * Statements are cached by text, at most CACHE_MAX a handle, least recently used first out. The
+ * text is nearly always a literal, so the one that came from the same place is tried first. A
  * statement in use is never shared: asking for the same text again (a query inside a loop over
  * the same query) prepares another one.
  *
@@ -8,7 +9,6 @@
  * engine may have rolled back by itself then, and further statements would commit one by one.
  * So they are refused until db_rollback. One owner a handle. */
 #include "store/db.h"
-#include "base/digest.h"
 #include "base/mem.h"
 #include <assert.h>
 #include <math.h>
@@ -32,10 +32,10 @@ struct db_stmt {
     struct db *db;
     void *st;
     char *sql;
-    uint64_t hash;
-    int64_t used; /* tick of the last use */
-    bool busy;    /* between db_query and db_end */
-    bool cached;  /* in the table; otherwise freed by db_end */
+    const char *from; /* where the text was when it was asked for; a hint, it may be gone */
+    int64_t used;     /* tick of the last use */
+    bool busy;        /* between db_query and db_end */
+    bool cached;      /* in the table; otherwise freed by db_end */
 };
 
 struct db {
@@ -141,11 +141,15 @@ struct db_arg db_f_or_null(double v)
 }
 
 /* -- the cache ---------------------------------------------------------------------------- */
-static struct db_stmt *cache_find(struct db *db, const char *sql, uint64_t hash)
+static struct db_stmt *cache_find(struct db *db, const char *sql)
 {
-    for (size_t i = 0; i < db->n_cache; i++) {
-        struct db_stmt *st = db->cache[i];
-        if (st->hash == hash && !st->busy && !strcmp(st->sql, sql)) return st;
+    for (int same_place = 1; same_place >= 0; same_place--) {
+        for (size_t i = 0; i < db->n_cache; i++) {
+            struct db_stmt *st = db->cache[i];
+            if ((st->from == sql) != same_place || st->busy || strcmp(st->sql, sql) != 0) continue;
+            st->from = sql;
+            return st;
+        }
     }
     return NULL;
 }
@@ -163,8 +167,7 @@ static int cache_slot(struct db *db)
     return oldest;
 }
 
-static int stmt_make(struct db *db, const char *sql, uint64_t hash, struct db_stmt **ret,
-                     struct err *e)
+static int stmt_make(struct db *db, const char *sql, struct db_stmt **ret, struct err *e)
 {
     void *raw = NULL;
     if (db->drv->prepare(db->conn, sql, &raw) < 0) return fail(db, e);
@@ -172,7 +175,7 @@ static int stmt_make(struct db *db, const char *sql, uint64_t hash, struct db_st
     st->db = db;
     st->st = raw;
     st->sql = mem_strdup(sql);
-    st->hash = hash;
+    st->from = sql;
     int slot = cache_slot(db);
     if (slot >= 0) {
         db->cache[slot] = st;
@@ -202,9 +205,8 @@ int db_query(struct db *db, struct db_stmt **ret, const char *sql, struct db_arg
         return err_set(e, ERR_STATE,
                        "workspace database: the transaction failed earlier and "
                        "takes no further statement");
-    uint64_t hash = fnv1a64(sql, strlen(sql));
-    struct db_stmt *st = cache_find(db, sql, hash);
-    int r = st ? 0 : stmt_make(db, sql, hash, &st, e);
+    struct db_stmt *st = cache_find(db, sql);
+    int r = st ? 0 : stmt_make(db, sql, &st, e);
     if (r < 0) return r;
     assert(st);
     st->busy = true;

@@ -1,11 +1,11 @@
 /* prediction.c: writing the prediction log: predictions, labels, packed features' schemas, and
  * retention. Reading is in prediction_read.c.
  *
- * The hot path is prediction_add: three short statements a row, all prepared, that touch the end
- * of the table (rows arrive nearly in order of time) and one place of the index by request.
+ * The hot path is prediction_add: one prepared statement a row, which touches the end of the
+ * table (rows arrive nearly in order of time) and one place of the index by request.
  * A label is kept in the row of its prediction, so reading a window is one scan and no join;
  * a label without a prediction waits in label_orphan, and only models that have such labels
- * look there. Counters of `monitored` change in the same transaction as the rows they count. */
+ * look there. Counters change in the same transaction as the rows they count (monitored.c). */
 #include "store/prediction.h"
 #include "store/monitor_priv.h"
 #include <string.h>
@@ -49,39 +49,6 @@ static int check_prediction(const struct prediction *p, struct err *e)
     return 0;
 }
 
-/* -- models ------------------------------------------------------------------------------- */
-static void read_model(struct db_stmt *st, struct arena *a, void *ret)
-{
-    (void)a;
-    *(struct monitored *)ret = (struct monitored){
-        .id = db_i64(st, 0),
-        .orphans = db_i64(st, 1),
-        .pruned = !db_is_null(st, 2),
-        .pruned_us = db_i64(st, 2),
-    };
-}
-
-int monitored_find(struct store *s, const char *model, struct monitored *ret, struct err *e)
-{
-    *ret = (struct monitored){ 0 };
-    int r = store_one(s, NULL, "SELECT id, n_orphans, pruned_us FROM monitored WHERE name = $1",
-                      DB_ARGS(db_t(model)), read_model, ret, e);
-    return r < 0 ? r : 0;
-}
-
-int monitored_ensure(struct store *s, const char *model, struct monitored *ret, struct err *e)
-{
-    int r = monitored_find(s, model, ret, e);
-    if (r < 0 || ret->id) return r;
-    r = name_check("model", model, 500, e);
-    if (r < 0) return r;
-    r = store_exec(s,
-                   "INSERT INTO monitored (id, name)"
-                   " VALUES ((SELECT coalesce(max(id), 0) + 1 FROM monitored), $1)",
-                   DB_ARGS(db_t(model)), NULL, e);
-    return r < 0 ? r : monitored_find(s, model, ret, e);
-}
-
 /* -- predictions -------------------------------------------------------------------------- */
 static int insert(struct store *s, int64_t model, const struct prediction *p, bool *ret_new,
                   struct err *e)
@@ -115,11 +82,8 @@ static int adopt(struct store *s, int64_t model, const struct prediction *p, str
     if (r < 0 || !changed) return r;
     r = store_exec(s, "DELETE FROM label_orphan WHERE model = $1 AND request = $2",
                    DB_ARGS(db_i(model), db_t(p->request_id)), NULL, e);
-    if (r < 0) return r;
-    return store_exec(s,
-                      "UPDATE monitored SET n_orphans = n_orphans - 1, n_labels = n_labels + 1"
-                      " WHERE id = $1",
-                      DB_ARGS(db_i(model)), NULL, e);
+    if (r == 0) monitored_count(s, (struct monitored_news){ .labels = 1, .orphans = -1 });
+    return r;
 }
 
 static int add_prediction(struct store *s, const char *model, const struct prediction *p,
@@ -129,9 +93,8 @@ static int add_prediction(struct store *s, const char *model, const struct predi
     int r = monitored_ensure(s, model, &m, e);
     if (r == 0) r = insert(s, m.id, p, ret_new, e);
     if (r < 0 || !*ret_new) return r;
-    r = store_exec(s, "UPDATE monitored SET n_rows = n_rows + 1, ingest_us = $2 WHERE id = $1",
-                   DB_ARGS(db_i(m.id), db_i(store_now(s))), NULL, e);
-    return r < 0 || !m.orphans ? r : adopt(s, m.id, p, e);
+    monitored_count(s, (struct monitored_news){ .rows = 1 });
+    return m.orphans ? adopt(s, m.id, p, e) : 0;
 }
 
 int prediction_add(struct store *s, const char *model, const struct prediction *p, bool *ret_new,
@@ -166,17 +129,6 @@ static void read_target(struct db_stmt *st, struct arena *a, void *ret)
 #define COMPARE_LABEL                                                                              \
     " CASE WHEN label IS NULL THEN 0 ELSE 1 END, CASE WHEN label = $3 THEN 1 ELSE 0 END,"          \
     " CASE WHEN label IS NULL OR ($4, $3) > (label_us, label) THEN 1 ELSE 0 END"
-
-/* Changes a counter and notes the time of the news. */
-static int count_label(struct store *s, int64_t model, bool joined, bool first, struct err *e)
-{
-    return store_exec(
-        s,
-        "UPDATE monitored SET n_labels = n_labels + $2, n_orphans = n_orphans + $3,"
-        " ingest_us = $4 WHERE id = $1",
-        DB_ARGS(db_i(model), db_i(joined && first), db_i(!joined && first), db_i(store_now(s))),
-        NULL, e);
-}
 
 static int store_label(struct store *s, int64_t model, const struct label *l,
                        const struct target *t, struct err *e)
@@ -220,7 +172,10 @@ static int add_label(struct store *s, const char *model, const struct label *l,
     if (r > 0 && !t.newer) return 0;
     ret->changed = !t.labelled || !t.same;
     r = store_label(s, m.id, l, joined ? &t : NULL, e);
-    return r < 0 ? r : count_label(s, m.id, joined, !t.labelled, e);
+    if (r < 0) return r;
+    monitored_count(s, (struct monitored_news){ .labels = joined && !t.labelled,
+                                                .orphans = !joined && !t.labelled });
+    return 0;
 }
 
 int label_add(struct store *s, const char *model, const struct label *l, struct label_effect *ret,
@@ -330,7 +285,9 @@ int prediction_prune(struct store *s, const char *model, int64_t before_us, int6
     struct monitored m;
     bool own;
     int64_t n = 1, total = 0;
-    int r = monitored_find(s, model, &m, e);
+    int r = monitored_flush(s, e);
+    if (r == 0) r = monitored_find(s, model, &m, e);
+    monitored_forget(s); /* what it knows changes here */
     if (r == 0 && m.id) {
         r = tx_enter(s, &own, e);
         if (r < 0) return r;

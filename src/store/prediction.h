@@ -6,7 +6,8 @@
  * that sorts last, so the order of arrival never matters). Callers mark the windows of what was
  * new or changed (window_touch of snapshot.h, once per window and batch, in the same
  * transaction), which is how late labels reopen closed windows. Call adds inside a transaction;
- * one transaction per batch of thousands. */
+ * one transaction per batch of tens of thousands: with random request ids every row of a small
+ * batch writes a page of its own. */
 #pragma once
 #include "store/store.h"
 #include <stdint.h>

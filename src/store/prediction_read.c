@@ -63,12 +63,14 @@ int prediction_totals(struct store *s, const char *model, struct prediction_tota
                       struct err *e)
 {
     struct prediction_totals t = { 0 };
-    int r = store_one(s, NULL,
-                      "SELECT n_rows, n_labels, n_orphans, ingest_us,"
-                      " (SELECT min(at_us) FROM prediction WHERE model = m.id),"
-                      " (SELECT max(at_us) FROM prediction WHERE model = m.id)"
-                      " FROM monitored m WHERE name = $1",
-                      DB_ARGS(db_t(model)), read_totals, &t, e);
+    int r = monitored_flush(s, e);
+    if (r < 0) return r;
+    r = store_one(s, NULL,
+                  "SELECT n_rows, n_labels, n_orphans, ingest_us,"
+                  " (SELECT min(at_us) FROM prediction WHERE model = m.id),"
+                  " (SELECT max(at_us) FROM prediction WHERE model = m.id)"
+                  " FROM monitored m WHERE name = $1",
+                  DB_ARGS(db_t(model)), read_totals, &t, e);
     if (r < 0) return r;
     *ret = t;
     return 0;
@@ -84,10 +86,12 @@ int prediction_models(struct store *s, struct arena *a, const char *const **ret,
     const char **names = NULL;
     size_t n = 0;
     /* the empty name after the others is replaced by the end of the list */
-    int r = store_all(s, a,
-                      "SELECT name, 0 AS last FROM monitored WHERE n_rows > 0"
-                      " UNION ALL SELECT '', 1 ORDER BY last, name",
-                      DB_NOARGS, sizeof *names, read_name, &names, &n, e);
+    int r = monitored_flush(s, e);
+    if (r < 0) return r;
+    r = store_all(s, a,
+                  "SELECT name, 0 AS last FROM monitored WHERE n_rows > 0"
+                  " UNION ALL SELECT '', 1 ORDER BY last, name",
+                  DB_NOARGS, sizeof *names, read_name, &names, &n, e);
     if (r < 0) return r;
     names[n - 1] = NULL;
     *ret = names;

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "base/vec.h"
+#include "store/monitor_priv.h"
 #include "store/store_priv.h"
 #include <ctype.h>
 #include <stdlib.h>
@@ -81,6 +82,7 @@ int store_open(struct store **ret, const char *dir, unsigned flags, const struct
 void store_close(struct store *s)
 {
     if (!s) return;
+    monitored_forget(s);
     db_close(s->db);
     free(s->dir);
     free(s);
@@ -101,10 +103,14 @@ int store_begin(struct store *s, struct err *e)
 }
 int store_commit(struct store *s, struct err *e)
 {
-    return db_commit(s->db, e);
+    int r = monitored_flush(s, e);
+    if (r == 0) r = db_commit(s->db, e);
+    store_rollback(s); /* ends the memory, and what is left of a failed transaction */
+    return r;
 }
 void store_rollback(struct store *s)
 {
+    monitored_forget(s);
     db_rollback(s->db);
 }
 bool store_in_tx(const struct store *s)
@@ -136,10 +142,10 @@ int tx_leave(struct store *s, bool own, int r, struct err *e)
 {
     if (!own) return r;
     if (r >= 0) {
-        int c = db_commit(s->db, e);
+        int c = store_commit(s, e);
         return c < 0 ? c : r;
     }
-    db_rollback(s->db);
+    store_rollback(s);
     return r;
 }
 

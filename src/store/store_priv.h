@@ -7,10 +7,12 @@
 #include "store/db.h"
 #include "store/store.h"
 
+struct monitored_memo;
 struct store {
     struct db *db;
     char *dir;
     const struct clock *clock;
+    struct monitored_memo *memo; /* monitor_priv.h; NULL outside transactions */
 };
 
 /* How a test opens a store on another driver. Zero and NULL: the defaults. */

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { FEATURES = 15, REPEATS = 5, BATCH = 5000 };
+enum { FEATURES = 15, REPEATS = 5, BATCH = 20000 };
 #define START_US (1700000000LL * 1000000)
 #define STEP_US  250000 /* four predictions a second */
 

@@ -25,6 +25,12 @@ struct esc_rule {
     int for_windows;           /* breaches before it becomes active; 1 */
     int keep_windows;          /* windows it stays after the condition ends; 0 */
     const char *action;        /* recommended at incident */
+    /* kind budget: the value is a burn rate, how many times faster than allowed errors come:
+     * share of bad answers / (1 - slo). The smaller of those over the last short and the last
+     * long windows counts, so both must be beyond. good: the metric is a share of good ones. */
+    double slo;
+    int short_windows, long_windows;
+    bool good;
 };
 struct esc_memory {
     enum esc_state state;
@@ -52,12 +58,25 @@ const char *esc_action(const struct esc_rule *r, enum esc_state s, bool bad_data
  * refer to a figure it lacks are left out. Strings stay where they are. */
 int esc_rules(struct arena *a, const struct val *monitoring, const struct val *baseline,
               struct esc_rule **ret, size_t *n, struct err *e);
+/* A rule as a value and back, exactly: how the log of an alert keeps what was in force. */
+struct val *esc_rule_to_val(struct arena *a, const struct esc_rule *r);
+struct esc_rule esc_rule_from_val(const struct val *v, const char *name);
 /* Sample of a rule in a snapshot's data. */
 struct esc_sample esc_read(const struct esc_rule *r, const struct val *snapshot,
                            int64_t window_us);
 
+struct esc_window {            /* a measured window: the newest version of its snapshot */
+    int64_t start_us, end_us, version, seq, at_us;
+    const struct val *data;
+};
+/* Sample of the last of n windows, which are in order of time; budgets look at those before. */
+struct esc_sample esc_sample(const struct esc_rule *r, const struct esc_window *w, size_t n);
+double esc_burn(const struct esc_rule *r, const struct esc_window *w, size_t n, int windows,
+                int64_t *ret_n);
+
 /* Judges all rules on a new snapshot inside the caller's transaction: alert rows, events,
- * inhibition, grouping, notification jobs. */
+ * inhibition, grouping, notification jobs. How is described in app/alert_fold.h. data is the
+ * parsed sn->data; seq and at_us of `sn` may be 0, then the stored row is looked up. */
 struct app;
 struct snapshot;
 int alert_judge(struct app *app, const struct snapshot *sn, const struct val *data,

@@ -1,6 +1,12 @@
 # app: the verbs. One file a line, sorted.
 noinst_LIBRARIES += %D%/libapp.a
 %C%_libapp_a_SOURCES = \
+	%D%/alert_evidence.c \
+	%D%/alert_fold.c \
+	%D%/alert_fold.h \
+	%D%/alert_judge.c \
+	%D%/alertval.c \
+	%D%/alertval.h \
 	%D%/app.c \
 	%D%/app.h \
 	%D%/audit.c \

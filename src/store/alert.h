@@ -36,10 +36,11 @@ int alert_list(struct store *s, struct arena *a, const char *model, bool only_op
  * event needs its alert: alert_put first. seq is assigned; at_us 0: now. */
 struct alert_event {
     int64_t seq, at_us;
-    const char *alert_id, *type; /* state | ack | unack | silence | resolve | notify */
+    const char *alert_id, *type; /* state | rule | ack | unack | silence | resolve */
     const char *from, *to, *actor, *reason;
-    int64_t until_us;          /* silence */
-    int64_t snapshot_seq;      /* state changes: the snapshot that caused it */
+    int64_t until_us;          /* silence: its end; rule, ack, unack, resolve: start of the latest
+                                  window judged by then (rule: the first one it is for) */
+    int64_t snapshot_seq;      /* the snapshot that caused it, or the newest one judged by then */
 };
 int alert_event_add(struct store *s, const struct alert_event *ev, int64_t *ret_seq,
                     struct err *e);

@@ -1,6 +1,7 @@
 # tests of app: whole layers below are real, in a temporary workspace
 if HAVE_CMOCKA
 app_tests = \
+	%D%/test_alert \
 	%D%/test_app \
 	%D%/test_data \
 	%D%/test_demo \
@@ -16,6 +17,7 @@ app_tests = \
 	%D%/test_verb
 check_PROGRAMS += $(app_tests)
 TESTS += $(app_tests)
+%C%_test_alert_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_app_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_data_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_doctor_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)

@@ -1,12 +1,11 @@
 /* drift.c: the verb drift: compares two tables and says which features changed, by how much,
  * and by what rule that was decided. Two tables come from files or data sets; nothing is
  * written. With --fail-on-drift a drifted table is the answer "no" (exit 3). */
+#include "app/driftval.h"
 #include "app/ingest.h"
 #include "app/verb.h"
 #include "engine/drift/drift.h"
 #include "engine/pool.h"
-
-#include <math.h>
 
 static const struct reply_column columns[] = {
     { "name", "feature", NULL },        { "method", "method", NULL },
@@ -15,38 +14,6 @@ static const struct reply_column columns[] = {
     { "state", "verdict", NULL },       { "note", "note", NULL },
     { NULL, NULL, NULL },
 };
-
-static void set_real(struct val *o, const char *key, double v)
-{
-    if (isfinite(v)) val_set_real(o, key, v);
-    else val_set_str(o, key, NULL);
-}
-
-static void write_feature(struct val *list, const struct drift_profile *p,
-                          const struct drift_feature *f)
-{
-    struct val *o = val_push_obj(list);
-
-    val_set_str(o, "name", f->name);
-    val_set_str(o, "kind", f->kind == DRIFT_NUMERIC ? "numeric" : "categorical");
-    val_set_str(o, "method", f->test ? f->test->name : NULL);
-    set_real(o, "statistic", f->value.statistic);
-    set_real(o, "p_value", f->value.p);
-    set_real(o, "p_adjusted", f->p_adjusted);
-    set_real(o, "effect", f->value.effect);
-    set_real(o, "effect_floor", f->test && p->floors ? f->test->effect_floor : (double)NAN);
-    set_real(o, "psi", f->psi);
-    set_real(o, "js", f->js);
-    set_real(o, "wasserstein", f->wasserstein);
-    val_set_real(o, "unseen_share", f->unseen);
-    val_set_real(o, "missing_reference", f->missing_ref);
-    val_set_real(o, "missing_current", f->missing_cur);
-    val_set_int(o, "n_reference", (int64_t)f->n_ref);
-    val_set_int(o, "n_current", (int64_t)f->n_cur);
-    val_set_bool(o, "drifted", f->state == DRIFT_DRIFTED);
-    val_set_str(o, "state", drift_state_name(f->state));
-    val_set_str(o, "note", f->note[0] ? f->note : NULL);
-}
 
 /* The rule in words, so that a verdict can be checked by hand. */
 static void write_rule(struct val *o, const struct drift_profile *p)
@@ -77,7 +44,7 @@ static void write_report(struct reply *r, const struct drift_profile *p,
     val_set_str(r->v, "profile", p->name);
     write_rule(r->v, p);
     list = val_set_list(r->v, "features");
-    for (size_t i = 0; i < d->n; i++) write_feature(list, p, &d->features[i]);
+    for (size_t i = 0; i < d->n; i++) drift_feature_to_val(list, p, &d->features[i]);
     reply_table(r, "features", columns);
 }
 

@@ -13,6 +13,8 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/data.c \
 	%D%/doctor.c \
 	%D%/drift.c \
+	%D%/driftval.c \
+	%D%/driftval.h \
 	%D%/demo.c \
 	%D%/demo.h \
 	%D%/escalate.c \
@@ -20,6 +22,8 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/evaluate.c \
 	%D%/experiment.c \
 	%D%/explain.c \
+	%D%/feature_pack.c \
+	%D%/feature_pack.h \
 	%D%/ingest.c \
 	%D%/ingest.h \
 	%D%/init.c \
@@ -34,6 +38,16 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/modelref.h \
 	%D%/modelval.c \
 	%D%/modelval.h \
+	%D%/monitor.h \
+	%D%/monitor_check.c \
+	%D%/monitor_drift.c \
+	%D%/monitor_ingest.c \
+	%D%/monitor_measure.c \
+	%D%/monitor_performance.c \
+	%D%/monitor_priv.h \
+	%D%/monitor_quality.c \
+	%D%/monitor_reference.c \
+	%D%/monitor_rows.c \
 	%D%/output.c \
 	%D%/output.h \
 	%D%/overview.c \

@@ -1,4 +1,5 @@
 # tests of store: the real thing in a temporary folder
+EXTRA_DIST += %D%/workspace_v1.sql
 if HAVE_CMOCKA
 store_tests = %D%/test_alert \
 	%D%/test_audit \
@@ -8,6 +9,7 @@ store_tests = %D%/test_alert \
 	%D%/test_job \
 	%D%/test_job_procs \
 	%D%/test_prediction \
+	%D%/test_prediction_procs \
 	%D%/test_registry \
 	%D%/test_run \
 	%D%/test_schedule \
@@ -48,4 +50,6 @@ store_test_ldadd = $(STORE_LIBS) $(CMOCKA_LIBS)
 %C%_test_schedule_LDADD = $(store_test_ldadd)
 %C%_test_snapshot_SOURCES = %D%/test_snapshot.c %D%/storetest.h
 %C%_test_snapshot_LDADD = $(store_test_ldadd)
+%C%_test_prediction_procs_SOURCES = %D%/test_prediction_procs.c %D%/storetest.h
+%C%_test_prediction_procs_LDADD = $(store_test_ldadd)
 endif

@@ -3,6 +3,7 @@
 #include "store/audit.h"
 #include "store/dataset.h"
 #include "store/job.h"
+#include "store/prediction.h"
 #include "store/registry.h"
 #include "store/run.h"
 #include "storetest.h"
@@ -76,6 +77,38 @@ static void test_an_old_schema_is_moved_forward(void **state)
     assert_int_equal(store_schema_version(s), schema_latest());
     OK(store_check(s, &f->e));
     store_close(s);
+}
+
+/* What an earlier release wrote is there after the move, and the new tables work beside it. */
+static void test_a_workspace_of_schema_1_is_moved_forward(void **state)
+{
+    struct fx *f = *state;
+    const char *top = getenv("top_srcdir");
+    struct store *s = NULL;
+    STR_AUTO sql = STR_INIT, path = STR_INIT;
+    str_addf(&path, "%s/tests/unit/store/workspace_v1.sql", top ? top : "..");
+    OK(file_read(str_c(&path), 1 << 20, &sql, &f->e));
+    raw(f, str_c(&sql));
+    FAILS(STATE, open_plain(f, STORE_READONLY, &s));
+    fx_open(f);
+    assert_int_equal(store_schema_version(f->s), schema_latest());
+    OK(store_check(f->s, &f->e));
+    struct audit_check c;
+    OK(audit_verify(f->s, &c, &f->e));
+    assert_int_equal(c.rows, 1);
+    assert_int_equal(c.first_bad, 0);
+    struct run run;
+    OK(store_run_get(f->s, &f->a, "0123", &run, &f->e));
+    assert_string_equal(run.experiment, "old");
+    assert_true(run.n_metrics == 1 && run.metrics[0].value == 0.75);
+    struct job job;
+    OK(store_job_claim(f->s, &f->a, NULL, NULL, "w", 1, &job, &f->e));
+    bool added = false;
+    struct prediction p = { .request_id = "r", .at_us = T0, .answer = "1" };
+    OK(prediction_add(f->s, "fraud", &p, &added, &f->e));
+    assert_true(added);
+    fx_reopen(f); /* nothing left to move */
+    assert_int_equal(fx_number(f, "SELECT count(*) FROM schema_version"), schema_latest());
 }
 
 static void test_not_a_database(void **state)
@@ -341,6 +374,7 @@ int main(void)
         STORE_TEST(test_read_only),
         STORE_TEST(test_a_newer_schema_is_refused),
         STORE_TEST_CLOSED(test_an_old_schema_is_moved_forward),
+        STORE_TEST_CLOSED(test_a_workspace_of_schema_1_is_moved_forward),
         STORE_TEST_CLOSED(test_not_a_database),
         STORE_TEST(test_damage_is_found),
         STORE_TEST_CLOSED(test_many_create_at_once),

@@ -7,7 +7,9 @@
 #include "store/audit.h"
 #include "store/blob.h"
 #include "store/job.h"
+#include "store/prediction.h"
 #include "store/registry.h"
+#include "store/snapshot.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <langinfo.h>
@@ -172,6 +174,31 @@ static void check_queue(struct exam *x)
          q.dead ? "signalbox job list --state dead, then job log and job retry" : NULL);
 }
 
+/* ---- monitoring ---------------------------------------------------------------------- */
+
+static void check_monitoring(struct exam *x)
+{
+    struct arena *a = &x->r->arena;
+    struct err e = ERR_INIT;
+    int64_t yesterday = clock_now(x->app->clock) - recently, windows = 0, orphans = 0;
+    int rc = window_backlog(x->store, yesterday, &windows, &e);
+    if (!rc) rc = label_orphans(x->store, yesterday, &orphans, &e);
+    if (rc) {
+        note_error(x, "monitoring", &e, "see the check of the database");
+        return;
+    }
+    note(x, "monitoring", !windows,
+         windows ? arena_printf(a, "%" PRId64 " windows have waited for a check for over a day",
+                                windows)
+                 : "no window has waited for a check for over a day",
+         windows ? "signalbox monitor check, or let signalbox serve do it" : NULL);
+    note(x, "labels", !orphans,
+         orphans
+             ? arena_printf(a, "%" PRId64 " have been without a prediction for over a day", orphans)
+             : "none has been without a prediction for over a day",
+         orphans ? "compare their request_id with those of the predictions" : NULL);
+}
+
 /* ---- the machine --------------------------------------------------------------------- */
 
 /* Kinds of file system on which SQLite's locks and shared memory are not to be trusted. */
@@ -240,6 +267,7 @@ int verb_doctor(struct app *app, const struct val *args, struct reply *r, struct
         check_audit(&x);
         check_models(&x);
         check_queue(&x);
+        check_monitoring(&x);
         check_disk(&x);
     }
     check_terminal(&x);

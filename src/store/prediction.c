@@ -141,10 +141,11 @@ static int store_label(struct store *s, int64_t model, const struct label *l,
                                   db_i(l->at_us)),
                           NULL, e);
     return store_exec(s,
-                      "INSERT INTO label_orphan (model, request, label, label_us)"
-                      " VALUES ($1, $2, $3, $4) ON CONFLICT (model, request)"
+                      "INSERT INTO label_orphan (model, request, label, label_us, since_us)"
+                      " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (model, request)"
                       " DO UPDATE SET label = excluded.label, label_us = excluded.label_us",
-                      DB_ARGS(db_i(model), db_t(l->request_id), db_t(l->text), db_i(l->at_us)),
+                      DB_ARGS(db_i(model), db_t(l->request_id), db_t(l->text), db_i(l->at_us),
+                              db_i(store_now(s))),
                       NULL, e);
 }
 

@@ -50,6 +50,8 @@ struct prediction_totals {
 };
 int prediction_totals(struct store *s, const char *model, struct prediction_totals *ret,
                       struct err *e);
+/* How many labels of any model have waited for their prediction since before then. */
+int label_orphans(struct store *s, int64_t before_us, int64_t *ret, struct err *e);
 /* Models that have predictions, NULL-terminated names. */
 int prediction_models(struct store *s, struct arena *a, const char *const **ret, struct err *e);
 /* Retention: removes predictions and labels older than that, some thousands a transaction so

@@ -76,6 +76,12 @@ int prediction_totals(struct store *s, const char *model, struct prediction_tota
     return 0;
 }
 
+int label_orphans(struct store *s, int64_t before_us, int64_t *ret, struct err *e)
+{
+    return db_number(s->db, "SELECT count(*) FROM label_orphan WHERE since_us < $1",
+                     DB_ARGS(db_i(before_us)), 0, ret, e);
+}
+
 static void read_name(struct db_stmt *st, struct arena *a, void *ret)
 {
     *(const char **)ret = db_dup_or(st, 0, a);

@@ -163,15 +163,16 @@ static const char predictions[] =
 
     "CREATE TABLE label_orphan ("
     " model {i64} NOT NULL REFERENCES monitored (id), request {text} NOT NULL,"
-    " label {text} NOT NULL, label_us {i64} NOT NULL,"
+    " label {text} NOT NULL, label_us {i64} NOT NULL, since_us {i64} NOT NULL,"
     " PRIMARY KEY (model, request)) {table_by_key};";
 
-/* mark counts the batches that brought rows; measured is the mark the newest snapshot saw. */
+/* mark counts the batches that brought rows, the last at touched_us; measured is the mark that
+ * the newest snapshot saw. */
 static const char snapshots[] =
     "CREATE TABLE monitor_window ("
     " model {i64} NOT NULL REFERENCES monitored (id), start_us {i64} NOT NULL,"
     " end_us {i64} NOT NULL, mark {i64} NOT NULL, measured {i64} NOT NULL DEFAULT 0,"
-    " PRIMARY KEY (model, start_us, end_us)) {table_by_key};"
+    " touched_us {i64} NOT NULL, PRIMARY KEY (model, start_us, end_us)) {table_by_key};"
     "CREATE INDEX window_dirty ON monitor_window (model, start_us) WHERE mark > measured;"
 
     "CREATE TABLE snapshot ("

@@ -15,10 +15,11 @@ static int touch(struct store *s, const char *model, struct window w, struct err
     int r = monitored_ensure(s, model, &m, e);
     if (r < 0 || (m.pruned && w.start_us < m.pruned_us)) return r;
     return store_exec(s,
-                      "INSERT INTO monitor_window AS w (model, start_us, end_us, mark)"
-                      " VALUES ($1, $2, $3, 1) ON CONFLICT (model, start_us, end_us)"
-                      " DO UPDATE SET mark = w.mark + 1",
-                      DB_ARGS(db_i(m.id), db_i(w.start_us), db_i(w.end_us)), NULL, e);
+                      "INSERT INTO monitor_window AS w (model, start_us, end_us, mark, touched_us)"
+                      " VALUES ($1, $2, $3, 1, $4) ON CONFLICT (model, start_us, end_us)"
+                      " DO UPDATE SET mark = w.mark + 1, touched_us = excluded.touched_us",
+                      DB_ARGS(db_i(m.id), db_i(w.start_us), db_i(w.end_us), db_i(store_now(s))),
+                      NULL, e);
 }
 
 int window_touch(struct store *s, const char *model, struct window w, struct err *e)
@@ -58,7 +59,8 @@ int window_mark(struct store *s, const char *model, struct window w, int64_t *re
 int window_backlog(struct store *s, int64_t until_us, int64_t *ret, struct err *e)
 {
     return db_number(s->db,
-                     "SELECT count(*) FROM monitor_window WHERE mark > measured AND end_us <= $1",
+                     "SELECT count(*) FROM monitor_window"
+                     " WHERE mark > measured AND end_us <= $1 AND touched_us <= $1",
                      DB_ARGS(db_i(until_us)), 0, ret, e);
 }
 

@@ -23,7 +23,7 @@ int window_touch(struct store *s, const char *model, struct window w, struct err
 /* Dirty windows with end <= until, oldest first. */
 int window_dirty(struct store *s, struct arena *a, const char *model, int64_t until_us,
                  struct window **ret, size_t *n, struct err *e);
-/* How many dirty windows of any model have end <= until. */
+/* How many windows of any model ended before then and have been dirty since: nobody checks. */
 int window_backlog(struct store *s, int64_t until_us, int64_t *ret, struct err *e);
 /* Adds the next version and clears the window's mark, unless `seen` (the mark's counter read by
  * window_mark before measuring) shows that rows came in between: then the mark stays. version and seq of `sn` are assigned. */

@@ -11,7 +11,9 @@
 #include "store/audit.h"
 #include "store/blob.h"
 #include "store/job.h"
+#include "store/prediction.h"
 #include "store/registry.h"
+#include "store/snapshot.h"
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -220,6 +222,32 @@ static void t_stuck_queue(void **state)
     assert_true(ok("failed jobs"));
 }
 
+static void t_monitoring_nobody_looks_after(void **state)
+{
+    (void)state;
+    const struct window w = { 1699999200LL * 1000000, 1700002800LL * 1000000 };
+    const struct label l = { "r1", "1", w.start_us };
+    const struct prediction p = { .request_id = "r1", .at_us = w.start_us, .answer = "1" };
+    assert_int_equal(window_touch(app.store, "m", w, &e), 0);
+    assert_int_equal(label_add(app.store, "m", &l, NULL, &e), 0);
+    call("doctor");
+    assert_true(ok("monitoring") && ok("labels"));
+    now = clock_fixed((1700002800LL + 86401) * 1000000);
+    call("doctor");
+    assert_false(ok("monitoring"));
+    assert_non_null(strstr(val_get_str(check("monitoring"), "fix", ""), "monitor check"));
+    assert_false(ok("labels"));
+    assert_int_equal(r.exit, 3);
+    const struct snapshot sn = {
+        .model = "m", .start_us = w.start_us, .end_us = w.end_us, .data = "{}"
+    };
+    assert_int_equal(snapshot_add(app.store, &sn, 1, NULL, &e), 0);
+    assert_int_equal(prediction_add(app.store, "m", &p, NULL, &e), 0);
+    call("doctor");
+    assert_true(ok("monitoring") && ok("labels"));
+    assert_int_equal(r.exit, 0);
+}
+
 static void t_overview(void **state)
 {
     (void)state;
@@ -258,7 +286,8 @@ int main(void)
         T(t_init_twice),         T(t_healthy),
         T(t_no_workspace),       T(t_broken_audit),
         T(t_damaged_model_file), T(t_a_workspace_that_does_not_open),
-        T(t_stuck_queue),        T(t_overview),
+        T(t_stuck_queue),        T(t_monitoring_nobody_looks_after),
+        T(t_overview),
     };
     return cmocka_run_group_tests_name("app.doctor", tests, NULL, NULL);
 }

@@ -225,6 +225,13 @@ static void test_a_label_waits_for_its_prediction(void **state)
     assert_int_equal(t.labels, 1);
     assert_int_equal(t.orphan_labels, 1);
     assert_false(label(f, "a", "1", T0 + 5).changed); /* its time came along */
+    int64_t waiting = -1;
+    OK(label_orphans(f->s, T0, &waiting, &f->e));
+    assert_int_equal(waiting, 0);
+    fx_tick(f, HOUR);
+    label(f, "b", "8", T0 + 7); /* waits no shorter for being corrected */
+    OK(label_orphans(f->s, T0 + 1, &waiting, &f->e));
+    assert_int_equal(waiting, 1);
     counters_are_right(f);
 }
 

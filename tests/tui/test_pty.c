@@ -121,6 +121,25 @@ static void test_promote_and_roll_back(void **state)
     leave(&p);
 }
 
+/* The form starts a real training; ^S is a key, not flow control. */
+static void test_train_from_the_form(void **state)
+{
+    (void)state;
+    struct pty p;
+    start(&p, 100, 30, plain_env, false);
+    expect(&p, "Recent runs");
+    pty_send(&p, "t");
+    expect(&p, "train a model");
+    pty_send(&p, "\023");
+    expect(&p, "data: ");
+    pty_send(&p, "card_transactions\rfraud\rlogistic");
+    pty_send(&p, "\025logistic\023");
+    expect(&p, "is in the queue");
+    pty_send(&p, "4");
+    expect(&p, "5 done");
+    leave(&p);
+}
+
 static void test_hang_up_ends_it(void **state)
 {
     (void)state;
@@ -288,6 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_panes),
         cmocka_unit_test(test_promote_and_roll_back),
+        cmocka_unit_test(test_train_from_the_form),
         cmocka_unit_test(test_hang_up_ends_it),
         cmocka_unit_test(test_resize_storm),
         cmocka_unit_test(test_small_sizes),

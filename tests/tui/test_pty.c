@@ -171,14 +171,17 @@ static void test_resize_storm(void **state)
     expect(&p, "Recent runs");
     pty_pump(&p, 300);
     p.keep_raw = true;
+    int64_t since = clock_mono_us();
     for (int i = 0; i < 50; i++) {
         pty_resize(&p, 80 + i % 40, 24 + i % 16);
         pty_pump(&p, 20);
     }
+    int64_t late_ms = (clock_mono_us() - since) / 1000 - 50 * 20;
     pty_resize(&p, 90, 30);
     pty_pump(&p, 500);
     expect(&p, "? keys");
-    assert_in_range(count(str_c(&p.raw), "\033[H\033[2J"), 1, 5);
+    /* A storm with pauses in it, on a busy machine, is several storms. */
+    assert_in_range(count(str_c(&p.raw), "\033[H\033[2J"), 1, 5 + late_ms / 100);
     leave(&p);
 }
 

@@ -5,7 +5,7 @@ RULES = tests/checks/check-layers.sh tests/checks/check-headers.sh \
 	tests/checks/check-docs.sh
 TESTS += $(RULES)
 dist_check_SCRIPTS += $(RULES)
-EXTRA_DIST += tests/totals tests/checks/engine-symbols.allow tests/bench/report
+EXTRA_DIST += tests/totals tests/checks/engine-symbols.allow tests/bench/report tests/bench/compare
 tests/checks/check-engine.log: src/engine/libengine.a
 
 # make check-layers and so on: one rule alone, with its findings on the terminal
@@ -27,10 +27,11 @@ programs: all $(check_PROGRAMS) $(BENCHES)
 # the report makes one table of them and leaves the lines in bench.json. Options of a program
 # can be given as BENCH_ARGS.
 EXTRA_PROGRAMS += $(BENCHES)
-CLEANFILES += $(BENCHES) bench.json
+CLEANFILES += $(BENCHES) bench.json bench-peers.json
 bench: all $(BENCHES)
 	@$(rule_env) SIGNALBOX='$(abs_top_builddir)/signalbox' \
 		$(SHELL) $(top_srcdir)/tests/bench/report bench.json $(BENCHES)
+	@$(rule_env) bash $(top_srcdir)/tests/bench/compare bench-peers.json
 
 # make dist-list: the names of all files that make dist packs
 dist-list:

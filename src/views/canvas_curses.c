@@ -192,11 +192,24 @@ static void define_keys(void)
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) define_key(keys[i].seq, keys[i].code);
 }
 
+/* ^S and ^Q are keys here, not flow control (a stopped terminal looks like a hung program), and
+ * so are ^V and ^O. ^C and ^Z stay signals. */
+static void free_control_keys(int fd)
+{
+    struct termios t;
+    if (tcgetattr(fd, &t)) return;
+    t.c_iflag &= ~(tcflag_t)(IXON | IXOFF);
+    t.c_lflag &= ~(tcflag_t)IEXTEN;
+    tcsetattr(fd, TCSANOW, &t);
+    def_prog_mode();
+}
+
 static void start_curses(struct screen *s, bool no_color)
 {
     cbreak();
     noecho();
     nonl();
+    free_control_keys(s->out_fd);
     keypad(stdscr, TRUE);
     nodelay(stdscr, TRUE);
     intrflush(stdscr, FALSE);

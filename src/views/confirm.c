@@ -110,12 +110,16 @@ static void refuse(struct confirm *c, const char *text, const char *hint)
 
 static void tell(struct ui *ui, const struct confirm *c, const struct val *v)
 {
-    char seq[48] = "";
+    char seq[48] = "", id[FMT_LEN];
     if (val_has(v, "audit_seq"))
         snprintf(seq, sizeof seq, " · audit %lld", (long long)val_get_int(v, "audit_seq", 0));
     if (val_has(v, "stage"))
         ui_say(ui, ROLE_OK, "✓ %s v%lld is now in %s%s", val_get_str(v, "name", "?"),
                (long long)val_get_int(v, "version", 0), val_get_str(v, "stage", "?"), seq);
+    else if (val_has(v, "state"))
+        ui_say(ui, ROLE_OK, "✓ job %s: %s", fmt_id(id, val_get_str(v, "id", "")),
+               str_eq(c->in.verb, "job cancel") ? "asked to stop"
+                                                : status_look(val_get_str(v, "state", "")).word);
     else ui_say(ui, ROLE_OK, "✓ %s: done%s", c->in.verb, seq);
 }
 

@@ -154,8 +154,8 @@ static int draw_events(const struct val *events, struct canvas *cv, struct rect 
         const char *detail = val_get_str(e, "detail", "");
         canvas_right(cv, rect_make(r.x, y, 5, 1), ROLE_DIM,
                      fmt_age(age, val_get_str(e, "at", NULL), now_us));
-        canvas_fit(cv, rect_make(r.x + 7, y, 10, 1), ROLE_TEXT, val_get_str(e, "type", ""));
-        canvas_fit(cv, rect_make(r.x + 18, y, r.w - 18, 1), ROLE_DIM, detail);
+        canvas_fit(cv, rect_make(r.x + 7, y, 16, 1), ROLE_TEXT, val_get_str(e, "type", ""));
+        canvas_fit(cv, rect_make(r.x + 24, y, r.w - 24, 1), ROLE_DIM, detail);
     }
     return y - r.y;
 }

@@ -408,6 +408,10 @@ void ui_key(struct ui *ui, uint32_t key, int64_t now_us)
 {
     set_time(ui, now_us);
     ui->input_us = now_us;
+    if (ui->hidden) {
+        ui->quit |= key == 'q'; /* a key whose effect cannot be seen is not meant */
+        return;
+    }
     ui->message[0] = '\0';
     ui->quit_asked &= key == 'q';
     ui->dirty = true;

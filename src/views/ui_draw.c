@@ -182,6 +182,7 @@ void ui_draw_frame(struct ui *ui, struct canvas *cv)
     struct frame_layout f;
     canvas_clear(cv);
     layout_frame(cv->w, cv->h, &f);
+    ui->hidden = f.too_small;
     if (f.too_small) {
         char text[80];
         snprintf(text, sizeof text, "signalbox needs 40x10 cells; this is %dx%d", cv->w, cv->h);

@@ -31,6 +31,7 @@ struct ui {
     int64_t now_us, asked_us, moved_us, input_us;
     /* screen */
     bool dirty, quit, quit_asked, g_pending;
+    bool hidden; /* the screen is too small to show anything: keys but q do nothing */
     char message[512];
     enum role message_role;
     char *history[HISTORY]; /* newest first */

@@ -260,6 +260,37 @@ static void test_enter_follows_things(void **state)
     fake_close(&f);
 }
 
+/* Every pane and window in many sizes: nothing is written outside, keys that cannot be seen to
+ * work do nothing. */
+static void test_every_size_can_be_drawn(void **state)
+{
+    (void)state;
+    static const char *const keys[] = { "1",        "2j",      "2j<space><space>C",
+                                        "3<Tab>",   "3<Tab>p", "4",
+                                        "4<Enter>", "5",       "t",
+                                        "?",        ":model " };
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        struct fake f;
+        fake_open(&f, 100, 30, i % 2);
+        fake_keys(&f, keys[i]);
+        for (int w = 1; w <= 220; w += w < 130 ? 3 : 30) {
+            for (int h = 1; h <= 70; h += h < 45 ? 2 : 12) {
+                canvas_resize(&f.cv, w, h);
+                fake_draw(&f);
+            }
+        }
+        fake_close(&f);
+    }
+    struct fake f;
+    fake_open(&f, 39, 9, false);
+    fake_draw(&f);
+    fake_keys(&f, "3R");
+    assert_false(ui_dialog(f.ui));
+    fake_keys(&f, "q");
+    assert_true(ui_quitting(f.ui));
+    fake_close(&f);
+}
+
 /* Every key in every pane, at a small and a large size: nothing breaks, nothing is changed
  * without a question. */
 static void test_all_keys_everywhere(void **state)
@@ -300,6 +331,7 @@ int main(void)
         cmocka_unit_test(test_prompt),
         cmocka_unit_test(test_train_form),
         cmocka_unit_test(test_enter_follows_things),
+        cmocka_unit_test(test_every_size_can_be_drawn),
         cmocka_unit_test(test_all_keys_everywhere),
     };
     return cmocka_run_group_tests_name("tui.screens", tests, NULL, NULL);

@@ -1,10 +1,12 @@
 # app: the verbs. One file a line, sorted.
 noinst_LIBRARIES += %D%/libapp.a
 %C%_libapp_a_SOURCES = \
+	%D%/alert.c \
 	%D%/alert_evidence.c \
 	%D%/alert_fold.c \
 	%D%/alert_fold.h \
 	%D%/alert_judge.c \
+	%D%/alert_replay.c \
 	%D%/alertval.c \
 	%D%/alertval.h \
 	%D%/app.c \

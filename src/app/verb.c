@@ -122,13 +122,13 @@ static int dry_reply(const struct verb *v, const struct val *args, struct reply 
 
 /* ---- audit --------------------------------------------------------------------------- */
 
-/* What the call was about: "run:ID", "job:ID", "experiment:NAME" … Runs and jobs are known by
- * their id, everything else by name; failing that, the first bare word. */
+/* What the call was about: "run:ID", "job:ID", "experiment:NAME" … Runs, jobs and alerts are
+ * known by their id, everything else by name; failing that, the first bare word. */
 static const char *audit_object(struct arena *a, const struct verb *v, const struct val *args,
                                 const struct val *reply)
 {
     const char *noun = arena_strndup(a, v->name, strcspn(v->name, " "));
-    bool by_id = str_eq(noun, "run") || str_eq(noun, "job");
+    bool by_id = str_eq(noun, "run") || str_eq(noun, "job") || str_eq(noun, "alert");
     const char *what = val_get_str(reply, by_id ? "id" : "name", NULL);
     const struct param *p = v->params;
     while (p->name && !(p->flags & PARAM_POSITIONAL)) p++;

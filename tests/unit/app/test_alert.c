@@ -247,6 +247,338 @@ static void windows_keep_the_rules_of_their_time(void **state)
     assert_string_equal(story(f, "drift"), "none>active active>none");
 }
 
+/* ---- operators ---------------------------------------------------------------------------- */
+
+static struct val *args_of(struct fixture *f, const char *rule)
+{
+    struct val *in = val_obj(&f->a);
+    if (rule) val_set_str(in, "alert", arena_strndup(&f->a, get(f, rule).id, 12));
+    val_set_str(in, "reason", "because");
+    f->clock.fixed_us += 1000000;
+    return in;
+}
+
+static int act(struct fixture *f, const char *verb, const struct val *in)
+{
+    struct reply r;
+    reply_init(&r);
+    f->e = (struct err)ERR_INIT;
+    int rc = verb_call(&f->app, verb_find(verb), in, &r, &f->e);
+    reply_done(&r);
+    return rc;
+}
+
+static void acks(struct fixture *f, const char *rule)
+{
+    if (act(f, "alert ack", args_of(f, rule))) fail_msg("%s", f->e.msg);
+}
+
+/* Replays everything; prints the differences when there should be none. */
+static bool replays(struct fixture *f)
+{
+    struct reply r;
+    reply_init(&r);
+    if (verb_call(&f->app, verb_find("alert replay"), NULL, &r, &f->e)) fail_msg("%s", f->e.msg);
+    bool ok = val_get_bool(r.v, "ok", false);
+    assert_int_equal(r.exit, ok ? 0 : 3);
+    assert_int_equal(val_len(val_get(r.v, "differences")) == 0, ok);
+    reply_done(&r);
+    return ok;
+}
+
+static void acknowledged_until_it_clears(void **state)
+{
+    struct fixture *f = *state;
+    share(f, 0, 0.1);
+    assert_int_equal(act(f, "alert ack", args_of(f, "drift")), -ERR_STATE);
+    share(f, 1, 0.5);
+    acks(f, "drift");
+    assert_string_equal(get(f, "drift").acked_by, "kim");
+    share(f, 2, 0.5);
+    assert_string_equal(get(f, "drift").acked_by, "kim");
+    is(f, "drift", "watch");
+    share(f, 3, 0);
+    share(f, 4, 0);
+    assert_null(get(f, "drift").acked_by);
+    share(f, 5, 0.5);
+    assert_null(get(f, "drift").acked_by);
+    acks(f, "drift");
+    struct val *in = args_of(f, "drift");
+    val_set_bool(in, "undo", true);
+    assert_int_equal(act(f, "alert ack", in), 0);
+    assert_null(get(f, "drift").acked_by);
+    assert_true(replays(f));
+}
+
+static void silence_holds_messages_back(void **state)
+{
+    struct fixture *f = *state;
+    settings(f, "notify: [{name: oncall, url: 'http://127.0.0.1:1/', min_state: active}]\n");
+    share(f, 0, 0.1);
+    struct val *in = args_of(f, "drift");
+    val_set_str(in, "for", "1h");
+    assert_int_equal(act(f, "alert silence", in), 0);
+    share(f, 1, 0.5);
+    share(f, 2, 0.5);
+    assert_int_equal(notices(f), 0);
+    f->clock.fixed_us += 3600 * 1000000LL; /* over: what it held back is told with the next window */
+    share(f, 3, 0.1);
+    assert_int_equal(notices(f), 1);
+    in = args_of(f, "drift");
+    val_set_str(in, "for", "soon");
+    assert_int_equal(act(f, "alert silence", in), -ERR_INVALID);
+    in = args_of(f, "drift");
+    val_set_str(in, "for", "1d");
+    assert_int_equal(act(f, "alert silence", in), 0);
+    in = args_of(f, "drift");
+    val_set_bool(in, "end", true);
+    assert_int_equal(act(f, "alert silence", in), 0);
+    share(f, 4, 0.1);
+    assert_int_equal(notices(f), 2); /* cleared */
+    assert_true(replays(f));
+}
+
+static void resolved_alerts_start_anew(void **state)
+{
+    struct fixture *f = *state;
+    for (int day = 0; day < 3; day++) share(f, day, 0.5);
+    assert_int_equal(act(f, "alert resolve", args_of(f, "drift")), 0);
+    is(f, "drift", "none");
+    assert_int_equal(get(f, "drift").streak, 0);
+    assert_int_equal(get(f, "drift").since_us, f->clock.fixed_us);
+    assert_int_equal(act(f, "alert resolve", args_of(f, "drift")), -ERR_STATE);
+    share(f, 1, 0.7); /* late rows of before do not open it again */
+    is(f, "drift", "none");
+    share(f, 3, 0.5);
+    is(f, "drift", "active");
+    assert_int_equal(get(f, "drift").streak, 1);
+    struct val *in = args_of(f, "drift");
+    val_set(in, "reason", val_null(&f->a));
+    assert_true(act(f, "alert resolve", in) < 0); /* a reason is needed */
+    assert_true(replays(f));
+}
+
+static void resolving_bad_data_lets_drift_speak(void **state)
+{
+    struct fixture *f = *state;
+    settings(f, "notify: [{name: oncall, url: 'http://127.0.0.1:1/', min_state: incident}]\n");
+    for (int day = 0; day < 3; day++)
+        measured(f, "fraud", day,
+                 "{\"volume\":500,\"drift\":{\"share\":0.6},\"quality\":{\"schema_issues\":2}}");
+    assert_int_equal(notices(f), 1); /* schema alone */
+    assert_string_equal(get(f, "drift").inhibited_by, "schema");
+    assert_int_equal(act(f, "alert resolve", args_of(f, "schema")), 0);
+    assert_null(get(f, "drift").inhibited_by);
+    assert_int_equal(notices(f), 3); /* schema is over, and drift is told now */
+    assert_true(replays(f));
+}
+
+/* ---- budgets and baselines ------------------------------------------------------------------ */
+
+static void accuracy(struct fixture *f, int day, double value, int n)
+{
+    measured(f, "fraud", day,
+             arena_printf(&f->a,
+                          "{\"volume\":%d,\"labels\":%d,\"performance\":{\"accuracy\":"
+                          "{\"value\":%.4f,\"low\":%.4f,\"high\":1,\"n\":%d}}}",
+                          n, n, value, value - 0.01, n));
+}
+
+static void budgets_burn_in_both_windows(void **state)
+{
+    struct fixture *f = *state;
+    settings(f, "monitoring:\n  rules:\n    - {name: promise, kind: budget, metric: accuracy,"
+                " slo: 0.95, burn: 2, short_windows: 1, long_windows: 4}\n");
+    for (int day = 0; day < 4; day++) accuracy(f, day, 0.96, 1000);
+    is(f, "promise", "none");
+    assert_true(fabs(get(f, "promise").value - 0.8) < 1e-9);
+    accuracy(f, 4, 0.80, 1000); /* 4 in the short one, (3 * 0.04 + 0.2) / 4 / 0.05 = 1.6 in the long */
+    is(f, "promise", "none");
+    assert_true(fabs(get(f, "promise").value - 1.6) < 1e-9);
+    assert_true(fabs(val_get_real(detail(f, "promise"), "burn_short", 0) - 4) < 1e-9);
+    accuracy(f, 5, 0.80, 1000);
+    is(f, "promise", "active");
+    assert_true(get(f, "promise").threshold == 2);
+    accuracy(f, 6, 0.99, 1000); /* the long one still burns */
+    assert_true(val_get_real(detail(f, "promise"), "burn_long", 0) > 2);
+    assert_int_equal(get(f, "promise").streak, 0);
+    accuracy(f, 7, 0.5, 10); /* too few to say */
+    assert_int_equal(get(f, "promise").window_us, START + 6 * DAY);
+    accuracy(f, 3, 0.2, 1000); /* labels that came late burn the past */
+    is(f, "promise", "incident");
+    assert_true(replays(f));
+}
+
+/* A Production version whose run measured that accuracy. */
+static void promoted(struct fixture *f, double value)
+{
+    char digest[65];
+    struct run run = { .experiment_id = "0", .name = "r" };
+    struct metric_point m = { .key = "accuracy", .value = value };
+    struct registry_done done;
+    struct registry_moved moved;
+    const char *bytes = arena_printf(&f->a, "%g", value);
+    assert_int_equal(store_run_create(f->app.store, &f->a, &run, &f->e), 0);
+    assert_int_equal(store_run_log_metrics(f->app.store, run.id, &m, 1, &f->e), 0);
+    assert_int_equal(blob_put(f->app.store, bytes, strlen(bytes), digest, &f->e), 0);
+    struct registry_new in = { .name = "fraud", .run_id = run.id, .digest = digest, .size = 3,
+                               .algorithm = "gbdt", .task = "binary", .fp_signature = "s",
+                               .fp_architecture = "g", .fp_data = bytes, .fp_params = "p" };
+    assert_int_equal(store_begin(f->app.store, &f->e), 0);
+    if (registry_register(&f->app, &f->a, &in, &done, &f->e)) fail_msg("%s", f->e.msg);
+    assert_int_equal(store_commit(f->app.store, &f->e), 0);
+    if (registry_promote(&f->app, &f->a, "fraud", done.version.version, "Production", "good",
+                         &moved, &f->e))
+        fail_msg("%s", f->e.msg);
+}
+
+static void drops_from_the_promoted_version(void **state)
+{
+    struct fixture *f = *state;
+    promoted(f, 0.9);
+    accuracy(f, 0, 0.84, 500);
+    struct alert al = get(f, "accuracy");
+    assert_string_equal(al.state, "active");
+    assert_true(fabs(al.threshold - 0.85) < 1e-12);
+    assert_true(fabs(val_get_real(detail(f, "accuracy"), "low", 0) - 0.83) < 1e-12);
+    accuracy(f, 1, 0.84, 500);
+    accuracy(f, 2, 0.84, 500);
+    assert_string_equal(get(f, "accuracy").recommended_action, "retrain_dry_run");
+    promoted(f, 0.86); /* from the next window on */
+    accuracy(f, 3, 0.84, 500);
+    assert_int_equal(get(f, "accuracy").streak, 0);
+    accuracy(f, 2, 0.82, 500); /* the past keeps its baseline */
+    is(f, "accuracy", "incident");
+    assert_true(replays(f));
+}
+
+/* ---- replay ------------------------------------------------------------------------------------- */
+
+static void random_data(struct fixture *f, struct rng *g, const char *model, int day)
+{
+    STR_AUTO s = STR_INIT;
+    str_addf(&s, "{\"volume\":%d,\"labels\":%d,", (int)rng_below(g, 300), (int)rng_below(g, 120));
+    if (rng_below(g, 8)) str_addf(&s, "\"drift\":{\"share\":%.17g,\"features\":[", rng_unit(g) * 0.4);
+    else str_add(&s, "\"drift\":{\"share\":null,\"features\":[");
+    for (int i = 0; i < 7; i++)
+        str_addf(&s, "%s{\"name\":\"f%d\",\"effect\":%.17g,\"p_adjusted\":null,\"drifted\":%s}",
+                 i ? "," : "", i, rng_unit(g), rng_below(g, 2) ? "true" : "false");
+    str_addf(&s, "]},\"quality\":{\"schema_issues\":%d,\"schema\":[1.0,2,\"a\"],\"unseen_share\":%.17g},",
+             rng_below(g, 4) ? 0 : 2, rng_unit(g) * 0.52);
+    str_addf(&s, "\"latency\":{\"p99_ms\":%d},\"prediction_drift\":{\"effect\":%.17g,\"method\":\"ks\"},",
+             (int)rng_below(g, 400), rng_unit(g) * 0.2);
+    str_addf(&s, "\"performance\":{\"accuracy\":{\"value\":%.17g,\"n\":%d}}}", 0.7 + rng_unit(g) * 0.3,
+             (int)rng_below(g, 100));
+    measured(f, model, day, str_c(&s));
+}
+
+static void random_act(struct fixture *f, struct rng *g)
+{
+    static const char *const verbs_of[] = { "alert ack", "alert ack", "alert silence", "alert resolve" };
+    static const char *const rules_of[] = { "drift", "schema", "unseen", "latency", "prediction_drift" };
+    static const char *const lengths[] = { "5s", "1m", "1h" };
+    const char *verb = verbs_of[rng_below(g, ARRAY_LEN(verbs_of))];
+    struct val *in = args_of(f, rules_of[rng_below(g, ARRAY_LEN(rules_of))]);
+    if (str_eq(verb, "alert ack")) val_set_bool(in, "undo", rng_below(g, 4) == 0);
+    if (str_eq(verb, "alert silence")) val_set_str(in, "for", lengths[rng_below(g, ARRAY_LEN(lengths))]);
+    int rc = act(f, verb, in);
+    if (rc && rc != -ERR_STATE) fail_msg("%s: %s", verb, f->e.msg);
+}
+
+/* One step in eight is a promotion or a change of settings. */
+static void random_change(struct fixture *f, struct rng *g)
+{
+    if (rng_below(g, 2)) promoted(f, 0.8 + rng_unit(g) * 0.2);
+    else
+        settings(f, arena_printf(&f->a,
+                                 "monitoring:\n  rules:\n    - {name: drift, value: %.3f}\n"
+                                 "    - {name: latency, enabled: %s}\n"
+                                 "    - {name: promise, kind: budget, metric: accuracy, slo: 0.9,"
+                                 " burn: %d, short_windows: 1, long_windows: 5}\n",
+                                 rng_unit(g) * 0.4, rng_below(g, 2) ? "true" : "false",
+                                 1 + (int)rng_below(g, 3)));
+}
+
+static void play_at_random(struct fixture *f, uint64_t seed, int steps)
+{
+    struct rng g;
+    int newest = 0;
+    rng_seed(&g, seed);
+    random_data(f, &g, "fraud", 0);
+    for (int i = 0; i < steps; i++) {
+        switch (rng_below(&g, 8)) {
+        case 0: random_act(f, &g); break;
+        case 1: random_change(f, &g); break;
+        case 2: random_data(f, &g, "fraud", (int)rng_below(&g, (uint64_t)newest + 1)); break;
+        case 3: random_data(f, &g, "other", newest); break;
+        default:
+            newest += 1 + (int)rng_below(&g, 2); /* gaps are filled late */
+            random_data(f, &g, "fraud", newest);
+        }
+    }
+}
+
+static void anything_replays_to_the_byte(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        void *own;
+        setup(&own);
+        struct fixture *f = own;
+        play_at_random(f, seed, 60);
+        if (!replays(f)) fail_msg("seed %d", (int)seed);
+        teardown(&own);
+    }
+}
+
+/* Any doctored row is found. */
+static void replay_finds_what_was_changed(void **state)
+{
+    struct fixture *f = *state;
+    play_at_random(f, 77, 20);
+    assert_true(replays(f));
+    struct alert al = get(f, "drift"), was = al;
+    al.streak++;
+    assert_int_equal(alert_put(f->app.store, &al, &f->e), 0);
+    assert_false(replays(f));
+    assert_int_equal(alert_put(f->app.store, &was, &f->e), 0);
+    assert_true(replays(f));
+    const struct alert_event ev = { .alert_id = al.id, .type = "state", .from = "none",
+                                    .to = "incident", .snapshot_seq = 1 };
+    assert_int_equal(alert_event_add(f->app.store, &ev, NULL, &f->e), 0);
+    assert_false(replays(f));
+}
+
+/* Playing all windows again gives the states that came window by window. */
+static void stepping_and_starting_over_agree(void **state)
+{
+    struct fixture *f = *state;
+    struct rng g;
+    rng_seed(&g, 5);
+    for (int day = 0; day < 40; day++) {
+        random_data(f, &g, "fraud", day);
+        if (rng_below(&g, 4) == 0) random_act(f, &g);
+    }
+    struct alert *before, *after;
+    struct snapshot *last;
+    size_t n, m, k;
+    assert_int_equal(alert_list(f->app.store, &f->a, "fraud", false, &before, &n, &f->e), 0);
+    assert_int_equal(snapshot_list(f->app.store, &f->a, "fraud", 0, INT64_MAX, 1, &last, &k, &f->e), 0);
+    measured(f, "fraud", 39, last->data); /* nothing new, but a new version */
+    assert_int_equal(alert_list(f->app.store, &f->a, "fraud", false, &after, &m, &f->e), 0);
+    assert_int_equal(n, m);
+    for (size_t i = 0; i < n; i++) {
+        assert_string_equal(before[i].rule, after[i].rule);
+        assert_string_equal(before[i].state, after[i].state);
+        assert_int_equal(before[i].streak, after[i].streak);
+        assert_int_equal(before[i].clean, after[i].clean);
+        assert_int_equal(before[i].since_us, after[i].since_us);
+        assert_int_equal(before[i].acked_us, after[i].acked_us);
+        assert_true(str_eq(before[i].acked_by, after[i].acked_by));
+        assert_true(str_eq(before[i].group, after[i].group));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest t[] = {
@@ -256,6 +588,15 @@ int main(void)
         cmocka_unit_test_setup_teardown(receivers_hear_what_is_not_muted, setup, teardown),
         cmocka_unit_test_setup_teardown(late_labels_change_the_past, setup, teardown),
         cmocka_unit_test_setup_teardown(windows_keep_the_rules_of_their_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(acknowledged_until_it_clears, setup, teardown),
+        cmocka_unit_test_setup_teardown(silence_holds_messages_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(resolved_alerts_start_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(resolving_bad_data_lets_drift_speak, setup, teardown),
+        cmocka_unit_test_setup_teardown(budgets_burn_in_both_windows, setup, teardown),
+        cmocka_unit_test_setup_teardown(drops_from_the_promoted_version, setup, teardown),
+        cmocka_unit_test(anything_replays_to_the_byte),
+        cmocka_unit_test_setup_teardown(replay_finds_what_was_changed, setup, teardown),
+        cmocka_unit_test_setup_teardown(stepping_and_starting_over_agree, setup, teardown),
     };
     return cmocka_run_group_tests_name("app.alert", t, NULL, NULL);
 }

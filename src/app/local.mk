@@ -50,6 +50,8 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/monitor_quality.c \
 	%D%/monitor_reference.c \
 	%D%/monitor_rows.c \
+	%D%/monitor_status.c \
+	%D%/monitor_trend.c \
 	%D%/output.c \
 	%D%/output.h \
 	%D%/overview.c \

@@ -115,6 +115,7 @@ static int add_snapshot(struct measurement *ms, const struct measuring *before, 
                             .data = str_c(&json) };
     rc = snapshot_add(s, &sn, before->mark, &version, e);
     if (rc == 0) rc = newest(s, ms->a, ms->m->model, ms->w, &sn, e); /* with its seq */
+    if (rc == 0) rc = alert_judge(ms->m->app, &sn, ms->data, e);
     return rc;
 }
 

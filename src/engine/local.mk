@@ -4,6 +4,8 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/demo.c \
 	%D%/demo.h \
 	%D%/drift/adwin.c \
+	%D%/drift/change.c \
+	%D%/drift/change.h \
 	%D%/drift/cusum.c \
 	%D%/drift/ddm.c \
 	%D%/drift/detector.c \

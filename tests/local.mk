@@ -38,7 +38,7 @@ dist-list:
 	@for file in $(DISTFILES); do echo "$$file"; done | \
 		sed -e 's|^$(srcdir)/||' -e 's|^$(top_srcdir)/||' | LC_ALL=C sort -u
 .PHONY: check-layers check-headers check-functions check-engine check-dist check-docs totals \
-	programs bench dist-list
+	programs bench vectors dist-list
 include tests/unit/batch/local.mk
 include tests/unit/base/local.mk
 include tests/unit/run/local.mk

@@ -27,6 +27,7 @@ TESTS += $(ENGINE_TESTS)
 %C%_test_gbdt_tree_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_kernels_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_linear_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_metric_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit/stats
 %C%_test_metric_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_model_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_pool_LDADD = $(ENGINE_TEST_LIBS)

@@ -1,11 +1,8 @@
 /* test_metric.c: metrics against numbers worked out by hand, and, where the shared reference
  * vectors are at hand, against scikit-learn's (tolerances of the vectors' own README). */
-#include "base/file.h"
-#include "base/rng.h"
-#include "base/str.h"
-#include "base/val.h"
 #include "engine/metric/metric.h"
 #include "enginetest.h"
+#include "pairs.h"
 
 #define ATOL 1e-12
 #define RTOL 1e-10
@@ -154,32 +151,6 @@ static void test_auc_is_about_order(void **state)
 
 /* ---- reference vectors --------------------------------------------------------------- */
 
-static struct val *read_vectors(struct arena *a)
-{
-    const char *shared = getenv("SIGNALBOX_SHARED"), *top = getenv("top_srcdir");
-    char path[4096];
-    struct str text = STR_INIT;
-    struct val *v = NULL;
-    struct err e = ERR_INIT;
-
-    if (shared) snprintf(path, sizeof path, "%s/vectors/classif.json", shared);
-    else snprintf(path, sizeof path, "%s/../shared/vectors/classif.json", top ? top : ".");
-    if (!file_exists(path)) {
-        print_message("skipped: %s is absent (set SIGNALBOX_SHARED)\n", path);
-        return NULL;
-    }
-    check_ok(file_read(path, 1 << 24, &text, &e), &e);
-    check_ok(val_parse_json(a, str_c(&text), text.len, &v, &e), &e);
-    str_done(&text);
-    return v;
-}
-
-/* k-th number (from 1) of the vectors' portable generator, in [0,1). */
-static double portable(int64_t seed, size_t k)
-{
-    return (double)(rng_mix((uint64_t)seed + (k - 1) * 0x9e3779b97f4a7c15u) >> 11) * 0x1p-53;
-}
-
 static double *numbers(const struct val *list, size_t *ret_n)
 {
     double *v = calloc(val_len(list) + 1, sizeof *v);
@@ -199,12 +170,12 @@ static void generate_binary(const struct val *g, double **y, double **p, size_t 
     *y = calloc(*n, sizeof **y);
     *p = calloc(*n, sizeof **p);
     for (size_t i = 0; i < *n; i++) {
-        double v = portable(seed, i + 1), t;
+        double v = pair_u((uint64_t)seed, i + 1), t;
         if (rare) v = v * v;
         if (q > 0) v = fmin(floor(v / q + 0.5) * q, 1);
         t = rare ? a * v : fmin(fmax(0.5 + a * (v - 0.5) - b, 0), 1);
         (*p)[i] = v;
-        (*y)[i] = portable(seed + 1, i + 1) < t;
+        (*y)[i] = pair_u((uint64_t)seed + 1, i + 1) < t;
     }
 }
 
@@ -214,7 +185,8 @@ static void check_field(const struct metric_input *in, const char *metric, const
     const struct val *want = val_get(c, field);
 
     if (val_type(want) == VAL_INT || val_type(want) == VAL_REAL)
-        check(in, metric, val_as_real(want, NAN), val_get_str(c, "name", "?"));
+        vectors_case(field, measure(in, metric), val_as_real(want, NAN), ATOL, RTOL,
+                     val_get_str(c, "name", "?"));
 }
 
 static void check_binary_case(const struct val *c)
@@ -275,9 +247,9 @@ static void check_multiclass_case(const struct val *c)
 
     for (size_t i = 0; i < n; i++) {
         double sum = 0;
-        y[i] = floor(portable(seed, i + 1) * occurring);
+        y[i] = floor(pair_u((uint64_t)seed, i + 1) * occurring);
         for (size_t j = 0; j < k; j++) {
-            p[i * k + j] = portable(seed + 1, i * k + 1 + j);
+            p[i * k + j] = pair_u((uint64_t)seed + 1, i * k + 1 + j);
             if (y[i] == (double)j) p[i * k + j] += val_get_real(c, "mix", 0);
             sum += p[i * k + j];
         }
@@ -294,11 +266,37 @@ static void check_multiclass_case(const struct val *c)
     free(p);
 }
 
+static void check_regression_case(struct arena *a, const struct val *c)
+{
+    const struct val *input = val_get(c, "input");
+    bool raw = val_type(val_get(input, "y")) == VAL_LIST;
+    size_t n, m;
+    double *y, *p;
+
+    if (raw) {
+        y = numbers(val_get(input, "y"), &n);
+        p = numbers(val_get(input, "f"), &m);
+    } else {
+        y = pair_generate(a, val_get(input, "y"), &n);
+        p = pair_generate(a, val_get(input, "e"), &m);
+        pair_fingerprint(y, n, val_get_str(input, "fnv_y", ""));
+        for (size_t i = 0; i < n; i++) p[i] += y[i];
+    }
+    assert_int_equal(n, m);
+    struct metric_input in = { TASK_REGRESSION, 0, n, y, p, NULL };
+    check_field(&in, "rmse", c, "rmse");
+    check_field(&in, "mae", c, "mae");
+    check_field(&in, "r2", c, "r2");
+    check_field(&in, "mape", c, "mape_sklearn");
+    if (!raw) return; /* the arena's */
+    free(y);
+    free(p);
+}
+
 static void test_reference_vectors(void **state)
 {
     struct arena a = ARENA_INIT;
-    const struct val *v = read_vectors(&a), *cases;
-    size_t n;
+    const struct val *v = vectors_load(&a, "classif.json"), *cases;
 
     (void)state;
     if (!v) {
@@ -312,17 +310,8 @@ static void test_reference_vectors(void **state)
     assert_int_equal(val_len(cases), 3);
     for (size_t i = 0; i < val_len(cases); i++) check_multiclass_case(val_at(cases, i));
     cases = val_get(v, "regression");
-    for (size_t i = 0; i < 2; i++) {
-        const struct val *c = val_at(cases, i), *input = val_get(c, "input");
-        double *y = numbers(val_get(input, "y"), &n), *p = numbers(val_get(input, "f"), &n);
-        struct metric_input in = { TASK_REGRESSION, 0, n, y, p, NULL };
-        check_field(&in, "rmse", c, "rmse");
-        check_field(&in, "mae", c, "mae");
-        check_field(&in, "r2", c, "r2");
-        check_field(&in, "mape", c, "mape_sklearn");
-        free(y);
-        free(p);
-    }
+    assert_int_equal(val_len(cases), 3);
+    for (size_t i = 0; i < val_len(cases); i++) check_regression_case(&a, val_at(cases, i));
     arena_done(&a);
 }
 
@@ -337,5 +326,6 @@ int main(void)
         TEST(test_auc_is_about_order),
         TEST(test_reference_vectors),
     };
-    return cmocka_run_group_tests_name("engine/metric", tests, NULL, NULL);
+    return vectors_report("classif.json",
+                          cmocka_run_group_tests_name("engine/metric", tests, NULL, NULL));
 }

@@ -59,18 +59,13 @@ static inline void pair_fingerprint(const double *x, size_t n, const char *want)
     assert_string_equal(hex, want);
 }
 
-/* Values of {"raw": …} or {"gen": …, "fnv": …}, in the arena. */
-static inline double *pair_sample(struct arena *a, const struct val *src, size_t *ret_n)
+/* Values of a generator's specification, in the arena. */
+static inline double *pair_generate(struct arena *a, const struct val *gen, size_t *ret_n)
 {
-    const struct val *raw = val_get(src, "raw"), *gen = val_get(src, "gen");
     double p[8] = { 0 };
-    size_t n = gen ? (size_t)val_get_int(gen, "n", 0) : val_len(raw);
+    size_t n = (size_t)val_get_int(gen, "n", 0);
     double *x = arena_array(a, n, double);
     *ret_n = n;
-    if (!gen) {
-        for (size_t i = 0; i < n; i++) x[i] = vectors_num(val_at(raw, i));
-        return x;
-    }
     for (size_t i = 0; i < val_len(val_get(gen, "p")); i++)
         p[i] = vectors_num(val_at(val_get(gen, "p"), i));
     const char *dist = val_get_str(gen, "dist", "");
@@ -81,6 +76,21 @@ static inline double *pair_sample(struct arena *a, const struct val *src, size_t
         if (q > 0) x[i] = floor(x[i] / q + 0.5) * q;
         if (nan_p > 0 && pair_u(seed ^ 0xa5a5a5a5a5a5a5a5u, i + 1) < nan_p) x[i] = NAN;
     }
-    pair_fingerprint(x, n, val_get_str(src, "fnv", ""));
+    return x;
+}
+
+/* Values of {"raw": …} or {"gen": …, "fnv": …}, in the arena. */
+static inline double *pair_sample(struct arena *a, const struct val *src, size_t *ret_n)
+{
+    const struct val *raw = val_get(src, "raw"), *gen = val_get(src, "gen");
+    double *x;
+    if (gen) {
+        x = pair_generate(a, gen, ret_n);
+        pair_fingerprint(x, *ret_n, val_get_str(src, "fnv", ""));
+        return x;
+    }
+    *ret_n = val_len(raw);
+    x = arena_array(a, *ret_n, double);
+    for (size_t i = 0; i < *ret_n; i++) x[i] = vectors_num(val_at(raw, i));
     return x;
 }

@@ -79,7 +79,8 @@ static void psi_level_without_drift(void **state)
 static void compare_counts(const double *got, const struct val *want, size_t k, const char *name)
 {
     assert_int_equal(val_len(want), k);
-    for (size_t i = 0; i < k; i++) vectors_near(got[i], vectors_num(val_at(want, i)), 0, 0, name);
+    for (size_t i = 0; i < k; i++)
+        vectors_case("bin counts", got[i], vectors_num(val_at(want, i)), 0, 0, name);
 }
 
 static void compare_pair(const struct val *o, const struct sample *ref, const struct sample *cur)
@@ -98,20 +99,25 @@ static void compare_pair(const struct val *o, const struct sample *ref, const st
     bins_count(&w, cur, b);
     compare_counts(a, val_get(psi, "seed_ref_counts"), w.n, name);
     compare_counts(b, val_get(psi, "seed_cur_counts_clip"), w.n, name);
-    vectors_near(dist_psi_eps(a, b, w.n), vectors_num(val_get(psi, "seed_clip")), 1e-12, 1e-9, name);
-    vectors_near(dist_js(a, b, w.n), vectors_num(val_get(dist, "js_base2")), 1e-9, 1e-9, name);
-    vectors_near(dist_kl(a, b, w.n), vectors_num(val_get(dist, "kl_ref_cur")), 1e-12, 1e-9, name);
-    vectors_near(dist_hellinger(a, b, w.n), vectors_num(val_get(dist, "hellinger")), 1e-9, 1e-9,
+    vectors_case("psi.seed_clip", dist_psi_eps(a, b, w.n), vectors_num(val_get(psi, "seed_clip")),
+                 1e-12, 1e-9, name);
+    vectors_case("binned.js_base2", dist_js(a, b, w.n), vectors_num(val_get(dist, "js_base2")),
+                 1e-9, 1e-9, name);
+    vectors_case("binned.kl_ref_cur", dist_kl(a, b, w.n), vectors_num(val_get(dist, "kl_ref_cur")),
+                 1e-12, 1e-9, name);
+    vectors_case("binned.hellinger", dist_hellinger(a, b, w.n),
+                 vectors_num(val_get(dist, "hellinger")), 1e-9, 1e-9, name);
+    vectors_case("binned.tvd", dist_tvd(a, b, w.n), vectors_num(val_get(dist, "tvd")), 1e-12, 1e-9,
                  name);
-    vectors_near(dist_tvd(a, b, w.n), vectors_num(val_get(dist, "tvd")), 1e-12, 1e-9, name);
     bins_quantile(ref, 10, &q);
     bins_count(&q, ref, a);
     bins_count(&q, cur, b);
     compare_counts(a, val_get(psi, "q10_ref_counts"), q.n, name);
     compare_counts(b, val_get(psi, "q10_cur_counts"), q.n, name);
     double jeffreys = dist_psi_jeffreys(a, b, q.n);
-    vectors_near(jeffreys, vectors_num(val_get(psi, "q10_jeffreys")), 1e-12, 1e-9, name);
-    vectors_near(dist_psi_p(jeffreys, (double)ref->n, (double)cur->n, q.n),
+    vectors_case("psi.q10_jeffreys", jeffreys, vectors_num(val_get(psi, "q10_jeffreys")), 1e-12,
+                 1e-9, name);
+    vectors_case("psi.q10_jeffreys_p", dist_psi_p(jeffreys, (double)ref->n, (double)cur->n, q.n),
                  vectors_num(val_get(psi, "q10_jeffreys_p")), 1e-12, 1e-8, name);
 }
 
@@ -143,5 +149,5 @@ int main(void)
                                     cmocka_unit_test(degenerate_references),
                                     cmocka_unit_test(psi_level_without_drift),
                                     cmocka_unit_test(reference_pairs) };
-    return cmocka_run_group_tests_name("stats.bins", t, NULL, NULL);
+    return vectors_report("pairs.json", cmocka_run_group_tests_name("stats.bins", t, NULL, NULL));
 }

@@ -107,10 +107,8 @@ static size_t load_case(struct arena *a, const struct val *in, double **y, doubl
 
 static void near(double got, const struct val *o, const char *key, const char *name)
 {
-    STR_AUTO what = STR_INIT;
     if (!val_has(o, key)) return; /* undefined there */
-    str_addf(&what, "%s %s", name, key);
-    vectors_near(got, vectors_num(val_get(o, key)), 1e-12, 1e-10, str_c(&what));
+    vectors_case(key, got, vectors_num(val_get(o, key)), 1e-12, 1e-10, name);
 }
 
 static void reference_cases(void **state)
@@ -156,5 +154,6 @@ int main(void)
         cmocka_unit_test(intervals_cover),         cmocka_unit_test(calibration_is_monotone),
         cmocka_unit_test(reference_cases),
     };
-    return cmocka_run_group_tests_name("metric.performance", t, NULL, NULL);
+    return vectors_report("classif.json",
+                          cmocka_run_group_tests_name("metric.performance", t, NULL, NULL));
 }

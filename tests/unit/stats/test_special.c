@@ -123,8 +123,8 @@ static void reference_vectors(void **state)
             STR_AUTO what = STR_INIT;
             str_addf(&what, "%s ", tables[t].key);
             val_write_json(&what, row, 0);
-            vectors_near(tables[t].fn(row), at(row, tables[t].want), tables[t].atol, 1e-12,
-                         what.p);
+            vectors_case(tables[t].key, tables[t].fn(row), at(row, tables[t].want), tables[t].atol,
+                         1e-12, what.p);
         }
     }
     assert_true(checked > 150);
@@ -138,5 +138,6 @@ int main(void)
         cmocka_unit_test(laws_join_without_steps), cmocka_unit_test(outside_the_domain),
         cmocka_unit_test(reference_vectors),
     };
-    return cmocka_run_group_tests_name("stats.special", t, NULL, NULL);
+    return vectors_report("special.json",
+                          cmocka_run_group_tests_name("stats.special", t, NULL, NULL));
 }

@@ -69,27 +69,28 @@ static double num(const struct val *o, const char *group, const char *key)
 }
 
 /* p below 1e-250 is compared more loosely, as the vectors' notes say */
-static void near_p(double got, double want, const char *what)
+static void near_p(const char *quantity, double got, double want, const char *what)
 {
-    vectors_near(got, want, 1e-300, want < 1e-250 ? 1e-7 : 1e-10, what);
+    vectors_case(quantity, got, want, 1e-300, want < 1e-250 ? 1e-7 : 1e-10, what);
 }
 
 static void compare_tests(const struct val *o, const double *a, const double *b, size_t k,
                           const char *name)
 {
     struct table_test t = table_chi2(a, b, k, 0), y = table_chi2(a, b, k, 1);
-    vectors_near(t.stat, num(o, "chi2", "stat"), 1e-12, 1e-10, name);
-    near_p(t.p, num(o, "chi2", "p"), name);
+    vectors_case("chi2.stat", t.stat, num(o, "chi2", "stat"), 1e-12, 1e-10, name);
+    near_p("chi2.p", t.p, num(o, "chi2", "p"), name);
     assert_int_equal(t.df, val_get_int(val_get(o, "chi2"), "dof", -1));
-    vectors_near(y.stat, num(o, "chi2_yates", "stat"), 1e-12, 1e-10, name);
-    near_p(y.p, num(o, "chi2_yates", "p"), name);
+    vectors_case("chi2_yates.stat", y.stat, num(o, "chi2_yates", "stat"), 1e-12, 1e-10, name);
+    near_p("chi2_yates.p", y.p, num(o, "chi2_yates", "p"), name);
     if (k < 2) return;
-    vectors_near(t.min_expected, num(o, "chi2", "min_expected"), 1e-12, 1e-10, name);
-    vectors_near(t.cramers_v, num(o, NULL, "cramers_v"), 1e-12, 1e-10, name);
+    vectors_case("chi2.min_expected", t.min_expected, num(o, "chi2", "min_expected"), 1e-12, 1e-10,
+                 name);
+    vectors_case("cramers_v", t.cramers_v, num(o, NULL, "cramers_v"), 1e-12, 1e-10, name);
     struct table_test g = table_g(a, b, k);
     /* log-likelihood sums cancel: the reference itself is off by about n * 1e-16 */
-    vectors_near(g.stat, num(o, "g_test", "stat"), 1e-8, 1e-9, name);
-    vectors_near(g.p, num(o, "g_test", "p"), 1e-9, 1e-7, name);
+    vectors_case("g_test.stat", g.stat, num(o, "g_test", "stat"), 1e-8, 1e-9, name);
+    vectors_case("g_test.p", g.p, num(o, "g_test", "p"), 1e-9, 1e-7, name);
 }
 
 static void compare_distances(const struct val *o, const double *a, const double *b, size_t k,
@@ -116,7 +117,8 @@ static void compare_distances(const struct val *o, const double *a, const double
         str_addf(&what, "%s %s", name, rows[i].key);
         /* a divergence near zero is a cancelled sum in the reference too */
         double want = num(o, NULL, rows[i].key), atol = rows[i].atol;
-        vectors_near(rows[i].got, want, want < 1e-4 ? 1e-13 + atol : atol, 1e-10, what.p);
+        vectors_case(rows[i].key, rows[i].got, want, want < 1e-4 ? 1e-13 + atol : atol, 1e-10,
+                     what.p);
     }
 }
 
@@ -127,15 +129,20 @@ static void compare_two_by_two(const struct val *o, const char *name)
     double a = vectors_num(val_at(ref, 0)), b = vectors_num(val_at(ref, 1));
     double c = vectors_num(val_at(cur, 0)), d = vectors_num(val_at(cur, 1));
     struct z_test z = two_proportion_z(b, a + b, d, c + d);
-    vectors_near(z.z, num(o, "two_prop_z", "z"), 1e-12, 1e-10, name);
-    vectors_near(z.p, num(o, "two_prop_z", "p"), 1e-300, 1e-9, name);
+    vectors_case("two_prop_z.z", z.z, num(o, "two_prop_z", "z"), 1e-12, 1e-10, name);
+    vectors_case("two_prop_z.p", z.p, num(o, "two_prop_z", "p"), 1e-300, 1e-9, name);
     if (val_has(o, "fisher_two_sided"))
-        vectors_near(table_fisher(a, b, c, d), num(o, NULL, "fisher_two_sided"), 0, 1e-8, name);
+        vectors_case("fisher_two_sided", table_fisher(a, b, c, d), num(o, NULL, "fisher_two_sided"),
+                     0, 1e-8, name);
     struct interval w = wilson_interval(d, c + d, 0.95), e = clopper_interval(d, c + d, 0.95);
-    vectors_near(w.low, vectors_num(val_at(val_get(o, "wilson95_cur"), 0)), 1e-13, 1e-10, name);
-    vectors_near(w.high, vectors_num(val_at(val_get(o, "wilson95_cur"), 1)), 1e-13, 1e-10, name);
-    vectors_near(e.low, vectors_num(val_at(val_get(o, "clopper95_cur"), 0)), 1e-13, 1e-9, name);
-    vectors_near(e.high, vectors_num(val_at(val_get(o, "clopper95_cur"), 1)), 1e-13, 1e-9, name);
+    vectors_case("wilson95", w.low, vectors_num(val_at(val_get(o, "wilson95_cur"), 0)), 1e-13,
+                 1e-10, name);
+    vectors_case("wilson95", w.high, vectors_num(val_at(val_get(o, "wilson95_cur"), 1)), 1e-13,
+                 1e-10, name);
+    vectors_case("clopper95", e.low, vectors_num(val_at(val_get(o, "clopper95_cur"), 0)), 1e-13,
+                 1e-9, name);
+    vectors_case("clopper95", e.high, vectors_num(val_at(val_get(o, "clopper95_cur"), 1)), 1e-13,
+                 1e-9, name);
 }
 
 static void reference_tables(void **state)
@@ -184,8 +191,9 @@ static void reference_corrections(void **state)
         for (size_t m = 0; m < sizeof methods / sizeof *methods; m++) {
             assert_int_equal(p_adjust(methods[m].method, p, n, out), 0);
             for (size_t i = 0; i < n; i++)
-                vectors_near(out[i], vectors_num(val_at(val_get(o, methods[m].key), i)), 1e-12,
-                             1e-10, methods[m].key);
+                vectors_case(methods[m].key, out[i],
+                             vectors_num(val_at(val_get(o, methods[m].key), i)), 1e-12, 1e-10,
+                             methods[m].key);
         }
     }
     arena_done(&arena);
@@ -198,5 +206,6 @@ int main(void)
         cmocka_unit_test(intervals_cover),  cmocka_unit_test(reference_tables),
         cmocka_unit_test(reference_corrections),
     };
-    return cmocka_run_group_tests_name("stats.table", t, NULL, NULL);
+    return vectors_report("tables, misc",
+                          cmocka_run_group_tests_name("stats.table", t, NULL, NULL));
 }

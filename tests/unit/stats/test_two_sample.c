@@ -130,17 +130,19 @@ static void compare_ks(const struct pair *p, const struct val *o, const char *na
     STR_AUTO w = STR_INIT;
     str_addf(&w, "%s ks", name);
     const struct val *ks = val_get(o, "ks");
-    vectors_near(p->t.ks, field(o, "ks", "D"), 1e-15, 0, w.p);
-    vectors_near(ks_p_asymptotic(&p->t), field(o, "ks", "p_asymp_scipy"), 1e-300, 1e-8, w.p);
+    vectors_case("ks.D", p->t.ks, field(o, "ks", "D"), 1e-15, 0, w.p);
+    vectors_case("ks.p_asymp_scipy", ks_p_asymptotic(&p->t), field(o, "ks", "p_asymp_scipy"),
+                 1e-300, 1e-8, w.p);
     bool exact;
     if (val_has(ks, "p_exact_int")) {
-        vectors_near(ks_p_untied(&p->t), field(o, "ks", "p_exact_int"), 0, 1e-12, w.p);
-        vectors_near(ks_p(&p->a, &p->b, &p->t, 0, &exact), field(o, "ks", "p_exact_int_ties"), 0,
-                     1e-12, w.p);
+        vectors_case("ks.p_exact_int", ks_p_untied(&p->t), field(o, "ks", "p_exact_int"), 0, 1e-12,
+                     w.p);
+        vectors_case("ks.p_exact_int_ties", ks_p(&p->a, &p->b, &p->t, 0, &exact),
+                     field(o, "ks", "p_exact_int_ties"), 0, 1e-12, w.p);
         assert_true(exact);
     } else if (str_eq(val_get_str(ks, "auto_is", ""), "exact") &&
                (double)p->t.n1 * (double)p->t.n2 <= 4e6) {
-        vectors_near(ks_p_untied(&p->t), field(o, "ks", "p_auto"), 0, 1e-11, w.p);
+        vectors_case("ks.p_auto", ks_p_untied(&p->t), field(o, "ks", "p_auto"), 0, 1e-11, w.p);
     }
 }
 
@@ -149,23 +151,27 @@ static void compare_ranks(const struct pair *p, const struct val *o, const char 
     STR_AUTO w = STR_INIT;
     str_addf(&w, "%s ranks", name);
     if (val_type(val_get(o, "anderson")) == VAL_OBJ) {
-        vectors_near(p->t.ad, field(o, "anderson", "A2_norm"), 1e-9, 1e-8, w.p);
-        vectors_near(ad_p(&p->t), field(o, "anderson", "p_clipped"), 1e-4, 0, w.p);
+        vectors_case("anderson.A2_norm", p->t.ad, field(o, "anderson", "A2_norm"), 1e-9, 1e-8, w.p);
+        vectors_case("anderson.p_clipped", ad_p(&p->t), field(o, "anderson", "p_clipped"), 1e-4, 0,
+                     w.p);
     }
-    vectors_near(p->t.cvm, field(o, "cvm", "T"), 1e-12, 1e-10, w.p);
+    vectors_case("cvm.T", p->t.cvm, field(o, "cvm", "T"), 1e-12, 1e-10, w.p);
     /* the reference stops its series at 1e-7: it says 2.2e-7 where nothing is left */
-    vectors_near(cvm_p_asymptotic(&p->t), field(o, "cvm", "p_asymptotic"), 2.3e-7, 0, w.p);
+    vectors_case("cvm.p_asymptotic", cvm_p_asymptotic(&p->t), field(o, "cvm", "p_asymptotic"),
+                 2.3e-7, 0, w.p);
     if (str_eq(val_get_str(val_get(o, "cvm"), "auto_is", ""), "exact"))
-        vectors_near(cvm_p(&p->t), field(o, "cvm", "p_auto"), 0, 1e-12, w.p);
+        vectors_case("cvm.p_auto", cvm_p(&p->t), field(o, "cvm", "p_auto"), 0, 1e-12, w.p);
     const struct val *mwu = val_get(o, "mwu");
-    vectors_near(p->t.u1, field(o, "mwu", "U1"), 0.25, 0, w.p);
+    vectors_case("mwu.U1", p->t.u1, field(o, "mwu", "U1"), 0.25, 0, w.p);
     if (!isnan(field(o, "mwu", "p_two_sided_asymp_cc"))) {
-        vectors_near(mwu_p(&p->t), field(o, "mwu", "p_two_sided_asymp_cc"), 1e-300, 1e-10, w.p);
-        vectors_near(mwu_p_less(&p->t), field(o, "mwu", "p_less_asymp_cc"), 1e-300, 1e-10, w.p);
+        vectors_case("mwu.p_two_sided_asymp_cc", mwu_p(&p->t),
+                     field(o, "mwu", "p_two_sided_asymp_cc"), 1e-300, 1e-10, w.p);
+        vectors_case("mwu.p_less_asymp_cc", mwu_p_less(&p->t), field(o, "mwu", "p_less_asymp_cc"),
+                     1e-300, 1e-10, w.p);
     }
     if (val_has(mwu, "p_exact"))
-        vectors_near(mwu_p_exact(&p->t), field(o, "mwu", "p_exact"), 0, 1e-12, w.p);
-    vectors_near(mwu_auc(&p->t), field(o, "mwu", "auc"), 1e-15, 1e-12, w.p);
+        vectors_case("mwu.p_exact", mwu_p_exact(&p->t), field(o, "mwu", "p_exact"), 0, 1e-12, w.p);
+    vectors_case("mwu.auc", mwu_auc(&p->t), field(o, "mwu", "auc"), 1e-15, 1e-12, w.p);
 }
 
 static void compare_moments(const struct sample *s, const struct val *want, const char *name)
@@ -174,19 +180,21 @@ static void compare_moments(const struct sample *s, const struct val *want, cons
     struct moments m = sample_moments(s);
     double scale = fmax(fabs(s->x[0]), fabs(s->x[s->n - 1])), at = 1e-13 * scale;
     if (scale > 1e150 || (scale > 0 && scale < 1e-150)) return; /* squares overflow or vanish */
-    vectors_near(m.mean, vectors_num(val_get(want, "mean")), at, 1e-10, name);
-    vectors_near(m.var, vectors_num(val_get(want, "var0")), at * at, 1e-10, name);
-    vectors_near(m.std, vectors_num(val_get(want, "std1")), at, 1e-10, name);
+    vectors_case("basic.mean", m.mean, vectors_num(val_get(want, "mean")), at, 1e-10, name);
+    vectors_case("basic.var", m.var, vectors_num(val_get(want, "var0")), at * at, 1e-10, name);
+    vectors_case("basic.std", m.std, vectors_num(val_get(want, "std1")), at, 1e-10, name);
     /* the smallest variances of the set are rounding noise in the reference */
     if (m.var > 1e-20 * scale * scale && !isnan(m.skew)) {
-        vectors_near(m.skew, vectors_num(val_get(want, "skew")), 1e-8, 1e-8, name);
-        vectors_near(m.kurt, vectors_num(val_get(want, "kurt_excess")), 1e-8, 1e-8, name);
+        vectors_case("basic.skew", m.skew, vectors_num(val_get(want, "skew")), 1e-8, 1e-8, name);
+        vectors_case("basic.kurt", m.kurt, vectors_num(val_get(want, "kurt_excess")), 1e-8, 1e-8,
+                     name);
     }
     for (size_t i = 0; i < 9; i++)
-        vectors_near(sample_quantile(s, probs[i]), vectors_num(val_at(val_get(want, "q_type7"), i)),
-                     at, 1e-10, name);
+        vectors_case("basic.q_type7", sample_quantile(s, probs[i]),
+                     vectors_num(val_at(val_get(want, "q_type7"), i)), at, 1e-10, name);
     assert_int_equal(sample_distinct(s), val_get_int(want, "distinct", -1));
-    vectors_near(sample_mad(s, NULL), vectors_num(val_get(want, "mad")), at, 1e-10, name);
+    vectors_case("basic.mad", sample_mad(s, NULL), vectors_num(val_get(want, "mad")), at, 1e-10,
+                 name);
 }
 
 static void compare_t(const struct pair *p, const struct val *o, const char *name)
@@ -199,10 +207,12 @@ static void compare_t(const struct pair *p, const struct val *o, const char *nam
          * the reference's alike */
         double diff = fabs(sample_moments(&p->a).mean - sample_moments(&p->b).mean);
         double r = 1e-10 + (diff > 0 ? 4 * scale * DBL_EPSILON / diff : 1);
-        vectors_near(w.t, field(o, "welch", "t"), 1e-13, r, name);
-        vectors_near(w.p, field(o, "welch", "p"), 1e-300, 1e-9 + r * w.t * w.t, name);
-        vectors_near(s.p, field(o, "student_t", "p"), 1e-300, 1e-9 + r * s.t * s.t, name);
-        vectors_near(cohens_d(&p->a, &p->b), field(o, "effect", "cohens_d"), 1e-13, r, name);
+        vectors_case("welch.t", w.t, field(o, "welch", "t"), 1e-13, r, name);
+        vectors_case("welch.p", w.p, field(o, "welch", "p"), 1e-300, 1e-9 + r * w.t * w.t, name);
+        vectors_case("student_t.p", s.p, field(o, "student_t", "p"), 1e-300, 1e-9 + r * s.t * s.t,
+                     name);
+        vectors_case("effect.cohens_d", cohens_d(&p->a, &p->b), field(o, "effect", "cohens_d"),
+                     1e-13, r, name);
     }
 }
 
@@ -226,8 +236,9 @@ static void reference_pairs(void **state)
         assert_int_equal(p.a.n, val_get_int(o, "n_ref", -1));
         assert_int_equal(p.a.missing, val_get_int(o, "nan_ref", -1));
         compare_ks(&p, o, name);
-        vectors_near(p.t.wasserstein, vectors_num(val_get(o, "wasserstein")), 0, 1e-12, name);
-        vectors_near(p.t.energy, vectors_num(val_get(o, "energy")), 0, 1e-12, name);
+        vectors_case("wasserstein", p.t.wasserstein, vectors_num(val_get(o, "wasserstein")), 0,
+                     1e-12, name);
+        vectors_case("energy", p.t.energy, vectors_num(val_get(o, "energy")), 0, 1e-12, name);
         compare_ranks(&p, o, name);
         compare_moments(&p.a, val_get(o, "basic_ref"), name);
         compare_moments(&p.b, val_get(o, "basic_cur"), name);
@@ -246,5 +257,6 @@ int main(void)
         cmocka_unit_test(p_values_are_uniform_without_drift),
         cmocka_unit_test(reference_pairs),
     };
-    return cmocka_run_group_tests_name("stats.two_sample", t, NULL, NULL);
+    return vectors_report("pairs.json",
+                          cmocka_run_group_tests_name("stats.two_sample", t, NULL, NULL));
 }

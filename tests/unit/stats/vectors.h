@@ -1,6 +1,8 @@
 /* vectors.h: the shared reference vectors as a value tree, for tests of engine/stats.
  * They lie in $SIGNALBOX_SHARED/vectors, or ../shared/vectors beside the source tree; a test
- * that needs them skips, saying so, where they are absent. */
+ * that needs them skips, saying so, where they are absent. Every comparison with a vector is
+ * counted under its quantity (vectors_case); vectors_report prints the counts and the worst
+ * errors of a test program as lines that make vectors gathers in one table. */
 #pragma once
 #include "base/file.h"
 #include "base/val.h"
@@ -49,4 +51,52 @@ static inline void vectors_near(double got, double want, double atol, double rto
     if (isinf(want) && got == want) return;
     if (!(fabs(got - want) <= atol + rtol * fabs(want)))
         fail_msg("%s: got %.17g, expected %.17g (off by %.3g)", what, got, want, got - want);
+}
+
+/* How one quantity of the vectors compared so far. */
+struct vectors_tally {
+    const char *quantity; /* a literal */
+    size_t cases;
+    double relative;  /* worst |got - want| / |want| where want is not 0 */
+    double tolerance; /* worst |got - want| as a share of what is allowed */
+};
+enum { VECTORS_QUANTITIES = 64 };
+static struct vectors_tally vectors_tallies[VECTORS_QUANTITIES];
+
+static inline struct vectors_tally *vectors_tally(const char *quantity)
+{
+    for (size_t i = 0; i < VECTORS_QUANTITIES; i++) {
+        struct vectors_tally *t = &vectors_tallies[i];
+        if (!t->quantity) t->quantity = quantity;
+        if (str_eq(t->quantity, quantity)) return t;
+    }
+    fail_msg("more than %d quantities", VECTORS_QUANTITIES);
+    return NULL;
+}
+
+/* Compares like vectors_near and counts the case under `quantity`. */
+static inline void vectors_case(const char *quantity, double got, double want, double atol,
+                                double rtol, const char *what)
+{
+    struct vectors_tally *t = vectors_tally(quantity);
+    STR_AUTO text = STR_INIT;
+
+    str_addf(&text, "%s, %s", quantity, what);
+    vectors_near(got, want, atol, rtol, str_c(&text));
+    t->cases++;
+    if (!isfinite(want) || got == want) return;
+    double off = fabs(got - want);
+    if (want != 0) t->relative = fmax(t->relative, off / fabs(want));
+    t->tolerance = fmax(t->tolerance, off / (atol + rtol * fabs(want)));
+}
+
+/* For the end of main: prints one line a quantity and hands the exit status through. */
+static inline int vectors_report(const char *file, int status)
+{
+    for (size_t i = 0; i < VECTORS_QUANTITIES && vectors_tallies[i].quantity; i++) {
+        const struct vectors_tally *t = &vectors_tallies[i];
+        printf("vector %-14s %-26s %6zu %10.1e %9.1e\n", file, t->quantity, t->cases, t->relative,
+               t->tolerance);
+    }
+    return status;
 }

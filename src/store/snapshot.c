@@ -3,7 +3,8 @@
  * A window is dirty while its mark, which every batch of rows raises, is above `measured`, the
  * mark that the newest snapshot saw. The mark is read before measuring and comes back with the
  * snapshot, so rows that arrive in between leave the window dirty without any lock being held
- * while it is measured. A window nobody touched has mark 0 and no row. */
+ * while it is measured. A snapshot that saw less than one already there is refused: a process
+ * that was overtaken must not have the last word. A window nobody touched has mark 0 and no row. */
 #include "store/snapshot.h"
 #include "store/monitor_priv.h"
 #include <assert.h>
@@ -96,16 +97,32 @@ static int insert(struct store *s, int64_t model, const struct snapshot *sn, int
                       NULL, e);
 }
 
+/* Refuses what was measured before rows that a stored snapshot has seen. */
+static int check_seen(struct store *s, int64_t model, const struct snapshot *sn, int64_t seen,
+                      struct err *e)
+{
+    int64_t measured = 0;
+    int r = db_number(s->db,
+                      "SELECT measured FROM monitor_window"
+                      " WHERE model = $1 AND start_us = $2 AND end_us = $3",
+                      DB_ARGS(db_i(model), db_i(sn->start_us), db_i(sn->end_us)), 0, &measured, e);
+    if (r < 0 || seen >= measured) return r;
+    err_set(e, ERR_BUSY, "model '%s': somebody else measured the same window with newer rows",
+            sn->model);
+    return err_hint(e, "its snapshot stands; check again when more is to be measured");
+}
+
 static int add(struct store *s, const struct snapshot *sn, int64_t seen, int64_t *ret_version,
                struct err *e)
 {
     struct monitored m;
     int r = monitored_ensure(s, sn->model, &m, e);
+    if (r == 0) r = check_seen(s, m.id, sn, seen, e);
     if (r == 0) r = insert(s, m.id, sn, ret_version, e);
     if (r < 0) return r;
     return store_exec(s,
-                      "UPDATE monitor_window SET measured = $4 WHERE model = $1"
-                      " AND start_us = $2 AND end_us = $3 AND measured < $4",
+                      "UPDATE monitor_window SET measured = $4"
+                      " WHERE model = $1 AND start_us = $2 AND end_us = $3",
                       DB_ARGS(db_i(m.id), db_i(sn->start_us), db_i(sn->end_us), db_i(seen)), NULL,
                       e);
 }

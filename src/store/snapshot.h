@@ -25,10 +25,13 @@ int window_dirty(struct store *s, struct arena *a, const char *model, int64_t un
                  struct window **ret, size_t *n, struct err *e);
 /* How many windows of any model ended before then and have been dirty since: nobody checks. */
 int window_backlog(struct store *s, int64_t until_us, int64_t *ret, struct err *e);
-/* Adds the next version and clears the window's mark, unless `seen` (the mark's counter read by
- * window_mark before measuring) shows that rows came in between: then the mark stays. version and seq of `sn` are assigned. */
+/* The mark's counter, read before measuring; 0: no row ever came. */
 int window_mark(struct store *s, const char *model, struct window w, int64_t *ret_seen,
                 struct err *e);
+/* Adds the next version and clears the window's mark, unless `seen` (from window_mark, before
+ * measuring) shows that rows came in between: then the mark stays. ERR_BUSY when a stored
+ * snapshot has seen more than `seen`: somebody else was faster. version and seq of `sn` are
+ * assigned. */
 int snapshot_add(struct store *s, const struct snapshot *sn, int64_t seen, int64_t *ret_version,
                  struct err *e);
 /* Newest version of each window with start in [from, to), oldest window first; limit 0: all,

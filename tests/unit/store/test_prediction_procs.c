@@ -130,7 +130,8 @@ static int measure(struct fx *f, struct window w)
     if (r == 0) r = prediction_each(f->s, "m", w.start_us, w.end_us, count_one, &n, &f->e);
     snprintf(data, sizeof data, "%d", n);
     struct snapshot sn = { .model = "m", .start_us = w.start_us, .end_us = w.end_us, .data = data };
-    return r < 0 ? r : snapshot_add(f->s, &sn, seen, NULL, &f->e);
+    if (r == 0) r = snapshot_add(f->s, &sn, seen, NULL, &f->e);
+    return r == -ERR_BUSY ? 0 : r; /* the other one was faster */
 }
 
 static int measure_dirty(struct fx *f, int *ret_n)
@@ -146,9 +147,12 @@ static int measure_dirty(struct fx *f, int *ret_n)
 
 static int measure_until_told(struct fx *f, int who, _Atomic int *done)
 {
-    int r = 0, n = 0;
+    int r = 0, n = 1;
     (void)who;
-    while (r == 0 && (!*done || n > 0)) r = measure_dirty(f, &n);
+    for (bool last = false; r == 0 && (!last || n > 0);) {
+        last = *done; /* before looking, so that what came until then is seen */
+        r = measure_dirty(f, &n);
+    }
     return r;
 }
 

@@ -109,7 +109,12 @@ static void test_rows_that_come_while_measuring_are_not_lost(void **state)
     int64_t now = mark(f, 0);
     snap(f, "m", 0, now, "b");
     assert_string_equal(dirty(f, "m", 9), "");
-    snap(f, "m", 0, seen, "c"); /* a slow process that began earlier does not reopen it */
+    snap(f, "m", 0, now, "c"); /* the same rows again */
+    struct snapshot late = {
+        .model = "m", .start_us = hour(0).start_us, .end_us = hour(0).end_us, .data = "d"
+    };
+    FAILS(BUSY, snapshot_add(f->s, &late, seen, NULL, &f->e)); /* was overtaken */
+    assert_string_equal(list(f, 0, 1, 0), "m0.3:c");
     assert_string_equal(dirty(f, "m", 9), "");
     seen = mark(f, 1); /* an empty window is measured, and rows come */
     touch(f, "m", 1);

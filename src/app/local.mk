@@ -12,6 +12,8 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/app.c \
 	%D%/app.h \
 	%D%/audit.c \
+	%D%/cron.c \
+	%D%/cron.h \
 	%D%/data.c \
 	%D%/doctor.c \
 	%D%/drift.c \

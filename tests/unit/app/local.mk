@@ -3,6 +3,7 @@ if HAVE_CMOCKA
 app_tests = \
 	%D%/test_alert \
 	%D%/test_app \
+	%D%/test_cron \
 	%D%/test_data \
 	%D%/test_demo \
 	%D%/test_doctor \
@@ -19,6 +20,7 @@ check_PROGRAMS += $(app_tests)
 TESTS += $(app_tests)
 %C%_test_alert_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_app_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_cron_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_data_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_doctor_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_demo_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)

@@ -67,6 +67,11 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/registry.h \
 	%D%/reply.c \
 	%D%/reply.h \
+	%D%/retrain.c \
+	%D%/retrain.h \
+	%D%/retrain_facts.c \
+	%D%/retrain_job.c \
+	%D%/retrain_watch.c \
 	%D%/revision.c \
 	%D%/rules.def \
 	%D%/run.c \

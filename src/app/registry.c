@@ -291,12 +291,14 @@ static int apply(struct app *app, struct arena *a, const struct plan *p, int64_t
     return rc ? rc : move_one(app, p, &p->version, p->to, *ret_seq, e);
 }
 
-/* Plans and applies in one transaction; the plan's kind is in its verb. */
+/* Plans and applies in one transaction, the caller's if one is open; the plan's kind is in its
+ * verb. */
 static int move(struct app *app, struct arena *a, const char *name, int64_t version, struct plan *p,
                 struct registry_moved *ret, struct err *e)
 {
+    bool own = !app->dry_run && !store_in_tx(app->store);
     int rc = check_reason(p->reason, e);
-    if (!rc && !app->dry_run) rc = store_begin(app->store, e);
+    if (!rc && own) rc = store_begin(app->store, e);
     if (rc) return rc;
     bool rollback = str_eq(p->verb, "rollback");
     if (!rollback) rc = store_version_get(app->store, a, name, version, &p->version, e);
@@ -306,9 +308,9 @@ static int move(struct app *app, struct arena *a, const char *name, int64_t vers
                                           : plan_archive(p, e);
     struct registry_moved done = { .replaced = p->replaced, .replaced_to = p->replaced_to };
     if (!rc && !app->dry_run) rc = apply(app, a, p, &done.audit_seq, e);
-    if (!rc && !app->dry_run) rc = store_commit(app->store, e);
+    if (!rc && own) rc = store_commit(app->store, e);
     if (rc) {
-        store_rollback(app->store);
+        if (own) store_rollback(app->store);
         return rc;
     }
     done.version = p->version;

@@ -54,7 +54,8 @@ struct registry_moved {
     const char *replaced_to;     /* stage it went to */
     int64_t audit_seq;           /* 0 on a dry run */
 };
-/* Each is a transaction of its own; with app->dry_run nothing is written and the answer says
+/* Each is a transaction of its own, or part of the one that is open: then the caller commits, or
+ * rolls back after an error. With app->dry_run nothing is written and the answer says
  * what would be. reason must not be blank. ERR_NOTFOUND, ERR_STATE for a move that the drawing
  * above does not have, ERR_INVALID. */
 int registry_promote(struct app *app, struct arena *a, const char *name, int64_t version,

@@ -24,8 +24,9 @@ static void begin_step(struct training *t, double from, double to, const char *n
     t->step = name;
 }
 
-static void say(struct training *t, const char *what)
+void train_step(struct training *t, double from, double to, const char *what)
 {
+    begin_step(t, from, to, "");
     t->c->report(t->c, t->from, what);
 }
 
@@ -142,8 +143,7 @@ static int load(struct training *t, struct err *e)
     struct frame *all = NULL;
     int rc;
 
-    begin_step(t, 0, 0.05, "");
-    say(t, "reading data");
+    train_step(t, 0, 0.05, "reading data");
     rc = read_data(t, t->plan.data, NULL, &all, e);
     if (rc == 0) rc = need_column(all, t->plan.target, "target", &target, e);
     if (rc == 0) rc = check_cancel(t, e);
@@ -167,8 +167,8 @@ static int load(struct training *t, struct err *e)
 
 /* -- fit and measure --------------------------------------------------------- */
 
-static int fit(struct training *t, const struct frame *train, const struct frame *valid,
-               struct model **ret, struct err *e)
+int train_fit(struct training *t, const struct frame *train, const struct frame *valid,
+              struct model **ret, struct err *e)
 {
     const struct train_plan *p = &t->plan;
     const struct model_spec spec = { .algorithm = p->learner->name,
@@ -182,9 +182,8 @@ static int fit(struct training *t, const struct frame *train, const struct frame
     return model_fit(&t->en, &spec, train, valid, ret, e);
 }
 
-/* out: one value per row of `metrics`. */
-static int measure(struct training *t, const struct model *m, const struct frame *f, double *out,
-                   struct err *e)
+int train_measure(struct training *t, const struct model *m, const struct frame *f, double *out,
+                  struct err *e)
 {
     double *p = mem_try(f->n_rows * (size_t)model_outputs(m), sizeof *p);
     double *y = mem_try(f->n_rows, sizeof *y);
@@ -208,8 +207,8 @@ static int one_fold(struct training *t, const struct split *s, double *out, stru
     int rc = frame_take(t->train, s->train, s->n_train, &train, e);
 
     if (rc == 0) rc = frame_take(t->train, s->test, s->n_test, &test, e);
-    if (rc == 0) rc = fit(t, train, test, &m, e);
-    if (rc == 0) rc = measure(t, m, test, out, e);
+    if (rc == 0) rc = train_fit(t, train, test, &m, e);
+    if (rc == 0) rc = train_measure(t, m, test, out, e);
     model_free(m);
     frame_free(train);
     frame_free(test);
@@ -263,27 +262,22 @@ static int compute(struct training *t, struct err *e)
 
     if (rc == 0 && t->plan.folds) rc = cross_validate(t, e);
     if (rc < 0) return rc;
-    begin_step(t, t->plan.folds ? t->to : 0.05, 0.9, "");
-    say(t, "fitting");
+    train_step(t, t->plan.folds ? t->to : 0.05, 0.9, "fitting");
     t->draws_curve = true;
     t0 = clock_mono_us();
-    rc = fit(t, t->train, t->valid, &t->model, e);
+    rc = train_fit(t, t->train, t->valid, &t->model, e);
     t->fit_s = (double)(clock_mono_us() - t0) / 1e6;
     if (rc < 0) return rc;
-    begin_step(t, 0.9, 1, "");
-    say(t, "measuring");
-    if (t->valid) rc = measure(t, t->model, t->valid, t->measured, e);
-    if (rc == 0) rc = measure(t, t->model, t->train, t->trained, e);
+    train_step(t, 0.9, 1, "measuring");
+    if (t->valid) rc = train_measure(t, t->model, t->valid, t->measured, e);
+    if (rc == 0) rc = train_measure(t, t->model, t->train, t->trained, e);
     return rc == 0 ? check_cancel(t, e) : rc;
 }
 
 /* -- the job ------------------------------------------------------------------ */
 
-static int begin(struct training *t, struct err *e)
+int train_begin(struct training *t, struct err *e)
 {
-    int rc = train_plan_read(t->c->arena, t->c->args, &t->plan, e);
-
-    if (rc < 0) return rc;
     for (int i = 0; i < TRAIN_METRICS_MAX; i++)
         t->measured[i] = t->deviation[i] = t->trained[i] = NAN;
     t->en = (struct engine){ .pool = pool_new(t->plan.threads),
@@ -296,18 +290,24 @@ static int begin(struct training *t, struct err *e)
     return train_run_begin(t, e);
 }
 
+void train_done(struct training *t)
+{
+    model_free(t->model);
+    frame_free(t->train);
+    frame_free(t->valid);
+    if (t->en.pool) pool_free(t->en.pool);
+    vec_done(&t->params);
+    vec_done(&t->curve.points);
+}
+
 int job_train(struct job_ctx *c, struct val *result, struct err *e)
 {
     struct training t = { .c = c, .step = "", .started_us = clock_mono_us() };
-    int rc = begin(&t, e);
+    int rc = train_plan_read(c->arena, c->args, &t.plan, e);
 
+    if (rc == 0) rc = train_begin(&t, e);
     if (rc == 0) rc = compute(&t, e);
     if (rc == 0) rc = train_publish(&t, result, e);
-    model_free(t.model);
-    frame_free(t.train);
-    frame_free(t.valid);
-    if (t.en.pool) pool_free(t.en.pool);
-    vec_done(&t.params);
-    vec_done(&t.curve.points);
+    train_done(&t);
     return rc;
 }

@@ -117,7 +117,7 @@ static int create_run(struct training *t, struct err *e)
                      .start_us = store_now(s) };
     const struct kv tags[] = {
         { "mlflow.user", j->actor },
-        { "mlflow.source.name", "signalbox train" },
+        { "mlflow.source.name", arena_printf(a, "signalbox %s", j->kind) },
         { "mlflow.source.type", "LOCAL" },
         { "mlflow.runName", t->run_name },
         { "signalbox.job_id", j->id },
@@ -254,11 +254,12 @@ static int register_model(struct training *t, const struct artifact *f, struct v
     struct registry_done done;
     int rc;
 
+    modelref_describe(a, t->model, &in);
+    if (t->settle) return t->settle(t, &in, result, e);
     if (!t->plan.model) {
         val_set(result, "version", val_null(a));
         return 0;
     }
-    modelref_describe(a, t->model, &in);
     rc = registry_register(t->c->app, a, &in, &done, e);
     if (rc < 0) return rc;
     val_set_int(result, "version", done.version.version);
@@ -282,7 +283,7 @@ static int append_audit(struct training *t, const struct artifact *f, struct err
     val_write_json(&json, detail, 0);
     const struct audit_row row = { .at_us = clock_now(app->clock),
                                    .actor = app->actor,
-                                   .verb = "train",
+                                   .verb = t->c->job->kind,
                                    .object = arena_printf(a, "run:%s", t->run_id),
                                    .reason = "",
                                    .detail = str_c(&json) };

@@ -1,8 +1,9 @@
-/* train_run.h: what the parts of a training job share: train_job.c computes, train_publish.c
- * keeps its run's rows. Private to them. One training a process at a time, on one thread. */
+/* train_run.h: what the parts of a training job share: train_job.c and retrain_job.c compute,
+ * train_publish.c keeps their run's rows. Private to them. One training a process at a time, on one thread. */
 #pragma once
 #include "app/ingest.h"
 #include "app/job.h"
+#include "app/registry.h"
 #include "app/train.h"
 #include "base/id.h"
 #include "base/vec.h"
@@ -43,7 +44,23 @@ struct training {
     struct model *model;
     double fit_s;
     double measured[TRAIN_METRICS_MAX], deviation[TRAIN_METRICS_MAX], trained[TRAIN_METRICS_MAX];
+    /* What becomes of the model, inside the publishing transaction; NULL: it is registered as
+     * plan.model. */
+    int (*settle)(struct training *t, struct registry_new *in, struct val *result, struct err *e);
+    void *settle_arg;
 };
+
+/* The plan is there: engine, and the attempt's run. */
+int train_begin(struct training *t, struct err *e);
+/* Names the part of the job that follows, from and to as shares of it. */
+void train_step(struct training *t, double from, double to, const char *what);
+int train_fit(struct training *t, const struct frame *train, const struct frame *valid,
+              struct model **ret, struct err *e);
+/* out: one value per row of `metrics`. */
+int train_measure(struct training *t, const struct model *m, const struct frame *f, double *out,
+                  struct err *e);
+/* Frees all of it, whatever has been made. */
+void train_done(struct training *t);
 
 /* Makes the attempt's run, status RUNNING, with everything known before the data are read; an
  * earlier attempt's run that was left RUNNING becomes FAILED. One fenced transaction. */

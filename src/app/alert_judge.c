@@ -7,6 +7,7 @@
 #include "app/alert_fold.h"
 
 #include "app/notify.h"
+#include "app/retrain.h"
 #include "app/runval.h"
 #include "app/settings.h"
 #include "store/registry.h"
@@ -35,6 +36,7 @@ int alert_load(struct app *app, struct fold *f, bool inputs, struct err *e)
     int rc = alert_list(app->store, f->a, f->model, false, &rows, &n, e);
 
     for (size_t i = 0; rc == 0 && i < n; i++) {
+        if (str_eq(rows[i].rule, RETRAIN_WATCH_RULE)) continue; /* kept by retrain_watch */
         struct fold_alert *al = fold_take(f, &rows[i]);
         if (inputs) rc = load_inputs(app, f, al, e);
     }

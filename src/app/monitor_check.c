@@ -7,6 +7,7 @@
  * version, and then this measurement is dropped. A crash leaves the window dirty. */
 #include "app/escalate.h"
 #include "app/monitor_priv.h"
+#include "app/retrain.h"
 #include "app/settings.h"
 #include "app/verb.h"
 #include "engine/pool.h"
@@ -213,6 +214,7 @@ static int check_model(struct app *app, const char *model, int64_t until_us, int
             arena_reset(&each);
         }
         if (opened) monitor_done(&m);
+        if (rc == 0) rc = retrain_watch(app, model, e);
     }
     arena_done(&each);
     arena_done(&a);

@@ -36,6 +36,7 @@ struct retrain_window {
 /* The version that serves and the windows that speak for it, oldest first. */
 struct retrain_promoted {
     int64_t version, promoted_us; /* promoted_us 0: unknown */
+    int64_t since_us;      /* windows before are of an earlier time in Production; INT64_MIN: none */
     bool first;            /* no other version was in Production before */
     const char *task, *run_id; /* run_id NULL: imported */
     double accuracy, brier; /* as its run measured it; NaN: unknown */

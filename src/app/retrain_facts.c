@@ -97,10 +97,12 @@ static int read_promotion(struct app *app, struct arena *a, const char *model,
     int rc = store_stage_events(app->store, a, model, EVENTS_MAX, &ev, &n, e);
 
     p->first = true;
+    p->since_us = INT64_MIN;
     for (size_t i = 0; rc == 0 && i < n; i++) {
         if (!str_eq(ev[i].to, "Production")) continue;
-        if (ev[i].version == p->version && !p->promoted_us) p->promoted_us = ev[i].at_us;
         if (ev[i].version != p->version) p->first = false;
+        else if (p->promoted_us) p->since_us = p->promoted_us;
+        else p->promoted_us = ev[i].at_us;
     }
     return rc;
 }
@@ -252,7 +254,7 @@ static int read_decisions(struct app *app, struct arena *a, struct retrain_facts
 
 static int read_queue(struct app *app, struct arena *a, struct retrain_facts *f, struct err *e)
 {
-    static const char *const states[] = { "running", "ready" };
+    static const char *const states[] = { "running", "ready", "scheduled" };
     const char *serial = arena_printf(a, "retrain:%s", f->model);
 
     f->job = f->job_key = NULL;

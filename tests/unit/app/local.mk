@@ -11,6 +11,7 @@ app_tests = \
 	%D%/test_model \
 	%D%/test_reference \
 	%D%/test_registry \
+	%D%/test_retrain \
 	%D%/test_settings \
 	%D%/test_runs \
 	%D%/test_scoring \
@@ -26,6 +27,7 @@ TESTS += $(app_tests)
 %C%_test_demo_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_model_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_registry_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_retrain_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_settings_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_runs_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_escalate_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)

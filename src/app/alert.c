@@ -4,6 +4,7 @@
  * incident that says the data is broken lets drift speak again. */
 #include "app/alert_fold.h"
 #include "app/alertval.h"
+#include "app/retrain.h"
 #include "app/settings.h"
 #include "app/verb.h"
 
@@ -86,8 +87,30 @@ int verb_alert_show(struct app *app, const struct val *args, struct reply *r, st
 
 /* ---- what operators do ------------------------------------------------------------------------ */
 
-static int operate_in_tx(struct app *app, const struct alert *al, struct alert_event *ev,
-                         struct reply *r, struct err *e)
+/* The alert that retrain_watch keeps: no rule stands behind it, so the row is all there is. */
+static int operate_on_watch(struct app *app, struct alert al, const struct alert_event *ev,
+                            struct reply *r, struct err *e)
+{
+    bool ack = str_eq(ev->type, "ack");
+
+    if (ack || str_eq(ev->type, "unack")) {
+        al.acked_by = ack ? ev->actor : NULL;
+        al.acked_us = ack ? ev->at_us : 0;
+    } else if (str_eq(ev->type, "silence")) {
+        al.silenced_until_us = ev->until_us;
+    } else {
+        al.state = "none";
+        al.severity = "info";
+        al.recommended_action = "none";
+        al.since_us = al.resolved_us = ev->at_us;
+    }
+    al.updated_us = ev->at_us;
+    r->v = alert_to_val(&r->arena, &al, ev->at_us);
+    return alert_put(app->store, &al, e);
+}
+
+static int operate_on_rule(struct app *app, const struct alert *al, struct alert_event *ev,
+                           struct reply *r, struct err *e)
 {
     struct fold f;
 
@@ -99,9 +122,17 @@ static int operate_in_tx(struct app *app, const struct alert *al, struct alert_e
         rc = alert_save(app, &f, e);
         if (!rc) r->v = alert_to_val(&r->arena, &mine->row, ev->at_us);
     }
-    if (!rc) rc = alert_event_add(app->store, ev, NULL, e);
     fold_done(&f);
     return rc;
+}
+
+static int operate_in_tx(struct app *app, const struct alert *al, struct alert_event *ev,
+                         struct reply *r, struct err *e)
+{
+    int rc = str_eq(al->rule, RETRAIN_WATCH_RULE) ? operate_on_watch(app, *al, ev, r, e)
+                                                  : operate_on_rule(app, al, ev, r, e);
+
+    return rc ? rc : alert_event_add(app->store, ev, NULL, e);
 }
 
 static int check_open(const struct alert *al, struct err *e)

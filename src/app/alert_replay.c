@@ -6,6 +6,7 @@
  * not asked, so the answer is the same on any day. Nothing is written. */
 #include "app/alert_fold.h"
 #include "app/alertval.h"
+#include "app/retrain.h"
 #include "app/verb.h"
 #include "base/map.h"
 #include "store/snapshot.h"
@@ -39,8 +40,13 @@ static int load(struct app *app, struct arena *a, const char *model, struct hist
                 struct err *e)
 {
     VEC(struct alert_event) all = VEC_INIT;
-    int rc = alert_list(app->store, a, model, false, &h->rows, &h->n_rows, e);
+    struct alert *rows = NULL;
+    size_t n_rows = 0;
+    int rc = alert_list(app->store, a, model, false, &rows, &n_rows, e);
 
+    h->rows = rows;
+    for (size_t i = 0; rc == 0 && i < n_rows; i++) /* retrain_watch follows promotions, no rules */
+        if (!str_eq(rows[i].rule, RETRAIN_WATCH_RULE)) rows[h->n_rows++] = rows[i];
     if (!rc) rc = snapshot_history(app->store, a, model, &h->snapshots, &h->n_snapshots, e);
     for (size_t i = 0; rc == 0 && i < h->n_rows; i++) {
         struct alert_event *list = NULL;

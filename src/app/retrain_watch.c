@@ -105,6 +105,13 @@ static bool same(const struct alert *x, const struct alert *y)
            (x->value == y->value || (isnan(x->value) && isnan(y->value)));
 }
 
+/* An operator resolved it, and nothing new is known since. */
+static bool settled(const struct alert *x, const struct alert *y)
+{
+    return str_eq(y->state, "none") && y->resolved_us && y->window_us == x->window_us &&
+           y->n == x->n && str_eq(y->detail, x->detail);
+}
+
 static int put(struct app *app, struct alert *al, const char *from, const char *reason,
                struct err *e)
 {
@@ -165,7 +172,7 @@ static int watch_in_tx(struct app *app, struct arena *a, const char *model,
     }
     if (rc) return rc;
     struct alert al = next_row(app, a, model, p, &v, &old);
-    if (same(&al, &old)) return 0;
+    if (same(&al, &old) || settled(&al, &old)) return 0;
     const char *from = old.state ? old.state : "none";
     rc = put(app, &al, from, v.worst ? "below the rollback criterion" : "within the criterion", e);
     if (rc || !v.worst || !s->auto_rollback) return rc;

@@ -536,6 +536,47 @@ static void the_watch_rolls_back_if_told_to(void **state)
     assert_string_equal(watch_alert(b, &n).state, "none");
 }
 
+static void operate(struct bench *b, const char *verb, const char *id)
+{
+    struct val *in = val_obj(&b->arena);
+    struct err e = ERR_INIT;
+    struct reply r;
+
+    val_set_str(in, "alert", id);
+    val_set_str(in, "reason", "seen");
+    reply_init(&r);
+    if (verb_call(&b->app, verb_find(verb), in, &r, &e)) fail_msg("%s: %s", verb, e.msg);
+    reply_done(&r);
+}
+
+static void operators_may_answer_the_watch(void **state)
+{
+    struct bench *b = *state;
+    struct reply r;
+    size_t n;
+
+    add_version(b, 0.92);
+    add_window(b, 0, 2, 0.70);
+    b->clock.fixed_us = NOW + DAY;
+    assert_int_equal(retrain_watch(&b->app, "m", NULL), 0);
+    const char *id = watch_alert(b, &n).id;
+    operate(b, "alert ack", id);
+    assert_string_equal(watch_alert(b, &n).acked_by, "tester");
+    operate(b, "alert resolve", id);
+    assert_string_equal(watch_alert(b, &n).state, "none");
+    assert_int_equal(retrain_watch(&b->app, "m", NULL), 0);
+    assert_string_equal(watch_alert(b, &n).state, "none"); /* nothing new */
+    add_window(b, -1, 2, 0.69);
+    assert_int_equal(retrain_watch(&b->app, "m", NULL), 0);
+    assert_string_equal(watch_alert(b, &n).state, "incident");
+    reply_init(&r); /* the rules' replay does not miss or find it */
+    assert_int_equal(verb_call(&b->app, verb_find("alert replay"), NULL, &r, NULL), 0);
+    for (size_t i = 0; i < val_len(val_get(r.v, "differences")); i++)
+        assert_string_not_equal(
+            val_get_str(val_at(val_get(r.v, "differences"), i), "rule", ""), RETRAIN_WATCH_RULE);
+    reply_done(&r);
+}
+
 static void the_watch_ends(void **state)
 {
     struct bench *b = *state;
@@ -566,6 +607,7 @@ int main(void)
         TEST(a_first_promotion_is_not_watched),
         TEST(the_watch_recommends_a_rollback),
         TEST(the_watch_rolls_back_if_told_to),
+        TEST(operators_may_answer_the_watch),
         TEST(the_watch_ends),
     };
 

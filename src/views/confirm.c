@@ -1,9 +1,12 @@
 /* confirm.c: the question before something changes.
  *
- *   reason --Enter--> ready --y--> checking --same--> executing --done--> closed
- *     |                 |              '--changed--> refused      '--error--> refused
- *     '-------Esc-------'------------------ Esc --------------------------------> closed
+ *   asked --Enter--> reason --Enter--> ready --y--> checking --same--> executing --done--> closed
+ *     |                |                 |              '--changed--> refused      '--error-->
+ * refused
+ *     '------Esc-------'-------Esc-------'------------------ Esc -------------------------> closed
  *
+ * asked: one argument is typed first, where the intent wants one. What offers nothing to confirm
+ * opens as refused: a statement to read and close.
  * It acts on ids taken when it opened; the data behind it is frozen. Before executing it reads
  * again what it was based on and refuses when that has changed. The confirming key is y: no key
  * opens a question with y, and typing the reason needs Enter before y counts. */
@@ -15,20 +18,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum state { ST_REASON, ST_READY, ST_CHECKING, ST_EXECUTING, ST_REFUSED };
+enum state { ST_ASKED, ST_REASON, ST_READY, ST_CHECKING, ST_EXECUTING, ST_REFUSED };
 
 struct confirm {
     struct overlay o;
     struct intent in;
     enum state state;
-    struct edit reason;
+    struct edit asked, reason;
     char problem[900];
 };
 
 static bool wants_reason(const struct confirm *c)
 {
     const struct verb *v = verb_find(c->in.verb);
-    return v && (v->flags & VERB_REASON);
+    return c->in.yes && (c->in.reason || (v && (v->flags & VERB_REASON)));
 }
 
 /* -- drawing ---------------------------------------------------------------------------- */
@@ -61,9 +64,20 @@ static void draw_hints(const struct confirm *c, struct canvas *cv, struct rect a
         return;
     }
     int x = at.x;
-    if (c->state == ST_REASON) x += hint_draw(cv, rect_make(x, at.y, at.w, 1), "Enter", "next") + 3;
+    bool typing = c->state == ST_ASKED || c->state == ST_REASON;
+    if (typing) x += hint_draw(cv, rect_make(x, at.y, at.w, 1), "Enter", "next") + 3;
     if (c->state == ST_READY) x += hint_draw(cv, rect_make(x, at.y, at.w, 1), "y", c->in.yes) + 3;
-    hint_draw(cv, rect_make(x, at.y, at.x + at.w - x, 1), "Esc", "leave it as it is");
+    hint_draw(cv, rect_make(x, at.y, at.x + at.w - x, 1), "Esc",
+              c->in.yes ? "leave it as it is" : "close");
+}
+
+static int draw_edit(struct canvas *cv, struct rect r, const char *label, const struct edit *e,
+                     bool focus)
+{
+    int x = r.w < 50 ? 13 : 18;
+    canvas_fit(cv, rect_make(r.x, r.y, x - 1, 1), ROLE_DIM, label);
+    edit_draw(cv, rect_make(r.x + x, r.y, r.w - x, 1), e, focus);
+    return 1;
 }
 
 static void confirm_draw(struct overlay *o, struct ui *ui, struct canvas *cv,
@@ -73,10 +87,11 @@ static void confirm_draw(struct overlay *o, struct ui *ui, struct canvas *cv,
     struct confirm *c = (struct confirm *)o;
     int w = cv->w < 72 ? cv->w : 72;
     int problem = canvas_wrap(cv, rect_make(0, 0, w - 4, 0), ROLE_BAD, c->problem);
-    int below = 2 + (wants_reason(c) ? 1 : 0) + (problem ? problem + 1 : 0);
+    int typed = (wants_reason(c) ? 1 : 0) + (c->in.ask_label ? 1 : 0);
+    int below = 2 + typed + (problem ? problem + 1 : 0);
     int room = f->footer.y - f->header.h - 2;
     int lines = c->in.n_lines;
-    bool air = lines + below + 1 <= room && wants_reason(c);
+    bool air = lines + below + 1 <= room && typed;
     if (air) below++;
     if (lines > room - below) lines = room - below;
     if (lines < 0) lines = 0;
@@ -87,11 +102,11 @@ static void confirm_draw(struct overlay *o, struct ui *ui, struct canvas *cv,
     int y = r.y;
     for (int i = 0; i < lines; i++) draw_line(cv, rect_make(r.x, y++, r.w, 1), &c->in.lines[i]);
     if (air) y++;
-    if (wants_reason(c)) {
-        canvas_text(cv, r.x, y, ROLE_DIM, "reason");
-        int x = r.w < 50 ? 13 : 18;
-        edit_draw(cv, rect_make(r.x + x, y++, r.w - x, 1), &c->reason, c->state == ST_REASON);
-    }
+    struct rect line = rect_make(r.x, y, r.w, 1);
+    if (c->in.ask_label)
+        line.y += draw_edit(cv, line, c->in.ask_label, &c->asked, c->state == ST_ASKED);
+    if (wants_reason(c)) line.y += draw_edit(cv, line, "reason", &c->reason, c->state == ST_REASON);
+    y = line.y;
     if (problem) {
         canvas_wrap(cv, rect_make(r.x, y + 1, r.w, problem), ROLE_BAD, c->problem);
         y += problem + 1;
@@ -116,6 +131,15 @@ static void tell(struct ui *ui, const struct confirm *c, const struct val *v)
     if (val_has(v, "stage"))
         ui_say(ui, ROLE_OK, "✓ %s v%lld is now in %s%s", val_get_str(v, "name", "?"),
                (long long)val_get_int(v, "version", 0), val_get_str(v, "stage", "?"), seq);
+    else if (val_has(v, "rule"))
+        ui_say(ui, ROLE_OK, "✓ %s %s: %s", val_get_str(v, "model", "?"),
+               val_get_str(v, "rule", "?"),
+               str_eq(c->in.verb, "alert ack")       ? "acknowledged"
+               : str_eq(c->in.verb, "alert silence") ? "silenced"
+                                                     : "resolved");
+    else if (val_has(v, "job_id"))
+        ui_say(ui, ROLE_OK, "✓ job %s is %s", fmt_id(id, val_get_str(v, "job_id", NULL)),
+               val_has(v, "duplicate_of") ? "there already and does it" : "queued");
     else if (val_has(v, "state"))
         ui_say(ui, ROLE_OK, "✓ job %s: %s", fmt_id(id, val_get_str(v, "id", "")),
                str_eq(c->in.verb, "job cancel") ? "asked to stop"
@@ -139,6 +163,7 @@ static void executed(struct ui *ui, void *ctx, int rc, const struct reply *r, co
 static void execute(struct ui *ui, struct confirm *c)
 {
     c->state = ST_EXECUTING;
+    if (c->in.ask_label) val_set_str(c->in.args, c->in.ask_arg, edit_text(&c->asked));
     if (wants_reason(c)) val_set_str(c->in.args, "reason", edit_text(&c->reason));
     if (!ui_post(ui, c->in.verb, c->in.args, executed, c))
         refuse(c, "this build does not have that verb", "");
@@ -200,6 +225,12 @@ static void reason_key(struct confirm *c, uint32_t key)
     }
 }
 
+static void asked_key(struct confirm *c, uint32_t key)
+{
+    if (key != K_ENTER) edit_key(&c->asked, key);
+    else if (!blank(edit_text(&c->asked))) c->state = wants_reason(c) ? ST_REASON : ST_READY;
+}
+
 static void confirm_key(struct overlay *o, struct ui *ui, uint32_t key)
 {
     struct confirm *c = (struct confirm *)o;
@@ -208,15 +239,19 @@ static void confirm_key(struct overlay *o, struct ui *ui, uint32_t key)
         ui_close(ui, o);
         return;
     }
-    if (c->state == ST_REASON) reason_key(c, key);
+    bool back = key == K_BACKTAB || key == K_UP;
+    if (c->state == ST_REASON && back && c->in.ask_label) c->state = ST_ASKED;
+    else if (c->state == ST_ASKED) asked_key(c, key);
+    else if (c->state == ST_REASON) reason_key(c, key);
     else if (c->state == ST_READY && key == 'y') yes(ui, c);
-    else if (c->state == ST_READY && wants_reason(c) && (key == K_TAB || key == K_UP))
+    else if (c->state == ST_READY && wants_reason(c) && (back || key == K_TAB))
         c->state = ST_REASON;
 }
 
 static void confirm_done(struct overlay *o)
 {
     struct confirm *c = (struct confirm *)o;
+    edit_done(&c->asked);
     edit_done(&c->reason);
     arena_done(c->in.arena);
     free(c->in.arena);
@@ -230,7 +265,11 @@ struct overlay *confirm_new(struct ui *ui, const struct intent *in)
     struct confirm *c = mem_zalloc(1, sizeof *c);
     c->o.ops = &confirm_ops;
     c->in = *in;
-    c->state = wants_reason(c) ? ST_REASON : ST_READY;
+    c->state = !in->yes          ? ST_REFUSED
+               : in->ask_label   ? ST_ASKED
+               : wants_reason(c) ? ST_REASON
+                                 : ST_READY;
+    edit_set(&c->asked, in->ask_text);
     edit_set(&c->reason, ui_opt(ui)->reason);
     return &c->o;
 }

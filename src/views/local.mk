@@ -13,6 +13,8 @@ noinst_LIBRARIES += %D%/libviews.a
 	%D%/console.c \
 	%D%/console.h \
 	%D%/console_priv.h \
+	%D%/escalation.c \
+	%D%/escalation.h \
 	%D%/filter.c \
 	%D%/fmt.c \
 	%D%/fmt.h \
@@ -25,10 +27,14 @@ noinst_LIBRARIES += %D%/libviews.a
 	%D%/keys.def \
 	%D%/layout.c \
 	%D%/layout.h \
+	%D%/monitor.h \
+	%D%/monitor_detail.c \
 	%D%/once.c \
 	%D%/overlay.h \
+	%D%/pane_alerts.c \
 	%D%/pane_audit.c \
 	%D%/pane_jobs.c \
+	%D%/pane_monitor.c \
 	%D%/pane_overview.c \
 	%D%/pane_registry.c \
 	%D%/pane_runs.c \

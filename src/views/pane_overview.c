@@ -2,6 +2,7 @@
  * serves, what runs, what changed, what ran. Five parts with one cursor each; Enter goes to the
  * pane that has the details. */
 #include "base/mem.h"
+#include "views/escalation.h"
 #include "views/layout.h"
 #include "views/view.h"
 #include "views/widgets/meter.h"
@@ -9,13 +10,15 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { F_OVERVIEW, F_CHANGES, F_VERIFY, VERIFY_AFTER_US = 3000000 };
+enum { F_OVERVIEW, F_CHANGES, F_VERIFY, F_ALERTS, F_MONITOR, VERIFY_AFTER_US = 3000000 };
 enum { P_ATTENTION, P_MODELS, P_JOBS, P_RUNS, P_CHANGES };
 
 struct overview {
     struct arena arena;
     int64_t opened_us;     /* when the first data came */
+    bool alerted;          /* the first alerts have been seen */
     struct val *attention; /* rows {id, level, text, view, object, age} */
+    struct val *models;    /* of the overview, each with `monitoring` where it is monitored */
 };
 
 /* Verifying reads the whole chain, so it waits until the first screen has long been painted. */
@@ -37,6 +40,8 @@ static const struct feed_ops feeds[] = {
     [F_OVERVIEW] = { "overview", NULL, false },
     [F_CHANGES] = { "model history", changes_args, false },
     [F_VERIFY] = { "audit verify", verify_args, true },
+    [F_ALERTS] = { "alert list", NULL, false },
+    [F_MONITOR] = { "monitor status", NULL, false },
     { NULL, NULL, false },
 };
 
@@ -64,6 +69,29 @@ static void concern_jobs(struct overview *s, const struct val *o)
                                   val_get_str(j, "finished_at", NULL));
         val_set_strf(row, "text", "%s job failed: %s", val_get_str(j, "kind", "a"),
                      why && *why ? why : val_get_str(j, "message", "no reason given"));
+    }
+}
+
+/* Incidents and what is on watch; who acknowledged one has said that he looks after it. */
+static void concern_alerts(struct overview *s, const struct val *alerts, const char *state)
+{
+    const struct val *list = val_get(alerts, "alerts");
+    for (size_t i = 0; i < val_len(list); i++) {
+        const struct val *a = val_at(list, i);
+        const char *who = val_get_str(a, "acked_by", NULL);
+        char text[160];
+        if (!str_eq(val_get_str(a, "state", ""), state) || alert_is_muted(a)) continue;
+        bool bad = str_eq(state, "incident");
+        struct val *row =
+            concern(s,
+                    who   ? "info"
+                    : bad ? "bad"
+                          : "warn",
+                    VIEW_alerts, val_get_str(a, "id", ""), val_get_str(a, "since", NULL));
+        alert_sentence(text, sizeof text, a);
+        val_set_strf(row, "text", "%s %s: %s%s%s → %s", val_get_str(a, "model", ""), state, text,
+                     who ? ", with " : "", who ? who : "",
+                     action_text(val_get_str(a, "recommended_action", NULL)));
     }
 }
 
@@ -100,14 +128,33 @@ static void concern_models(struct overview *s, const struct val *o)
     }
 }
 
-static void collect(struct overview *s, const struct val *o, const struct val *audit)
+/* Models with what monitoring says about them. */
+static void join_monitoring(struct overview *s, const struct val *o, const struct val *status)
 {
+    const struct val *models = val_get(o, "models"), *list = val_get(status, "models");
+    s->models = val_list(&s->arena);
+    for (size_t i = 0; i < val_len(models); i++) {
+        struct val *m = val_copy(&s->arena, val_at(models, i));
+        for (size_t k = 0; k < val_len(list); k++)
+            if (str_eq(val_get_str(val_at(list, k), "model", ""), val_get_str(m, "name", NULL)))
+                val_set(m, "monitoring", val_copy(&s->arena, val_at(list, k)));
+        val_push(s->models, m);
+    }
+}
+
+static void collect(struct view *v)
+{
+    struct overview *s = v->state;
+    const struct val *o = view_data(v, F_OVERVIEW), *audit = view_data(v, F_VERIFY);
     arena_reset(&s->arena);
     s->attention = val_list(&s->arena);
+    join_monitoring(s, o, view_data(v, F_MONITOR));
+    concern_alerts(s, view_data(v, F_ALERTS), "incident");
     if (val_has(audit, "ok") && !val_get_bool(audit, "ok", true))
         val_set_str(concern(s, "bad", VIEW_audit, "", NULL), "text",
                     "the audit chain is broken: a row was changed outside signalbox");
     concern_jobs(s, o);
+    concern_alerts(s, view_data(v, F_ALERTS), "watch");
     concern_models(s, o);
 }
 
@@ -170,6 +217,26 @@ static void draw_gain(struct canvas *cv, struct rect at, const struct listing_ct
     canvas_fit(cv, at, same ? ROLE_DIM : d > 0 ? ROLE_OK : ROLE_WARN, text);
 }
 
+/* State and share of drifted features, where there is room for both. */
+static void draw_monitoring(struct canvas *cv, struct rect at, const struct listing_ctx *c,
+                            const struct listing_column *col)
+{
+    const struct val *m = fmt_path(c->row, col->path);
+    char num[FMT_LEN], text[80];
+    if (val_type(m) != VAL_OBJ) {
+        canvas_text(cv, at.x, at.y, ROLE_DIM, "–");
+        return;
+    }
+    struct status_look look =
+        escalation_look(val_get_str(val_get(m, "escalation"), "state", "none"));
+    double share = val_get_real(m, "share_drifted", (double)NAN);
+    snprintf(text, sizeof text, "%s %s", look.glyph, look.role == ROLE_OK ? "ok" : look.word);
+    int used = canvas_fit(cv, at, look.role, text) + 1;
+    snprintf(text, sizeof text, "%s drift", fmt_percent(num, share));
+    if (isfinite(share) && used + 11 <= at.w)
+        canvas_fit(cv, rect_make(at.x + used, at.y, at.w - used, 1), ROLE_DIM, text);
+}
+
 static const struct listing_column model_columns[] = {
     { .title = "Models", .path = "name" },
     { .title = "Production", .path = "production", .width = 10, .draw = draw_version },
@@ -184,6 +251,11 @@ static const struct listing_column model_columns[] = {
       .width = 14,
       .drop = 2,
       .draw = draw_model_metric },
+    { .title = "monitoring",
+      .path = "monitoring",
+      .width = 10,
+      .drop = 1,
+      .draw = draw_monitoring },
     { .title = "Staging", .path = "staging", .width = 10, .draw = draw_version, .drop = 1 },
     { .title = "gain", .path = "staging", .width = 8, .drop = 1, .draw = draw_gain },
     { .title = NULL },
@@ -255,6 +327,7 @@ static struct listing_rows overview_rows(const struct view *v, int part)
     static const char *const empty[] = { NULL, "no models yet: t trains one", "nothing is running",
                                          "no runs yet", "no version was moved yet" };
     const struct val *list = part == P_ATTENTION ? (o ? s->attention : NULL)
+                             : part == P_MODELS  ? (o ? s->models : NULL)
                              : part == P_CHANGES ? val_get(view_data(v, F_CHANGES), "history")
                                                  : fmt_path(o, paths[part]);
     return (struct listing_rows){ list, 0, (long)val_len(list), empty[part] };
@@ -392,8 +465,11 @@ static void overview_update(struct view *v, int feed)
 {
     struct overview *s = v->state;
     bool first = s->opened_us == 0;
-    (void)feed;
-    collect(s, view_data(v, F_OVERVIEW), view_data(v, F_VERIFY));
+    collect(v);
+    /* The worst comes in last: who has not moved yet looks at it, not at what was first before. */
+    struct listing *t = &v->tables[P_ATTENTION];
+    if (feed == F_ALERTS && !s->alerted && t->cursor == 0) t->id[0] = '\0';
+    s->alerted |= feed == F_ALERTS;
     if (!first) return;
     s->opened_us = v->now_us;
     if (val_len(s->attention) == 0) v->part = P_MODELS;

@@ -16,6 +16,8 @@ enum {
     IN_REGISTRY = 1 << VIEW_registry,
     IN_JOBS = 1 << VIEW_jobs,
     IN_AUDIT = 1 << VIEW_audit,
+    IN_MONITOR = 1 << VIEW_monitor,
+    IN_ALERTS = 1 << VIEW_alerts,
     IN_ALL = (1 << VIEW_COUNT) - 1,
 };
 enum { KEY_SELECTION = 1, KEY_MUTATES = 2, KEY_CONFIRM = 4, KEY_QUIET = 8 };

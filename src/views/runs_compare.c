@@ -24,7 +24,7 @@ static size_t curves(const struct view *v, struct arena *a, struct chart_series 
         if (!points) points = runs_history(a, run, arena_printf(a, "train_%s", group), &p);
         const char *name = val_get_str(run, "name", "");
         out[n++] = (struct chart_series){ p, points, arena_printf(a, "%s %s", name, group),
-                                          theme_series((unsigned)i) };
+                                          theme_series((unsigned)i), NULL };
     }
     return n;
 }

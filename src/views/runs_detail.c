@@ -91,7 +91,7 @@ static void draw_chart(struct view *v, struct canvas *cv, struct rect r)
         if (!str_eq(base_name(name), group)) continue;
         size_t points = runs_history(&a, run, name, &p);
         series[c.n_series] =
-            (struct chart_series){ p, points, name, theme_series((unsigned)c.n_series) };
+            (struct chart_series){ p, points, name, theme_series((unsigned)c.n_series), NULL };
         c.n_series++;
     }
     if (str_eq(val_get_str(run, "status", ""), "RUNNING")) c.x_max = planned_steps(run);

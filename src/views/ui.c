@@ -266,6 +266,37 @@ static void show(struct ui *ui, const struct intent *in)
     if (!ui_post(ui, in->verb, in->args, show_done, c)) free(c);
 }
 
+struct prepare_ctx {
+    struct arena *arena; /* becomes the question's */
+    void (*then)(const struct val *reply, struct intent *out);
+};
+
+static void follow(struct ui *ui, struct intent *in);
+
+/* A window opened meanwhile keeps the keys: then there is no question. */
+static void prepared(struct ui *ui, void *ctx, int rc, const struct reply *r, const struct err *e)
+{
+    struct prepare_ctx *c = ctx;
+    struct intent in = { .arena = c->arena };
+    ui->message[0] = '\0';
+    if (rc) ui_say_err(ui, e);
+    else if (!ui->top) c->then(val_copy(c->arena, r->v), &in);
+    follow(ui, &in);
+    free(c);
+}
+
+/* Reads first; what it answers becomes a question. */
+static void prepare(struct ui *ui, const struct intent *in)
+{
+    struct prepare_ctx *c = mem_zalloc(1, sizeof *c);
+    *c = (struct prepare_ctx){ in->arena, in->then };
+    ui_say(ui, ROLE_DIM, "%s …", in->verb);
+    if (ui_post(ui, in->verb, in->args, prepared, c)) return;
+    arena_done(c->arena);
+    free(c->arena);
+    free(c);
+}
+
 static void follow(struct ui *ui, struct intent *in)
 {
     switch (in->kind) {
@@ -277,7 +308,8 @@ static void follow(struct ui *ui, struct intent *in)
         break;
     case INTENT_PROMPT: ui_push(ui, prompt_new(in->text, in->at)); break;
     case INTENT_SHOW: show(ui, in); break;
-    case INTENT_CONFIRM: ui_push(ui, confirm_new(ui, in)); return; /* keeps the arena */
+    case INTENT_PREPARE: prepare(ui, in); return;                  /* keeps the arena */
+    case INTENT_CONFIRM: ui_push(ui, confirm_new(ui, in)); return; /* and so does this */
     }
     arena_done(in->arena);
     free(in->arena);

@@ -1,6 +1,7 @@
 /* ui_draw.c: the frame around the panes: header, tabs, footer, and windows on top. */
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "views/escalation.h"
 #include "views/ui_priv.h"
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,7 @@ struct badge {
     enum role role;
     int drop; /* left out when narrow: highest first; 0: never */
 };
-enum { BADGES = 6 };
+enum { BADGES = 7 };
 
 static void add_badge(struct badge *out, int *n, enum role role, int drop, const char *text)
 {
@@ -30,6 +31,9 @@ static int header_badges(const struct ui *ui, struct badge out[BADGES])
     char text[40];
     if (audit && !val_get_bool(audit, "ok", true))
         add_badge(out, &n, ROLE_BAD, 0, "✗ audit broken");
+    int incidents = alerts_in(ui_alerts_data(ui), "incident");
+    snprintf(text, sizeof text, "✗ %d incident%s", incidents, incidents == 1 ? "" : "s");
+    if (incidents) add_badge(out, &n, ROLE_BAD, 0, text);
     snprintf(text, sizeof text, "✗ %lld failed", failed);
     if (failed) add_badge(out, &n, ROLE_BAD, 1, text);
     snprintf(text, sizeof text, "▶ %lld running", running);
@@ -76,16 +80,25 @@ static void draw_header(const struct ui *ui, struct canvas *cv, struct rect r)
     cv->ground = GROUND_PLAIN;
 }
 
+/* Letters of the other tabs' titles: all, three, or none but the digit. */
+static int tab_letters(int w)
+{
+    int full = 0, three = 0;
+    for (int i = 0; i < VIEW_COUNT; i++) {
+        full += 5 + (int)strlen(view_infos[i].title);
+        three += 7;
+    }
+    return full <= w + 1 ? 30 : three + 8 <= w ? 3 : 0;
+}
+
 static void draw_tabs(const struct ui *ui, struct canvas *cv, struct rect r)
 {
-    int x = r.x, need = 0;
-    for (int i = 0; i < VIEW_COUNT; i++) need += 5 + (int)strlen(view_infos[i].title);
-    bool brief = need > r.w;
+    int x = r.x, letters = tab_letters(r.w);
     for (int i = 0; i < VIEW_COUNT; i++) {
         const struct view_info *info = &view_infos[i];
         bool here = (enum view_id)i == ui->current;
         char title[40];
-        snprintf(title, sizeof title, "%.*s", brief && !here ? 3 : 30, info->title);
+        snprintf(title, sizeof title, "%.*s", here ? 30 : letters, info->title);
         if (here) cv->ground = GROUND_SELECT;
         canvas_put(cv, x, r.y, ROLE_TEXT, ' ');
         canvas_put(cv, x + 1, r.y, ROLE_KEY, (uint32_t)('1' + i));
@@ -93,7 +106,7 @@ static void draw_tabs(const struct ui *ui, struct canvas *cv, struct rect r)
         int used = canvas_text(cv, x + 3, r.y, here ? ROLE_STRONG : ROLE_DIM, title);
         canvas_put(cv, x + 3 + used, r.y, ROLE_TEXT, ' ');
         cv->ground = GROUND_PLAIN;
-        x += used + 4 + (brief ? 0 : 1);
+        x += used + 4 + (letters > 3 ? 1 : 0);
     }
     const struct view *v = &ui->views[ui->current];
     char text[260];

@@ -25,10 +25,25 @@ const struct val *ui_audit_data(const struct ui *ui)
     return NULL;
 }
 
+/* The feed of the overview that has the alerts, which the header counts; -1: none. */
+static int alerts_feed(const struct view *v)
+{
+    for (int i = 0; v->ops->feeds[i].verb; i++)
+        if (str_eq(v->ops->feeds[i].verb, "alert list")) return i;
+    return -1;
+}
+
 bool ui_jobs_running(const struct ui *ui)
 {
     const struct val *counts = fmt_path(ui_overview_data(ui), "jobs.counts");
     return val_get_int(counts, "running", 0) || val_get_int(counts, "ready", 0);
+}
+
+const struct val *ui_alerts_data(const struct ui *ui)
+{
+    const struct view *v = &ui->views[VIEW_overview];
+    int i = alerts_feed(v);
+    return i < 0 ? NULL : view_data(v, i);
 }
 
 bool ui_loading(const struct ui *ui)
@@ -85,6 +100,7 @@ static bool feed_due(const struct ui *ui, const struct feed *f, const char *args
 static void feed_poll(struct ui *ui, struct view *v, int i)
 {
     const struct feed_ops *ops = &v->ops->feeds[i];
+    if (!verb_find(ops->verb)) return; /* a build may leave verbs out */
     struct feed *f = &v->feeds[i];
     struct arena a = ARENA_INIT;
     struct val *args = val_obj(&a);
@@ -139,7 +155,10 @@ int ui_feeds_poll(struct ui *ui)
         ui->asked_us = ui->now_us;
         ui->revision_call = ui_post(ui, "revision", NULL, revision_done, NULL);
     }
-    feed_poll(ui, &ui->views[VIEW_overview], 0);
+    struct view *overview = &ui->views[VIEW_overview];
+    feed_poll(ui, overview, 0);
+    int alerts = alerts_feed(overview);
+    if (alerts > 0) feed_poll(ui, overview, alerts);
     struct view *v = &ui->views[ui->current];
     bool was_resting = str_eq(v->rest, v->tables[0].id);
     bool moving = settle(ui, v);

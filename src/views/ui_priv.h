@@ -41,4 +41,5 @@ void ui_draw_frame(struct ui *ui, struct canvas *cv);
 bool ui_frozen(const struct ui *ui);
 int ui_feeds_poll(struct ui *ui);
 bool ui_jobs_running(const struct ui *ui);
+const struct val *ui_alerts_data(const struct ui *ui); /* of verb alert list, or NULL */
 const struct val *ui_audit_data(const struct ui *ui); /* of verb audit verify, or NULL */

@@ -105,6 +105,7 @@ enum intent_kind {
     INTENT_PROMPT,  /* the command line opens with text; the cursor at `at` */
     INTENT_SHOW,    /* calls verb, shows the reply in a window */
     INTENT_CONFIRM, /* asks, then calls verb */
+    INTENT_PREPARE, /* calls verb, which reads; `then` makes a question of its reply */
 };
 struct intent_line {
     const char *label, *from, *to; /* to NULL: only one value */
@@ -121,9 +122,14 @@ struct intent {
     const char *id;
     const char *verb;
     struct val *args;
+    /* PREPARE: the reply lives in the arena of `out`. */
+    void (*then)(const struct val *reply, struct intent *out);
     /* CONFIRM */
-    const char *yes; /* what the confirming key does: "promote" */
+    const char *yes; /* what the confirming key does: "promote"; NULL: there is nothing to do */
     bool production; /* changes what serves: drawn so, wants a reason */
+    bool reason;     /* wants one although the verb can do without */
+    /* One argument to be typed first; ask_label NULL: none. */
+    const char *ask_label, *ask_arg, *ask_text;
     struct intent_line lines[INTENT_LINES];
     int n_lines;
     /* Before executing, this read must still answer this value at this path. */

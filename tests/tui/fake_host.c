@@ -25,7 +25,7 @@ static void post(void *user, const struct verb *v, const struct val *args, struc
     p->call = call;
     p->args = args ? val_copy(&p->arena, args) : NULL;
     vec_push(&f->queue, p);
-    if (!(v->flags & VERB_WRITE)) return;
+    if (!(v->flags & VERB_WRITE) || val_get_bool(args, "dry-run", false)) return;
     snprintf(f->last_write, sizeof f->last_write, "%s", v->name);
     str_clear(&f->last_args);
     if (args) val_write_json(&f->last_args, args, 0);
@@ -65,7 +65,7 @@ void fake_close(struct fake *f)
 
 static const struct val *reply_for(const struct fake *f, const struct posted *p)
 {
-    static const char *const subjects[] = { "run", "name", "job" };
+    static const char *const subjects[] = { "metric", "run", "name", "job" };
     char key[200];
     for (size_t i = 0; i < ARRAY_LEN(subjects); i++) {
         const char *s = val_get_str(p->args, subjects[i], NULL);

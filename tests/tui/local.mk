@@ -16,6 +16,12 @@ TESTS += %D%/test_curses %D%/test_pty
 endif
 endif
 EXTRA_DIST += \
+	%D%/golden/alerts-120x40.screen \
+	%D%/golden/alerts-40x10.screen \
+	%D%/golden/alerts-80x24.screen \
+	%D%/golden/alerts-evidence-120x40.screen \
+	%D%/golden/alerts-evidence-40x10.screen \
+	%D%/golden/alerts-evidence-80x24.screen \
 	%D%/golden/audit-120x40.screen \
 	%D%/golden/audit-40x10.screen \
 	%D%/golden/audit-80x24.screen \
@@ -71,6 +77,9 @@ EXTRA_DIST += \
 	%D%/golden/runs-detail-120x40.screen \
 	%D%/golden/runs-detail-40x10.screen \
 	%D%/golden/runs-detail-80x24.screen \
+	%D%/golden/silence-120x40.screen \
+	%D%/golden/silence-40x10.screen \
+	%D%/golden/silence-80x24.screen \
 	%D%/golden/too-small-39x12.screen \
 	%D%/golden/train-form-120x40.screen \
 	%D%/golden/train-form-40x10.screen \

@@ -133,7 +133,7 @@ static void test_a_growing_curve_is_cheap(void **state)
     canvas_init(&cv, 120, 20, false);
     rig_open(&r, 120, 20, "xterm-256color", false);
     for (size_t n = 200; n < 400; n++) {
-        struct chart_series s = { p, n, "log_loss", ROLE_S1 };
+        struct chart_series s = { p, n, "log_loss", ROLE_S1, NULL };
         struct chart c = { .series = &s, .n_series = 1, .threshold = NAN, .x_max = 400 };
         canvas_clear(&cv);
         chart_draw(&cv, rect_make(0, 0, 120, 20), &c);

@@ -61,6 +61,8 @@ static void test_panes(void **state)
     check_screens("jobs-log", "4<Enter>");
     check_screens("jobs-failed", "4jj");
     check_screens("audit", "5");
+    check_screens("alerts", "7");
+    check_screens("alerts-evidence", "7j<Enter>");
 }
 
 static void test_windows(void **state)
@@ -73,6 +75,7 @@ static void test_windows(void **state)
     check_screens("rollback", "3R");
     check_screens("cancel", "4c");
     check_screens("train-form", "t");
+    check_screens("silence", "7s");
     check_screens("prompt", ":model pro");
     check_screens("filter", "2/auc");
 }
@@ -250,7 +253,12 @@ static void test_enter_follows_things(void **state)
     (void)state;
     struct fake f;
     fake_open(&f, 100, 30, false);
-    fake_keys(&f, "<Enter>"); /* the failed job is what needs attention first */
+    fake_keys(&f, "<Enter>"); /* an incident is what needs attention first */
+    assert_int_equal(ui_view(f.ui)->id, VIEW_alerts);
+    assert_string_equal(ui_view(f.ui)->tables[0].id, "a1f00000000000000000000001");
+    fake_keys(&f, "<Enter><Enter>"); /* its evidence, then the model's trends */
+    assert_int_equal(ui_view(f.ui)->id, VIEW_monitor);
+    fake_keys(&f, "1jj<Enter>");
     assert_int_equal(ui_view(f.ui)->id, VIEW_jobs);
     assert_string_equal(ui_view(f.ui)->tables[0].id, "01KM000000FAILED00000JOB02");
     fake_keys(&f, "1<Tab><Enter>");

@@ -2,6 +2,7 @@
  * bits of U+2800) next to the role of the series drawn last in that cell, then written out. A
  * plot of more than PLOT_MAX cells is no terminal's and is not drawn. */
 #include "views/widgets/chart.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "views/fmt.h"
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLOT_MAX = 32768, LABEL_W = 8, DOTS_X = 2, DOTS_Y = 4 };
+enum { PLOT_MAX = 32768, LABEL_W = 8, DOTS_X = 2, DOTS_Y = 4, BAND = 0x80 /* in plot.role */ };
 
 struct plot {
     struct rect r; /* cells of the plot area */
@@ -43,6 +44,13 @@ void chart_nice(double lo, double hi, int ticks, double *ret_lo, double *ret_hi,
 
 /* -- scale ------------------------------------------------------------------------------ */
 
+static void stretch(struct plot *p, double y)
+{
+    if (!isfinite(y)) return;
+    p->y0 = fmin(p->y0, y);
+    p->y1 = fmax(p->y1, y);
+}
+
 static bool data_range(const struct chart *c, struct plot *p)
 {
     bool any = false;
@@ -55,14 +63,14 @@ static bool data_range(const struct chart *c, struct plot *p)
             any = true;
             p->x0 = fmin(p->x0, q.x);
             p->x1 = fmax(p->x1, q.x);
-            p->y0 = fmin(p->y0, q.y);
-            p->y1 = fmax(p->y1, q.y);
+            stretch(p, q.y);
+            if (!c->series[s].band) continue;
+            stretch(p, c->series[s].band[i].low);
+            stretch(p, c->series[s].band[i].high);
         }
     }
-    if (any && isfinite(c->threshold)) {
-        p->y0 = fmin(p->y0, c->threshold);
-        p->y1 = fmax(p->y1, c->threshold);
-    }
+    if (any) stretch(p, c->threshold);
+    for (size_t i = 0; any && i < c->n_lines; i++) stretch(p, c->lines[i].y);
     return any;
 }
 
@@ -71,6 +79,10 @@ static void scale(const struct chart *c, struct plot *p)
     double step;
     int ticks = p->r.h >= 12 ? 5 : 4; /* those without room get no label */
     chart_nice(p->y0, p->y1, ticks, &p->y0, &p->y1, &p->y_step);
+    if (c->x_time) {
+        if (p->x1 <= p->x0) p->x1 = p->x0 + 1;
+        return;
+    }
     double lo = p->x0 >= 0 && p->x0 <= p->x1 / 2 ? 0 : p->x0;
     double hi = fmax(p->x1, c->x_max);
     if (hi <= lo) hi = lo + 1;
@@ -140,16 +152,38 @@ static void plot_series(struct plot *p, const struct chart_series *s)
     }
 }
 
-static void write_dots(struct canvas *cv, const struct chart *c, const struct plot *p)
+/* Every other dot between low and high, as a chessboard, from one point to the next. */
+static void plot_band(struct plot *p, const struct chart_series *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        size_t next = i + 1 < s->n ? i + 1 : i;
+        const struct chart_band *a = &s->band[i], *b = &s->band[next];
+        if (!isfinite(a->low) || !isfinite(a->high)) continue;
+        if (!isfinite(b->low) || !isfinite(b->high)) b = a, next = i;
+        int from = dot_x(p, s->p[i].x), to = dot_x(p, s->p[next].x);
+        for (int x = from; x <= to; x++) {
+            double t = to > from ? (double)(x - from) / (to - from) : 0;
+            int top = dot_y(p, a->high + (b->high - a->high) * t);
+            int bottom = dot_y(p, a->low + (b->low - a->low) * t);
+            for (int y = top; y <= bottom; y++)
+                if (p->dx == 1 || (x + y) % 2 == 0) set_dot(p, x, y);
+        }
+    }
+}
+
+/* The cells of bands, or those of lines: between the two come the straight lines, so that no
+ * band hides a threshold and no threshold a value. */
+static void write_dots(struct canvas *cv, const struct chart *c, const struct plot *p, bool bands)
 {
     static const char mark[CHART_SERIES_MAX] = { '*', '+', 'o', 'x', '#', '@', '%', '&' };
     for (int y = 0; y < p->r.h; y++) {
         for (int x = 0; x < p->r.w; x++) {
             size_t at = (size_t)y * (size_t)p->r.w + (size_t)x;
-            if (!p->bits[at]) continue;
-            unsigned s = p->role[at];
-            uint32_t cp = cv->ascii ? (uint32_t)mark[s] : 0x2800u + p->bits[at];
-            canvas_put(cv, p->r.x + x, p->r.y + y, c->series[s].role, cp);
+            bool band = p->role[at] & BAND;
+            if (!p->bits[at] || band != bands) continue;
+            unsigned s = p->role[at] & ~(unsigned)BAND;
+            uint32_t cp = !cv->ascii ? 0x2800u + p->bits[at] : band ? '.' : (uint32_t)mark[s];
+            canvas_put(cv, p->r.x + x, p->r.y + y, band ? ROLE_RULE : c->series[s].role, cp);
         }
     }
 }
@@ -179,14 +213,27 @@ static const char *x_text(char buf[FMT_LEN], double v)
     return buf;
 }
 
+/* "11-21 14:05", or "14:05" and "11-21" where the hours or the days say nothing. */
+static const char *time_text(char buf[FMT_LEN], double seconds, double span)
+{
+    char text[32];
+    clock_format(text, (int64_t)llround(seconds) * 1000000);
+    if (span < 86400) snprintf(buf, FMT_LEN, "%.5s", text + 11);
+    else if (span > 4 * 86400) snprintf(buf, FMT_LEN, "%.5s", text + 5);
+    else snprintf(buf, FMT_LEN, "%.5s %.5s", text + 5, text + 11);
+    return buf;
+}
+
 static void draw_x_axis(struct canvas *cv, const struct chart *c, const struct plot *p)
 {
     char left[FMT_LEN], right[FMT_LEN];
     int y = p->r.y + p->r.h;
     canvas_put(cv, p->r.x - 1, y, ROLE_RULE, 0x2514);
     canvas_hline(cv, p->r.x, y, p->r.w, ROLE_RULE);
-    int used = canvas_text(cv, p->r.x, y, ROLE_DIM, x_text(left, p->x0));
-    x_text(right, p->x1);
+    double span = p->x1 - p->x0;
+    c->x_time ? time_text(left, p->x0, span) : x_text(left, p->x0);
+    c->x_time ? time_text(right, p->x1, span) : x_text(right, p->x1);
+    int used = canvas_text(cv, p->r.x, y, ROLE_DIM, left);
     struct rect at = rect_make(p->r.x, y, p->r.w, 1);
     canvas_right(cv, at, ROLE_DIM, right);
     int width = c->x_label ? (int)utf8_width(c->x_label) : 0;
@@ -195,11 +242,48 @@ static void draw_x_axis(struct canvas *cv, const struct chart *c, const struct p
         canvas_printf(cv, mid - 1, y, ROLE_DIM, " %s ", c->x_label);
 }
 
+/* Under the dots: lines that only say where something is. */
+static void draw_lines(struct canvas *cv, const struct chart *c, const struct plot *p)
+{
+    for (size_t i = 0; i < c->n_lines; i++) {
+        if (!isfinite(c->lines[i].y)) continue;
+        int y = p->r.y + dot_y(p, c->lines[i].y) / p->dy;
+        canvas_fill(cv, rect_make(p->r.x, y, p->r.w, 1), ROLE_DIM, cv->ascii ? '.' : 0x2504);
+    }
+}
+
+/* Over everything: what happened. */
+static void draw_marks(struct canvas *cv, const struct chart *c, const struct plot *p)
+{
+    for (size_t i = 0; i < c->n_marks; i++) {
+        const struct chart_mark *m = &c->marks[i];
+        if (m->x < p->x0 || m->x > p->x1) continue;
+        int x = p->r.x + dot_x(p, m->x) / p->dx, y = p->r.y + p->r.h;
+        if (isfinite(m->y)) y = p->r.y + dot_y(p, m->y) / p->dy;
+        else if (x < p->r.x + 12 || x >= p->r.x + p->r.w - 12) y--; /* not over the labels */
+        canvas_put(cv, x, y, m->role, m->glyph);
+    }
+}
+
 static void draw_threshold(struct canvas *cv, const struct chart *c, const struct plot *p)
 {
     if (!isfinite(c->threshold)) return;
     int y = p->r.y + dot_y(p, c->threshold) / p->dy;
     canvas_fill(cv, rect_make(p->r.x, y, p->r.w, 1), ROLE_WARN, cv->ascii ? '-' : 0x2508);
+}
+
+/* Returns the columns used; 0 when there is no room. */
+static int legend_line(struct canvas *cv, struct rect at, const struct chart_line *l,
+                       enum role role, uint32_t glyph)
+{
+    char num[FMT_LEN], text[80];
+    if (!isfinite(l->y) || !l->name) return 0;
+    snprintf(text, sizeof text, "%.40s %s", l->name, fmt_metric(num, l->y));
+    int width = (int)utf8_width(text);
+    if (2 + width > at.w) return 0;
+    canvas_put(cv, at.x, at.y, role, glyph);
+    canvas_text(cv, at.x + 2, at.y, role, text);
+    return width + 4;
 }
 
 static void draw_legend(struct canvas *cv, struct rect r, const struct chart *c)
@@ -218,6 +302,12 @@ static void draw_legend(struct canvas *cv, struct rect r, const struct chart *c)
         canvas_text(cv, x + 2, r.y, ROLE_TEXT, text);
         x += width + 4;
     }
+    const struct chart_line limit = { c->threshold, c->threshold_name };
+    x += legend_line(cv, rect_make(x, r.y, r.x + r.w - x, 1), &limit, ROLE_WARN,
+                     cv->ascii ? '-' : 0x2508);
+    for (size_t i = 0; i < c->n_lines; i++)
+        x += legend_line(cv, rect_make(x, r.y, r.x + r.w - x, 1), &c->lines[i], ROLE_DIM,
+                         cv->ascii ? '.' : 0x2504);
 }
 
 void chart_draw(struct canvas *cv, struct rect r, const struct chart *c)
@@ -232,12 +322,19 @@ void chart_draw(struct canvas *cv, struct rect r, const struct chart *c)
         scale(c, &p);
         p.bits = mem_zalloc(cells, 2);
         p.role = p.bits + cells;
+        for (unsigned s = 0; s < c->n_series; s++) {
+            p.series = s | BAND;
+            if (c->series[s].band) plot_band(&p, &c->series[s]);
+        }
         for (p.series = 0; p.series < c->n_series; p.series++)
             plot_series(&p, &c->series[p.series]);
         draw_y_axis(cv, &p);
         draw_x_axis(cv, c, &p);
+        write_dots(cv, c, &p, true);
+        draw_lines(cv, c, &p);
         draw_threshold(cv, c, &p);
-        write_dots(cv, c, &p);
+        write_dots(cv, c, &p, false);
+        draw_marks(cv, c, &p);
         free(p.bits);
     }
     canvas_unclip(cv, old);

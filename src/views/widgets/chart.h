@@ -10,18 +10,38 @@
 struct chart_point {
     double x, y;
 };
+struct chart_band {
+    double low, high; /* NAN: not known here */
+};
 struct chart_series {
     const struct chart_point *p; /* by rising x; NAN y is a gap */
     size_t n;
     const char *name;
     enum role role;
+    const struct chart_band *band; /* one a point, drawn faint behind all lines; NULL: none */
+};
+struct chart_line { /* across the plot, faint; labelled in the legend */
+    double y;
+    const char *name;
+};
+struct chart_mark { /* something that happened: a glyph on the x axis … */
+    double x;
+    double y; /* … or at this height, NAN: on the axis */
+    uint32_t glyph;
+    enum role role;
 };
 struct chart {
     const struct chart_series *series;
     size_t n_series;
-    double threshold;    /* NAN: none */
-    const char *x_label; /* "step"; may be NULL */
-    double x_max;        /* > 0: the axis reaches at least so far (planned rounds) */
+    double threshold;           /* NAN: none */
+    const char *threshold_name; /* for the legend; NULL: not there */
+    const char *x_label;        /* "step"; may be NULL */
+    double x_max;               /* > 0: the axis reaches at least so far (planned rounds) */
+    bool x_time;                /* x is seconds since 1970: labelled so, not rounded, not from 0 */
+    const struct chart_line *lines;
+    size_t n_lines;
+    const struct chart_mark *marks;
+    size_t n_marks;
 };
 #define CHART_SERIES_MAX 8
 

@@ -32,7 +32,7 @@ static struct chart line_chart(struct chart_series *s, size_t n)
 {
     for (size_t i = 0; i < 200; i++)
         curve[i] = (struct chart_point){ (double)i, exp(-(double)i / 40) };
-    *s = (struct chart_series){ curve, n, "log_loss", ROLE_S1 };
+    *s = (struct chart_series){ curve, n, "log_loss", ROLE_S1, NULL };
     return (struct chart){ .series = s, .n_series = 1, .threshold = NAN, .x_label = "round" };
 }
 
@@ -41,7 +41,7 @@ static void test_ascii_chart(void **state)
     (void)state;
     STR_AUTO out = STR_INIT;
     struct chart_point p[] = { { 0, 0 }, { 10, 10 } };
-    struct chart_series s = { p, 2, "v", ROLE_S1 };
+    struct chart_series s = { p, 2, "v", ROLE_S1, NULL };
     struct chart c = { .series = &s, .n_series = 1, .threshold = 4, .x_label = "step" };
     struct canvas cv;
     canvas_init(&cv, 30, 8, true);
@@ -93,9 +93,9 @@ static void test_every_size_and_odd_data(void **state)
         { 0, NAN }, { 1, 1e300 }, { 2, -1e300 }, { NAN, 2 }, { 3, INFINITY }
     };
     struct chart_point one[] = { { 5, 0.5 } };
-    struct chart_series s[] = { { odd, 5, "odd", ROLE_S1 },
-                                { one, 1, "one", ROLE_S2 },
-                                { NULL, 0, "none", ROLE_S3 } };
+    struct chart_series s[] = { { odd, 5, "odd", ROLE_S1, NULL },
+                                { one, 1, "one", ROLE_S2, NULL },
+                                { NULL, 0, "none", ROLE_S3, NULL } };
     struct chart c = { .series = s, .n_series = 3, .threshold = 0.2, .x_label = "step" };
     for (int w = 0; w < 60; w += 3) {
         for (int h = 0; h < 20; h++) {

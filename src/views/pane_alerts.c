@@ -1,0 +1,373 @@
+/* pane_alerts.c: what is wrong, worst model first: how far each alert has climbed, for how long,
+ * who looks after it; of the alert under the cursor the evidence and what to do. */
+#include "base/mem.h"
+#include "views/escalation.h"
+#include "views/layout.h"
+#include "views/widgets/meter.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { F_LIST };
+enum { P_LIST };
+
+struct alerts {
+    struct arena arena;
+    const struct val *shown; /* grouped and filtered; `first`: leads its model's group */
+};
+
+static const struct feed_ops feeds[] = {
+    [F_LIST] = { "alert list", NULL, false },
+    { NULL, NULL, false },
+};
+
+/* -- order ------------------------------------------------------------------------------ */
+
+struct ranked {
+    const struct val *v;
+    const char *model;
+    int rank, model_rank; /* of the alert, of the worst of its model; muted ones count half */
+    size_t at;
+};
+
+static int badness(const struct val *alert)
+{
+    int rank = escalation_rank(val_get_str(alert, "state", NULL));
+    return 2 * rank - (alert_is_muted(alert) ? 1 : 0);
+}
+
+static int worse_first(const void *x, const void *y)
+{
+    const struct ranked *a = x, *b = y;
+    if (a->model_rank != b->model_rank) return b->model_rank - a->model_rank;
+    int by_model = strcmp(a->model, b->model);
+    if (by_model) return by_model;
+    if (a->rank != b->rank) return b->rank - a->rank;
+    return a->at < b->at ? -1 : 1;
+}
+
+static void group(struct alerts *s, const struct val *list)
+{
+    size_t n = val_len(list);
+    struct ranked *r = mem_zalloc(n + 1, sizeof *r);
+    struct val *out = val_list(&s->arena);
+    for (size_t i = 0; i < n; i++) {
+        const struct val *v = val_at(list, i);
+        r[i] = (struct ranked){ v, val_get_str(v, "model", ""), badness(v), badness(v), i };
+    }
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < n; k++)
+            if (r[k].rank > r[i].model_rank && str_eq(r[k].model, r[i].model))
+                r[i].model_rank = r[k].rank;
+    qsort(r, n, sizeof *r, worse_first);
+    for (size_t i = 0; i < n; i++) {
+        struct val *row = val_copy(&s->arena, r[i].v);
+        val_set_bool(row, "first", i == 0 || !str_eq(r[i].model, r[i - 1].model));
+        val_push(out, row);
+    }
+    free(r);
+    s->shown = out;
+}
+
+static void alerts_update(struct view *v, int feed)
+{
+    struct alerts *s = v->state;
+    const struct val *list = val_get(view_data(v, feed), "alerts");
+    arena_reset(&s->arena);
+    s->shown = NULL;
+    if (list) group(s, view_filter(&s->arena, v->filter, list));
+}
+
+static struct listing_rows alerts_rows(const struct view *v, int part)
+{
+    const struct alerts *s = v->state;
+    (void)part;
+    return (struct listing_rows){ s->shown, 0, (long)val_len(s->shown),
+                                  v->filter[0] ? "no alert matches the filter"
+                                               : "no alert: every rule is within its threshold" };
+}
+
+/* -- list ------------------------------------------------------------------------------- */
+
+static void draw_model(struct canvas *cv, struct rect at, const struct listing_ctx *c,
+                       const struct listing_column *col)
+{
+    bool first = val_get_bool(c->row, "first", true);
+    canvas_fit(cv, at, first ? ROLE_STRONG : ROLE_DIM,
+               first ? val_as_str(fmt_path(c->row, col->path), "") : "·");
+}
+
+/* One letter each: a acknowledged, s silenced, i explained by another alert. */
+static void draw_marks(struct canvas *cv, struct rect at, const struct listing_ctx *c,
+                       const struct listing_column *col)
+{
+    (void)col;
+    canvas_put(cv, at.x, at.y, ROLE_MARK, val_has(c->row, "acked_by") ? 'a' : ' ');
+    canvas_put(cv, at.x + 1, at.y, ROLE_MARK, val_has(c->row, "silenced_until") ? 's' : ' ');
+    canvas_put(cv, at.x + 2, at.y, ROLE_MARK, val_has(c->row, "inhibited_by") ? 'i' : ' ');
+}
+
+static void draw_action(struct canvas *cv, struct rect at, const struct listing_ctx *c,
+                        const struct listing_column *col)
+{
+    canvas_fit(cv, at, ROLE_TEXT, action_text(val_as_str(fmt_path(c->row, col->path), NULL)));
+}
+
+static const struct listing_column columns[] = {
+    { .title = "model", .path = "model", .width = 9, .draw = draw_model },
+    { .title = "state", .path = "state", .width = 12, .draw = draw_escalation },
+    { .title = "asi", .path = "acked_by", .width = 3, .draw = draw_marks, .drop = 3 },
+    { .title = "rule", .path = "rule" },
+    { .title = "value", .path = "value", .format = "real", .width = 7, .right = true, .drop = 4 },
+    { .title = "limit",
+      .path = "threshold",
+      .format = "real",
+      .width = 7,
+      .right = true,
+      .drop = 5 },
+    { .title = "row",
+      .path = "breach_streak",
+      .format = "int",
+      .width = 3,
+      .right = true,
+      .drop = 2 },
+    { .title = "since", .path = "since", .format = "age", .width = 5, .right = true, .drop = 1 },
+    { .title = "do", .path = "recommended_action", .width = 24, .drop = 6, .draw = draw_action },
+    { .title = NULL },
+};
+
+/* -- details ---------------------------------------------------------------------------- */
+
+struct page {
+    struct canvas *cv;
+    struct rect r; /* what is left */
+};
+
+static struct rect take(struct page *p, int h)
+{
+    struct rect line = rect_make(p->r.x, p->r.y, p->r.w, h < p->r.h ? h : p->r.h);
+    p->r.y += line.h;
+    p->r.h -= line.h;
+    return line;
+}
+
+static void fact(struct page *p, const char *label, enum role role, const char *text)
+{
+    if (!text || !*text || p->r.h <= 0) return;
+    struct rect at = rect_make(p->r.x + 11, p->r.y, p->r.w - 11, p->r.h);
+    canvas_fit(p->cv, rect_make(p->r.x, p->r.y, 10, 1), ROLE_DIM, label);
+    int n = canvas_wrap(p->cv, at, role, text);
+    take(p, n > 0 ? n : 1);
+}
+
+static void draw_standing(struct page *p, const struct val *alert, int64_t now_us)
+{
+    char text[200], a[FMT_LEN], b[FMT_LEN];
+    const char *since = val_get_str(alert, "since", NULL);
+    alert_sentence(text, sizeof text, alert);
+    fact(p, "measured", ROLE_STRONG, text);
+    snprintf(text, sizeof text, "%s, %s", fmt_time(a, since), fmt_ago(b, since, now_us));
+    fact(p, "since", ROLE_TEXT, since ? text : NULL);
+    fact(p, "do", ROLE_STRONG, action_text(val_get_str(alert, "recommended_action", NULL)));
+    snprintf(text, sizeof text, "by %.60s", val_get_str(alert, "acked_by", ""));
+    fact(p, "ack", ROLE_MARK, val_has(alert, "acked_by") ? text : NULL);
+    snprintf(text, sizeof text, "until %s",
+             fmt_time(a, val_get_str(alert, "silenced_until", NULL)));
+    fact(p, "silenced", ROLE_MARK, val_has(alert, "silenced_until") ? text : NULL);
+    snprintf(text, sizeof text, "%.60s explains it, so nobody is told",
+             val_get_str(alert, "inhibited_by", ""));
+    fact(p, "inhibited", ROLE_MARK, val_has(alert, "inhibited_by") ? text : NULL);
+    fact(p, "cause", ROLE_TEXT, val_get_str(alert, "group", NULL));
+}
+
+static void draw_feature(struct page *p, const struct val *f)
+{
+    char num[FMT_LEN];
+    bool drifted = val_get_bool(f, "drifted", false);
+    double effect = fabs(val_get_real(f, "effect", (double)NAN));
+    struct rect at = take(p, 1);
+    int name = at.w > 50 ? 22 : at.w / 2 - 8;
+    canvas_text(p->cv, at.x, at.y, drifted ? ROLE_WARN : ROLE_DIM, drifted ? "!" : "·");
+    canvas_fit(p->cv, rect_make(at.x + 2, at.y, name, 1), ROLE_TEXT, val_get_str(f, "name", "?"));
+    canvas_right(p->cv, rect_make(at.x + 2 + name, at.y, 8, 1), ROLE_TEXT, fmt_metric(num, effect));
+    int x = at.x + name + 11, w = at.w - name - 11;
+    meter_gauge(p->cv, rect_make(x, at.y, w < 20 ? w : 20, 1), drifted ? ROLE_WARN : ROLE_S1,
+                effect);
+    if (w > 32)
+        canvas_fit(p->cv, rect_make(x + 22, at.y, w - 22, 1), ROLE_DIM,
+                   val_get_str(f, "method", ""));
+}
+
+/* Anything else of the evidence as "name value", one line each. */
+static void draw_rest(struct page *p, const struct val *detail)
+{
+    static const char *const said[] = { "window_start", "window_end", "version", "snapshot_seq",
+                                        "low",          "high",       "metric" };
+    for (size_t i = 0; i < val_len(detail) && p->r.h > 0; i++) {
+        const struct val *v = val_at(detail, i);
+        char text[120];
+        bool known = val_type(v) == VAL_LIST || val_type(v) == VAL_OBJ || val_type(v) == VAL_NULL;
+        for (size_t k = 0; k < ARRAY_LEN(said); k++) known |= str_eq(val_key(detail, i), said[k]);
+        if (!known)
+            fact(p, val_key(detail, i), ROLE_TEXT,
+                 fmt_val(text, sizeof text, v, val_type(v) == VAL_REAL ? "real" : NULL, 0));
+    }
+}
+
+static void draw_columns(struct page *p, const struct val *list)
+{
+    for (size_t i = 0; i < val_len(list) && p->r.h > 0; i++) {
+        const struct val *v = val_at(list, i);
+        STR_AUTO s = STR_INIT;
+        for (size_t k = 0; k < val_len(v); k++) {
+            char text[100];
+            const struct val *x = val_at(v, k);
+            fmt_val(text, sizeof text, x, val_type(x) == VAL_REAL ? "real" : NULL, 0);
+            str_addf(&s, "%s%s%s%s", s.len ? ", " : "", k ? val_key(v, k) : "", k ? " " : "", text);
+        }
+        canvas_text(p->cv, p->r.x, p->r.y, ROLE_WARN, "!");
+        canvas_fit(p->cv, rect_make(p->r.x + 2, p->r.y, p->r.w - 2, 1), ROLE_TEXT,
+                   val_type(v) == VAL_STR ? val_as_str(v, "") : str_c(&s));
+        take(p, 1);
+    }
+}
+
+static void draw_evidence(struct page *p, const struct val *detail)
+{
+    char text[100], a[FMT_LEN], b[FMT_LEN];
+    if (val_type(detail) != VAL_OBJ || p->r.h < 3) return;
+    take(p, 1);
+    canvas_heading(p->cv, take(p, 1), ROLE_DIM, "Evidence", val_get_str(detail, "metric", NULL));
+    snprintf(text, sizeof text, "%s to %s", fmt_time(a, val_get_str(detail, "window_start", NULL)),
+             fmt_time(b, val_get_str(detail, "window_end", NULL)));
+    fact(p, "window", ROLE_TEXT, val_has(detail, "window_start") ? text : NULL);
+    snprintf(text, sizeof text, "%s to %s, 95 %%",
+             fmt_metric(a, val_get_real(detail, "low", (double)NAN)),
+             fmt_metric(b, val_get_real(detail, "high", (double)NAN)));
+    fact(p, "between", ROLE_TEXT, val_has(detail, "low") ? text : NULL);
+    draw_rest(p, detail);
+    const struct val *features = val_get(detail, "features");
+    if (val_len(features) && p->r.h > 2) take(p, 1);
+    for (size_t i = 0; i < val_len(features) && p->r.h > 0; i++)
+        draw_feature(p, val_at(features, i));
+    draw_columns(p, val_get(detail, "columns"));
+}
+
+static void draw_detail(struct view *v, struct canvas *cv, struct rect r,
+                        const struct draw_ctx *ctx)
+{
+    const struct val *alert = view_selected(v, P_LIST);
+    struct page p = { cv, r };
+    char title[120];
+    if (!alert || rect_empty(r)) return;
+    snprintf(title, sizeof title, "%.50s · %.50s", val_get_str(alert, "model", ""),
+             val_get_str(alert, "rule", ""));
+    canvas_heading(cv, take(&p, 1), ROLE_TITLE, title, val_get_str(alert, "severity", NULL));
+    draw_ladder(cv, take(&p, 1), val_get_str(alert, "state", NULL));
+    if (p.r.h >= 10) take(&p, 1);
+    draw_standing(&p, alert, ctx->now_us);
+    draw_evidence(&p, val_get(alert, "detail"));
+}
+
+/* -- drawing ---------------------------------------------------------------------------- */
+
+static void draw_counts(const struct val *reply, struct canvas *cv, struct rect at)
+{
+    static const char *const names[] = { "incident", "watch", "active" };
+    int x = at.x + 2, any = 0;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        int n = alerts_in(reply, names[i]);
+        struct status_look look = escalation_look(names[i]);
+        any += n;
+        if (n) x += canvas_printf(cv, x, at.y, look.role, "%s %d %s", look.glyph, n, look.word) + 3;
+    }
+    if (!any) x += canvas_text(cv, x, at.y, ROLE_OK, "✓ nothing to do") + 3;
+    if (at.x + at.w - x > 40)
+        canvas_right(cv, rect_make(x, at.y, at.x + at.w - x, 1), ROLE_DIM,
+                     "a acknowledged s silenced i inhibited");
+}
+
+static void draw_hint(struct canvas *cv, struct rect r)
+{
+    canvas_text(cv, r.x + 2, r.y, ROLE_STRONG, "Alerts");
+    canvas_text(cv, r.x + 2, r.y + 1, ROLE_OK, "✓ ");
+    canvas_fit(cv, rect_make(r.x + 4, r.y + 1, r.w - 4, 1), ROLE_TEXT,
+               "no alert has ever been raised");
+    canvas_wrap(cv, rect_make(r.x + 2, r.y + 3, r.w - 4, r.h - 3), ROLE_DIM,
+                "Rules are judged when a window of predictions is measured:\n"
+                "signalbox monitor ingest NAME --data PREDICTIONS.csv\nsignalbox monitor check");
+}
+
+static void alerts_draw(struct view *v, struct canvas *cv, struct rect r,
+                        const struct draw_ctx *ctx)
+{
+    struct split_layout at;
+    struct listing_rows rows = alerts_rows(v, P_LIST);
+    if (rows.total == 0 && !v->filter[0]) {
+        if (rows.list || v->feeds[F_LIST].error[0]) draw_hint(cv, r);
+        return;
+    }
+    layout_split(r, v->zoom, &at);
+    if (!rect_empty(at.list)) {
+        struct listing_look look = {
+            .columns = columns, .sort = -1, .now_us = ctx->now_us, .focus = ctx->focus
+        };
+        int head = at.list.h >= 6 ? 2 : 0;
+        if (head) draw_counts(view_data(v, F_LIST), cv, at.list);
+        listing_draw(cv, rect_make(at.list.x, at.list.y + head, at.list.w, at.list.h - head),
+                     &v->tables[P_LIST], &rows, &look);
+    }
+    draw_detail(v, cv, at.detail, ctx);
+}
+
+/* -- requests --------------------------------------------------------------------------- */
+
+static const char *alerts_why_not(const struct view *v, enum request req)
+{
+    const struct val *row = view_selected(v, P_LIST);
+    bool open = escalation_rank(val_get_str(row, "state", NULL)) > 0;
+    if (!(binding_of(req)->flags & KEY_SELECTION)) return NULL;
+    if (!row) return "there is no alert here";
+    if (req == REQ_ACK && val_has(row, "acked_by")) return "somebody looks after it already";
+    if ((req == REQ_ACK || req == REQ_RESOLVE) && !open) return "the alert is over";
+    return NULL;
+}
+
+static bool alerts_request(struct view *v, enum request req, struct intent *out)
+{
+    const struct val *row = view_selected(v, P_LIST);
+    switch ((int)req) {
+    case REQ_OPEN:
+        if (v->zoom) return intent_go(out, VIEW_monitor, val_get_str(row, "model", ""));
+        v->zoom = true;
+        return true;
+    case REQ_ACK: intent_alert(out, "alert ack", row); return true;
+    case REQ_SILENCE: intent_alert(out, "alert silence", row); return true;
+    case REQ_RESOLVE: intent_alert(out, "alert resolve", row); return true;
+    case REQ_RETRAIN: intent_retrain(out, val_get_str(row, "model", "")); return true;
+    default: return false;
+    }
+}
+
+static void alerts_init(struct view *v)
+{
+    (void)v;
+}
+
+static void alerts_done(struct view *v)
+{
+    arena_done(&((struct alerts *)v->state)->arena);
+}
+
+const struct view_ops view_alerts = {
+    .feeds = feeds,
+    .state_size = sizeof(struct alerts),
+    .init = alerts_init,
+    .done = alerts_done,
+    .update = alerts_update,
+    .rows = alerts_rows,
+    .draw = alerts_draw,
+    .request = alerts_request,
+    .why_not = alerts_why_not,
+};

@@ -58,7 +58,8 @@ static char *as_text(struct arena *a, const struct val *v)
              val_get_real(v, "threshold", NAN), val_get_int(v, "n", 0),
              val_get_int(v, "breach_streak", 0));
     str_addf(&s, "to do: %s\n", val_get_str(v, "recommended_action", ""));
-    if (val_has(v, "acked_by")) str_addf(&s, "acknowledged by %s\n", val_get_str(v, "acked_by", ""));
+    if (val_has(v, "acked_by"))
+        str_addf(&s, "acknowledged by %s\n", val_get_str(v, "acked_by", ""));
     if (val_has(v, "silenced_until"))
         str_addf(&s, "silenced until %s\n", val_get_str(v, "silenced_until", ""));
     if (val_has(v, "inhibited_by"))
@@ -85,7 +86,8 @@ int verb_alert_show(struct app *app, const struct val *args, struct reply *r, st
     return 0;
 }
 
-/* ---- what operators do ------------------------------------------------------------------------ */
+/* ---- what operators do ------------------------------------------------------------------------
+ */
 
 /* The alert that retrain_watch keeps: no rule stands behind it, so the row is all there is. */
 static int operate_on_watch(struct app *app, struct alert al, const struct alert_event *ev,

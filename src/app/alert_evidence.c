@@ -73,8 +73,8 @@ static void copy_fields(struct arena *a, struct val *out, const struct val *in,
     }
 }
 
-static const char *const feature_fields[] = { "name", "kind",   "method", "statistic",
-                                              "p_adjusted", "effect", "psi", NULL };
+static const char *const feature_fields[] = { "name",       "kind",   "method", "statistic",
+                                              "p_adjusted", "effect", "psi",    NULL };
 static const char *const bound_fields[] = { "low", "high", NULL };
 static const char *const score_fields[] = { "method", "statistic", "p_value", "psi", NULL };
 

@@ -83,9 +83,16 @@ static struct fold_alert *add_alert(struct fold *f, const char *rule)
 
     alert_make_id(id, f->model, rule);
     al->row = (struct alert){
-        .id = id, .model = f->model, .rule = arena_strdup(f->a, rule), .kind = "",
-        .state = "none", .severity = "info", .recommended_action = "none",
-        .value = NAN, .threshold = NAN, .detail = "{}",
+        .id = id,
+        .model = f->model,
+        .rule = arena_strdup(f->a, rule),
+        .kind = "",
+        .state = "none",
+        .severity = "info",
+        .recommended_action = "none",
+        .value = NAN,
+        .threshold = NAN,
+        .detail = "{}",
     };
     forget(al);
     vec_push(&f->alerts, al);
@@ -180,8 +187,12 @@ struct fold_alert *fold_take(struct fold *f, const struct alert *row)
     if (val_len(evidence)) al->evidence = evidence;
     use_rule(al, val_get(d, "rule"));
     al->m = (struct esc_memory){
-        .state = state_of(row->state), .streak = (int)row->streak, .clean = (int)row->clean,
-        .since_us = row->since_us, .value = row->value, .n = row->n,
+        .state = state_of(row->state),
+        .streak = (int)row->streak,
+        .clean = (int)row->clean,
+        .since_us = row->since_us,
+        .value = row->value,
+        .n = row->n,
         .window_us = val_get_int(judged, "counted_us", INT64_MIN),
     };
     al->counted_end_us = val_get_int(judged, "end_us", INT64_MIN);
@@ -271,8 +282,7 @@ static void play(struct fold *f, struct fold_alert *al)
         int64_t start = f->windows.p[i].start_us;
         for (; k < al->inputs.n; k++) {
             const struct alert_event *ev = &al->inputs.p[k];
-            if (ev->until_us > start || (ev->until_us == start && !str_eq(ev->type, "rule")))
-                break;
+            if (ev->until_us > start || (ev->until_us == start && !str_eq(ev->type, "rule"))) break;
             apply(f, al, ev);
         }
         step(f, al, i);
@@ -285,7 +295,8 @@ void fold_again(struct fold *f)
     for (size_t i = 0; i < f->alerts.n; i++) play(f, f->alerts.p[i]);
 }
 
-/* ---- what follows from the states ------------------------------------------------------------- */
+/* ---- what follows from the states -------------------------------------------------------------
+ */
 
 static const char *severity_of(enum esc_state s)
 {
@@ -356,14 +367,19 @@ void fold_finish(struct fold *f)
     }
 }
 
-/* ---- judging a window --------------------------------------------------------------------------- */
+/* ---- judging a window ---------------------------------------------------------------------------
+ */
 
 static void put_rule(struct fold *f, struct fold_alert *al, const struct val *def,
                      const struct esc_window *w)
 {
     const struct alert_event ev = {
-        .at_us = w->at_us, .alert_id = al->row.id, .type = "rule", .actor = ACTOR,
-        .reason = def ? as_json(f->a, def) : "null", .until_us = w->start_us,
+        .at_us = w->at_us,
+        .alert_id = al->row.id,
+        .type = "rule",
+        .actor = ACTOR,
+        .reason = def ? as_json(f->a, def) : "null",
+        .until_us = w->start_us,
         .snapshot_seq = w->seq,
     };
 
@@ -434,11 +450,14 @@ void fold_judge(struct fold *f, const struct esc_window *w, const struct fold_ru
         struct fold_alert *al = f->alerts.p[i];
         al->row.updated_us = w->at_us;
         if (al->m.state == before.p[i]) continue;
-        vec_push(&f->out, ((struct alert_event){
-                              .at_us = w->at_us, .alert_id = al->row.id, .type = "state",
-                              .from = esc_state_name(before.p[i]),
-                              .to = esc_state_name(al->m.state), .actor = ACTOR,
-                              .reason = why(f, al, w, !next), .snapshot_seq = w->seq }));
+        vec_push(&f->out, ((struct alert_event){ .at_us = w->at_us,
+                                                 .alert_id = al->row.id,
+                                                 .type = "state",
+                                                 .from = esc_state_name(before.p[i]),
+                                                 .to = esc_state_name(al->m.state),
+                                                 .actor = ACTOR,
+                                                 .reason = why(f, al, w, !next),
+                                                 .snapshot_seq = w->seq }));
     }
     vec_done(&before);
     settle(f, w->at_us);

@@ -58,7 +58,8 @@ int alert_save(struct app *app, struct fold *f, struct err *e)
     return rc;
 }
 
-/* ---- rules in force --------------------------------------------------------------------------- */
+/* ---- rules in force ---------------------------------------------------------------------------
+ */
 
 /* Metrics of the run that the version in Production came from; NULL: there is none. */
 static int find_baseline(struct app *app, struct arena *a, const char *model,
@@ -99,7 +100,8 @@ static int find_rules(struct app *app, struct fold *f, struct fold_rule **ret, s
     return 0;
 }
 
-/* ---- windows ------------------------------------------------------------------------------------ */
+/* ---- windows ------------------------------------------------------------------------------------
+ */
 
 static struct esc_window window_of(const struct snapshot *sn, const struct val *data)
 {
@@ -147,8 +149,8 @@ static int complete(struct app *app, struct arena *a, const struct snapshot *sn,
 
     *ret = *sn;
     if (sn->seq && sn->at_us && sn->version) return 0;
-    int rc = snapshot_list(app->store, a, sn->model, sn->start_us, sn->start_us + 1, 0, &list, &n,
-                           e);
+    int rc =
+        snapshot_list(app->store, a, sn->model, sn->start_us, sn->start_us + 1, 0, &list, &n, e);
     if (rc) return rc;
     for (size_t i = 0; i < n; i++)
         if (list[i].end_us == sn->end_us) {
@@ -167,8 +169,7 @@ static int judge_next(struct app *app, struct fold *f, const struct esc_window *
     int rc = find_rules(app, f, &rules, &n, &windows, e);
 
     if (!rc && windows)
-        rc = load_windows(app, f, w->end_us - windows * (w->end_us - w->start_us), w->start_us,
-                          e);
+        rc = load_windows(app, f, w->end_us - windows * (w->end_us - w->start_us), w->start_us, e);
     if (!rc) fold_judge(f, w, rules, n);
     return rc;
 }
@@ -178,8 +179,7 @@ static int judge_past(struct app *app, struct fold *f, const struct esc_window *
 {
     int rc = 0;
 
-    for (size_t i = 0; rc == 0 && i < f->alerts.n; i++)
-        rc = load_inputs(app, f, f->alerts.p[i], e);
+    for (size_t i = 0; rc == 0 && i < f->alerts.n; i++) rc = load_inputs(app, f, f->alerts.p[i], e);
     if (!rc) rc = load_windows(app, f, first_judged(f), INT64_MAX, e);
     if (!rc) fold_judge(f, w, NULL, 0);
     return rc;
@@ -197,8 +197,7 @@ int alert_judge(struct app *app, const struct snapshot *sn, const struct val *da
     if (!rc) rc = alert_load(app, &f, false, e);
     if (!rc) {
         struct esc_window w = window_of(&full, data);
-        rc = fold_is_next(&f, w.start_us) ? judge_next(app, &f, &w, e)
-                                          : judge_past(app, &f, &w, e);
+        rc = fold_is_next(&f, w.start_us) ? judge_next(app, &f, &w, e) : judge_past(app, &f, &w, e);
     }
     if (!rc) rc = alert_save(app, &f, e);
     fold_done(&f);

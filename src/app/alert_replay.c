@@ -16,19 +16,20 @@
 
 struct replay {
     struct app *app;
-    struct arena *a;                /* the reply's */
+    struct arena *a; /* the reply's */
     struct val *differences;
     int64_t snapshots, alerts;
 };
 
-struct history {                    /* one model's */
+struct history { /* one model's */
     struct alert *rows;
-    struct alert_event *events;     /* of all its alerts, oldest first */
-    struct snapshot *snapshots;     /* likewise */
+    struct alert_event *events; /* of all its alerts, oldest first */
+    struct snapshot *snapshots; /* likewise */
     size_t n_rows, n_events, n_snapshots;
 };
 
-/* ---- what is stored --------------------------------------------------------------------------- */
+/* ---- what is stored ---------------------------------------------------------------------------
+ */
 
 static int oldest_first(const void *x, const void *y)
 {
@@ -69,7 +70,8 @@ static const char *rule_of(const struct history *h, const char *alert_id)
     return "";
 }
 
-/* ---- playing it again --------------------------------------------------------------------------- */
+/* ---- playing it again ---------------------------------------------------------------------------
+ */
 
 typedef VEC(struct fold_rule) rules_in_force;
 
@@ -96,8 +98,8 @@ static void follow_operators(struct fold *f, const struct history *h, int64_t se
 {
     for (size_t i = 0; i < h->n_events; i++) {
         struct alert_event ev = h->events[i];
-        bool act = str_eq(ev.type, "silence") ||
-                   (fold_is_input(ev.type) && !str_eq(ev.type, "rule"));
+        bool act =
+            str_eq(ev.type, "silence") || (fold_is_input(ev.type) && !str_eq(ev.type, "rule"));
         struct fold_alert *al = fold_find(f, ev.alert_id);
         if (ev.snapshot_seq == seq && act && al) fold_operate(f, al, &ev);
     }
@@ -116,8 +118,8 @@ static int play(struct fold *f, const struct history *h, made_events *made, stru
         struct val *data = NULL;
         rc = val_parse_json(&parsed, sn->data, strlen(sn->data), &data, e);
         if (rc) err_prefix(e, "snapshot %" PRId64, sn->seq);
-        struct esc_window w = { sn->start_us, sn->end_us, sn->version, sn->seq, sn->at_us,
-                                rc ? NULL : alert_slim(f->a, data) };
+        struct esc_window w = { sn->start_us, sn->end_us, sn->version,
+                                sn->seq,      sn->at_us,  rc ? NULL : alert_slim(f->a, data) };
         arena_done(&parsed);
         if (rc) break;
         follow_rules(f->a, h, sn->seq, &rules);
@@ -130,7 +132,8 @@ static int play(struct fold *f, const struct history *h, made_events *made, stru
     return rc;
 }
 
-/* ---- comparing ------------------------------------------------------------------------------------ */
+/* ---- comparing
+ * ------------------------------------------------------------------------------------ */
 
 static char *text_of(struct arena *a, const struct val *v)
 {
@@ -139,8 +142,8 @@ static char *text_of(struct arena *a, const struct val *v)
     return arena_strdup(a, str_c(&s));
 }
 
-static void differ(struct replay *rp, const struct alert *al, const char *field,
-                   const char *stored, const char *replayed)
+static void differ(struct replay *rp, const struct alert *al, const char *field, const char *stored,
+                   const char *replayed)
 {
     struct val *o = val_push_obj(rp->differences);
     val_set_str(o, "alert", al->id);
@@ -190,9 +193,9 @@ static void compare_events(struct replay *rp, const struct history *h, const str
     size_t i = 0, k = 0;
 
     for (;;) {
-        while (i < h->n_events && (!str_eq(h->events[i].alert_id, al->id) ||
-                                   (!str_eq(h->events[i].type, "state") &&
-                                    !str_eq(h->events[i].type, "rule"))))
+        while (i < h->n_events &&
+               (!str_eq(h->events[i].alert_id, al->id) ||
+                (!str_eq(h->events[i].type, "state") && !str_eq(h->events[i].type, "rule"))))
             i++;
         while (k < made->n && !str_eq(made->p[k].alert_id, al->id)) k++;
         const char *s = i < h->n_events ? event_text(&a, &h->events[i++]) : NULL;
@@ -224,7 +227,8 @@ static void compare(struct replay *rp, const struct history *h, struct fold *f,
     }
 }
 
-/* ---- the verb -------------------------------------------------------------------------------------- */
+/* ---- the verb
+ * -------------------------------------------------------------------------------------- */
 
 static int replay_model(struct replay *rp, const char *model, struct err *e)
 {
@@ -252,7 +256,8 @@ static int replay_all(struct replay *rp, struct err *e)
     struct map *seen = map_new();
     int rc = alert_list(rp->app->store, rp->a, NULL, false, &rows, &n, e);
 
-    for (size_t i = 0; rc == 0 && i < n; i++) map_at(seen, rows[i].model, strlen(rows[i].model), NULL);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        map_at(seen, rows[i].model, strlen(rows[i].model), NULL);
     for (size_t i = 0; rc == 0 && i < map_len(seen); i++)
         rc = replay_model(rp, map_key(seen, i, &len), e);
     map_free(seen);
@@ -279,9 +284,9 @@ int verb_alert_replay(struct app *app, const struct val *args, struct reply *r, 
     val_set(r->v, "differences", rp.differences);
     r->exit = ok ? 0 : err_exit(ERR_CHECK);
     if (ok)
-        r->text = arena_printf(&r->arena,
-                               "%" PRId64 " alerts follow from %" PRId64 " snapshots, to the byte\n",
-                               rp.alerts, rp.snapshots);
+        r->text = arena_printf(
+            &r->arena, "%" PRId64 " alerts follow from %" PRId64 " snapshots, to the byte\n",
+            rp.alerts, rp.snapshots);
     else reply_table(r, "differences", columns);
     return 0;
 }

@@ -7,11 +7,16 @@
 #include <string.h>
 
 const struct reply_column alert_columns[] = {
-    { "id", "id", "id" },          { "model", "model", NULL },
-    { "rule", "rule", NULL },      { "state", "state", NULL },
-    { "value", "value", "real" },  { "threshold", "threshold", "real" },
-    { "breach_streak", "streak", NULL }, { "since", "since", "time" },
-    { "recommended_action", "do", NULL }, { "acked_by", "acked by", NULL },
+    { "id", "id", "id" },
+    { "model", "model", NULL },
+    { "rule", "rule", NULL },
+    { "state", "state", NULL },
+    { "value", "value", "real" },
+    { "threshold", "threshold", "real" },
+    { "breach_streak", "streak", NULL },
+    { "since", "since", "time" },
+    { "recommended_action", "do", NULL },
+    { "acked_by", "acked by", NULL },
     { "inhibited_by", "muted by", NULL },
     { NULL, NULL, NULL },
 };
@@ -83,7 +88,6 @@ int alerts_to_val(struct app *app, struct arena *a, const char *model, bool only
 
     if (rc) return rc;
     *ret = val_list(a);
-    for (size_t i = 0; i < n; i++)
-        val_push(*ret, alert_to_val(a, &rows[i], clock_now(app->clock)));
+    for (size_t i = 0; i < n; i++) val_push(*ret, alert_to_val(a, &rows[i], clock_now(app->clock)));
     return 0;
 }

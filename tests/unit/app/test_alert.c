@@ -69,8 +69,10 @@ static void settings(struct fixture *f, const char *yaml)
 static void measured(struct fixture *f, const char *model, int day, const char *json)
 {
     struct val *data;
-    struct snapshot sn = { .model = model, .start_us = START + day * DAY,
-                           .end_us = START + (day + 1) * DAY, .data = json };
+    struct snapshot sn = { .model = model,
+                           .start_us = START + day * DAY,
+                           .end_us = START + (day + 1) * DAY,
+                           .data = json };
     f->clock.fixed_us += 1000000;
     if (val_parse_json(&f->a, json, strlen(json), &data, &f->e)) fail_msg("%s", f->e.msg);
     assert_int_equal(store_begin(f->app.store, &f->e), 0);
@@ -114,7 +116,8 @@ static const char *story(struct fixture *f, const char *rule)
     struct alert_event *ev;
     size_t n;
     STR_AUTO s = STR_INIT;
-    assert_int_equal(alert_events(f->app.store, &f->a, get(f, rule).id, true, 0, &ev, &n, &f->e), 0);
+    assert_int_equal(alert_events(f->app.store, &f->a, get(f, rule).id, true, 0, &ev, &n, &f->e),
+                     0);
     for (size_t i = 0; i < n; i++)
         if (str_eq(ev[i].type, "state"))
             str_addf(&s, "%s%s>%s", s.len ? " " : "", ev[i].from, ev[i].to);
@@ -152,7 +155,8 @@ static void the_features_that_moved_most(void **state)
 {
     struct fixture *f = *state;
     STR_AUTO s = STR_INIT;
-    str_add(&s, "{\"volume\":500,\"drift\":{\"share\":0.9,\"features\":[{\"name\":\"none\",\"effect\":null}");
+    str_add(&s, "{\"volume\":500,\"drift\":{\"share\":0.9,\"features\":[{\"name\":\"none\","
+                "\"effect\":null}");
     for (int i = 0; i < 9; i++)
         str_addf(&s, ",{\"name\":\"f%d\",\"effect\":%d,\"drifted\":true}", i, (i * 4) % 9);
     str_add(&s, "]}}");
@@ -219,7 +223,8 @@ static void late_labels_change_the_past(void **state)
     share(f, 1, 0.1); /* measured again: there was no breach */
     is(f, "drift", "active");
     assert_int_equal(get(f, "drift").streak, 1);
-    assert_string_equal(story(f, "drift"), "none>active active>watch watch>incident incident>active");
+    assert_string_equal(story(f, "drift"),
+                        "none>active active>watch watch>incident incident>active");
     share(f, 1, 0.6); /* and again */
     is(f, "drift", "incident");
     assert_int_equal(get(f, "drift").since_us, START + 2 * DAY);
@@ -321,7 +326,8 @@ static void silence_holds_messages_back(void **state)
     share(f, 1, 0.5);
     share(f, 2, 0.5);
     assert_int_equal(notices(f), 0);
-    f->clock.fixed_us += 3600 * 1000000LL; /* over: what it held back is told with the next window */
+    f->clock.fixed_us +=
+        3600 * 1000000LL; /* over: what it held back is told with the next window */
     share(f, 3, 0.1);
     assert_int_equal(notices(f), 1);
     in = args_of(f, "drift");
@@ -392,7 +398,8 @@ static void budgets_burn_in_both_windows(void **state)
     for (int day = 0; day < 4; day++) accuracy(f, day, 0.96, 1000);
     is(f, "promise", "none");
     assert_true(fabs(get(f, "promise").value - 0.8) < 1e-9);
-    accuracy(f, 4, 0.80, 1000); /* 4 in the short one, (3 * 0.04 + 0.2) / 4 / 0.05 = 1.6 in the long */
+    accuracy(f, 4, 0.80,
+             1000); /* 4 in the short one, (3 * 0.04 + 0.2) / 4 / 0.05 = 1.6 in the long */
     is(f, "promise", "none");
     assert_true(fabs(get(f, "promise").value - 1.6) < 1e-9);
     assert_true(fabs(val_get_real(detail(f, "promise"), "burn_short", 0) - 4) < 1e-9);
@@ -421,9 +428,16 @@ static void promoted(struct fixture *f, double value)
     assert_int_equal(store_run_create(f->app.store, &f->a, &run, &f->e), 0);
     assert_int_equal(store_run_log_metrics(f->app.store, run.id, &m, 1, &f->e), 0);
     assert_int_equal(blob_put(f->app.store, bytes, strlen(bytes), digest, &f->e), 0);
-    struct registry_new in = { .name = "fraud", .run_id = run.id, .digest = digest, .size = 3,
-                               .algorithm = "gbdt", .task = "binary", .fp_signature = "s",
-                               .fp_architecture = "g", .fp_data = bytes, .fp_params = "p" };
+    struct registry_new in = { .name = "fraud",
+                               .run_id = run.id,
+                               .digest = digest,
+                               .size = 3,
+                               .algorithm = "gbdt",
+                               .task = "binary",
+                               .fp_signature = "s",
+                               .fp_architecture = "g",
+                               .fp_data = bytes,
+                               .fp_params = "p" };
     assert_int_equal(store_begin(f->app.store, &f->e), 0);
     if (registry_register(&f->app, &f->a, &in, &done, &f->e)) fail_msg("%s", f->e.msg);
     assert_int_equal(store_commit(f->app.store, &f->e), 0);
@@ -452,35 +466,44 @@ static void drops_from_the_promoted_version(void **state)
     assert_true(replays(f));
 }
 
-/* ---- replay ------------------------------------------------------------------------------------- */
+/* ---- replay -------------------------------------------------------------------------------------
+ */
 
 static void random_data(struct fixture *f, struct rng *g, const char *model, int day)
 {
     STR_AUTO s = STR_INIT;
     str_addf(&s, "{\"volume\":%d,\"labels\":%d,", (int)rng_below(g, 300), (int)rng_below(g, 120));
-    if (rng_below(g, 8)) str_addf(&s, "\"drift\":{\"share\":%.17g,\"features\":[", rng_unit(g) * 0.4);
+    if (rng_below(g, 8))
+        str_addf(&s, "\"drift\":{\"share\":%.17g,\"features\":[", rng_unit(g) * 0.4);
     else str_add(&s, "\"drift\":{\"share\":null,\"features\":[");
     for (int i = 0; i < 7; i++)
         str_addf(&s, "%s{\"name\":\"f%d\",\"effect\":%.17g,\"p_adjusted\":null,\"drifted\":%s}",
                  i ? "," : "", i, rng_unit(g), rng_below(g, 2) ? "true" : "false");
-    str_addf(&s, "]},\"quality\":{\"schema_issues\":%d,\"schema\":[1.0,2,\"a\"],\"unseen_share\":%.17g},",
-             rng_below(g, 4) ? 0 : 2, rng_unit(g) * 0.52);
-    str_addf(&s, "\"latency\":{\"p99_ms\":%d},\"prediction_drift\":{\"effect\":%.17g,\"method\":\"ks\"},",
-             (int)rng_below(g, 400), rng_unit(g) * 0.2);
-    str_addf(&s, "\"performance\":{\"accuracy\":{\"value\":%.17g,\"n\":%d}}}", 0.7 + rng_unit(g) * 0.3,
-             (int)rng_below(g, 100));
+    str_addf(
+        &s,
+        "]},\"quality\":{\"schema_issues\":%d,\"schema\":[1.0,2,\"a\"],\"unseen_share\":%.17g},",
+        rng_below(g, 4) ? 0 : 2, rng_unit(g) * 0.52);
+    str_addf(
+        &s,
+        "\"latency\":{\"p99_ms\":%d},\"prediction_drift\":{\"effect\":%.17g,\"method\":\"ks\"},",
+        (int)rng_below(g, 400), rng_unit(g) * 0.2);
+    str_addf(&s, "\"performance\":{\"accuracy\":{\"value\":%.17g,\"n\":%d}}}",
+             0.7 + rng_unit(g) * 0.3, (int)rng_below(g, 100));
     measured(f, model, day, str_c(&s));
 }
 
 static void random_act(struct fixture *f, struct rng *g)
 {
-    static const char *const verbs_of[] = { "alert ack", "alert ack", "alert silence", "alert resolve" };
-    static const char *const rules_of[] = { "drift", "schema", "unseen", "latency", "prediction_drift" };
+    static const char *const verbs_of[] = { "alert ack", "alert ack", "alert silence",
+                                            "alert resolve" };
+    static const char *const rules_of[] = { "drift", "schema", "unseen", "latency",
+                                            "prediction_drift" };
     static const char *const lengths[] = { "5s", "1m", "1h" };
     const char *verb = verbs_of[rng_below(g, ARRAY_LEN(verbs_of))];
     struct val *in = args_of(f, rules_of[rng_below(g, ARRAY_LEN(rules_of))]);
     if (str_eq(verb, "alert ack")) val_set_bool(in, "undo", rng_below(g, 4) == 0);
-    if (str_eq(verb, "alert silence")) val_set_str(in, "for", lengths[rng_below(g, ARRAY_LEN(lengths))]);
+    if (str_eq(verb, "alert silence"))
+        val_set_str(in, "for", lengths[rng_below(g, ARRAY_LEN(lengths))]);
     int rc = act(f, verb, in);
     if (rc && rc != -ERR_STATE) fail_msg("%s: %s", verb, f->e.msg);
 }
@@ -543,8 +566,9 @@ static void replay_finds_what_was_changed(void **state)
     assert_false(replays(f));
     assert_int_equal(alert_put(f->app.store, &was, &f->e), 0);
     assert_true(replays(f));
-    const struct alert_event ev = { .alert_id = al.id, .type = "state", .from = "none",
-                                    .to = "incident", .snapshot_seq = 1 };
+    const struct alert_event ev = {
+        .alert_id = al.id, .type = "state", .from = "none", .to = "incident", .snapshot_seq = 1
+    };
     assert_int_equal(alert_event_add(f->app.store, &ev, NULL, &f->e), 0);
     assert_false(replays(f));
 }
@@ -563,7 +587,8 @@ static void stepping_and_starting_over_agree(void **state)
     struct snapshot *last;
     size_t n, m, k;
     assert_int_equal(alert_list(f->app.store, &f->a, "fraud", false, &before, &n, &f->e), 0);
-    assert_int_equal(snapshot_list(f->app.store, &f->a, "fraud", 0, INT64_MAX, 1, &last, &k, &f->e), 0);
+    assert_int_equal(snapshot_list(f->app.store, &f->a, "fraud", 0, INT64_MAX, 1, &last, &k, &f->e),
+                     0);
     measured(f, "fraud", 39, last->data); /* nothing new, but a new version */
     assert_int_equal(alert_list(f->app.store, &f->a, "fraud", false, &after, &m, &f->e), 0);
     assert_int_equal(n, m);

@@ -295,6 +295,103 @@ void fold_again(struct fold *f)
     for (size_t i = 0; i < f->alerts.n; i++) play(f, f->alerts.p[i]);
 }
 
+/* ---- a window of the past ------------------------------------------------------------------- */
+
+enum late { LATE_KEEP, LATE_STEP, LATE_PLAY };
+
+/* The rule that judged the time of a window; false: none did. */
+static bool rule_at(struct fold *f, const struct fold_alert *al, int64_t start_us,
+                    struct esc_rule *ret)
+{
+    const struct alert_event *last = NULL;
+    struct val *def = NULL;
+
+    for (size_t i = 0; i < al->inputs.n; i++)
+        if (str_eq(al->inputs.p[i].type, "rule") && al->inputs.p[i].until_us <= start_us)
+            last = &al->inputs.p[i];
+    if (!last || val_parse_json(f->a, last->reason, strlen(last->reason), &def, NULL) ||
+        val_type(def) != VAL_OBJ)
+        return false;
+    *ret = esc_rule_from_val(def, al->row.rule);
+    return true;
+}
+
+/* Did anything but the judging of windows happen from that one on? */
+static bool touched_since(const struct fold_alert *al, int64_t start_us)
+{
+    const struct alert_event *last = al->inputs.n ? &al->inputs.p[al->inputs.n - 1] : NULL;
+    return last && (last->until_us > start_us ||
+                    (last->until_us == start_us && !str_eq(last->type, "rule")));
+}
+
+/* What a new version of a window, or one that comes late, means for an alert: nothing when the
+ * verdict is the same as before; one step when all windows that counted are earlier. Budgets
+ * look at many windows and are always played. */
+static enum late late_kind(struct fold *f, const struct fold_alert *al,
+                           const struct esc_window *old, const struct esc_window *w)
+{
+    struct esc_rule r;
+    enum esc_verdict before = ESC_NO_DATA, now;
+
+    if (str_eq(al->row.kind, "budget")) return LATE_PLAY;
+    if (!rule_at(f, al, w->start_us, &r)) return LATE_KEEP;
+    struct esc_sample in = esc_read(&r, w->data, w->start_us);
+    now = esc_verdict(&r, &in);
+    if (old) {
+        in = esc_read(&r, old->data, w->start_us);
+        before = esc_verdict(&r, &in);
+    }
+    if (now == before) return LATE_KEEP;
+    bool last = before == ESC_NO_DATA && w->start_us > al->m.window_us;
+    return last && !touched_since(al, w->start_us) ? LATE_STEP : LATE_PLAY;
+}
+
+static const struct esc_window *same_window(const struct fold *f, const struct esc_window *w)
+{
+    for (size_t i = f->windows.n; i-- > 0;)
+        if (f->windows.p[i].start_us == w->start_us && f->windows.p[i].end_us == w->end_us)
+            return &f->windows.p[i];
+    return NULL;
+}
+
+bool fold_needs_past(struct fold *f, const struct esc_window *w)
+{
+    const struct esc_window *old = same_window(f, w);
+
+    for (size_t i = 0; i < f->alerts.n; i++)
+        if (late_kind(f, f->alerts.p[i], old, w) == LATE_PLAY) return true;
+    return false;
+}
+
+/* The figures of the last window that counted are shown, so they follow its newest version. */
+static void refresh(struct fold *f, struct fold_alert *al, const struct esc_window *w)
+{
+    struct esc_rule r;
+
+    if (al->m.window_us != w->start_us || al->counted_end_us != w->end_us) return;
+    if (!rule_at(f, al, w->start_us, &r)) return;
+    struct esc_sample in = esc_read(&r, w->data, w->start_us);
+    al->m.value = in.value;
+    al->m.n = in.n;
+    al->stale = true;
+    if (!al->rule) al->r = r;
+}
+
+static void judge_past(struct fold *f, const struct esc_window *w)
+{
+    const struct esc_window *found = same_window(f, w);
+    struct esc_window old = found ? *found : (struct esc_window){ 0 };
+
+    fold_put_window(f, w);
+    for (size_t i = 0; i < f->alerts.n; i++) {
+        struct fold_alert *al = f->alerts.p[i];
+        enum late kind = late_kind(f, al, found ? &old : NULL, w);
+        if (kind == LATE_PLAY) play(f, al);
+        else if (kind == LATE_STEP) step(f, al, (size_t)(same_window(f, w) - f->windows.p));
+        else refresh(f, al, w);
+    }
+}
+
 /* ---- what follows from the states -------------------------------------------------------------
  */
 
@@ -429,6 +526,27 @@ static const char *why(struct fold *f, const struct fold_alert *al, const struct
                         al->m.value, esc_threshold(&al->r), al->m.n, al->m.streak);
 }
 
+static void emit_changes(struct fold *f, const enum esc_state *before, const struct esc_window *w,
+                         bool again)
+{
+    for (size_t i = 0; i < f->alerts.n; i++) {
+        struct fold_alert *al = f->alerts.p[i];
+        al->row.updated_us = w->at_us;
+        if (al->m.state == before[i]) continue;
+        const struct alert_event ev = {
+            .at_us = w->at_us,
+            .alert_id = al->row.id,
+            .type = "state",
+            .from = esc_state_name(before[i]),
+            .to = esc_state_name(al->m.state),
+            .actor = ACTOR,
+            .reason = why(f, al, w, again),
+            .snapshot_seq = w->seq,
+        };
+        vec_push(&f->out, ev);
+    }
+}
+
 void fold_judge(struct fold *f, const struct esc_window *w, const struct fold_rule *rules,
                 size_t n_rules)
 {
@@ -437,28 +555,18 @@ void fold_judge(struct fold *f, const struct esc_window *w, const struct fold_ru
 
     f->out.n = f->due.n = 0;
     f->seq = w->seq;
-    fold_put_window(f, w);
     if (next) {
         f->newest_us = w->start_us;
         take_rules(f, rules, n_rules, w);
     }
     for (size_t i = 0; i < f->alerts.n; i++) vec_push(&before, f->alerts.p[i]->m.state);
-    if (next)
+    if (next) {
+        fold_put_window(f, w);
         for (size_t i = 0; i < f->alerts.n; i++) step(f, f->alerts.p[i], f->windows.n - 1);
-    else fold_again(f);
-    for (size_t i = 0; i < f->alerts.n; i++) {
-        struct fold_alert *al = f->alerts.p[i];
-        al->row.updated_us = w->at_us;
-        if (al->m.state == before.p[i]) continue;
-        vec_push(&f->out, ((struct alert_event){ .at_us = w->at_us,
-                                                 .alert_id = al->row.id,
-                                                 .type = "state",
-                                                 .from = esc_state_name(before.p[i]),
-                                                 .to = esc_state_name(al->m.state),
-                                                 .actor = ACTOR,
-                                                 .reason = why(f, al, w, !next),
-                                                 .snapshot_seq = w->seq }));
+    } else {
+        judge_past(f, w);
     }
+    if (before.n) emit_changes(f, before.p, w, !next);
     vec_done(&before);
     settle(f, w->at_us);
 }

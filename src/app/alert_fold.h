@@ -6,11 +6,13 @@
  * no settings here: alert_judge.c runs one step inside a transaction, alert_replay.c runs all
  * of them and compares, so both give the same bytes.
  *
- * A window later than all before is one more step of every rule. Anything else (late labels
- * made a new version of a judged window, or a window comes after later ones) starts every rule
- * over: the newest versions of all windows are played in order of time, operators' events at
- * the window they were made at. So states may change for the past; the event then says which
- * window was measured again. What does not change for the past:
+ * A window later than all before is one more step of every rule. After anything else (late
+ * labels made a new version of a judged window, or a window comes after later ones) the states
+ * are what the newest versions of all windows give, played in order of time from the first,
+ * operators' events at the window they were made at. So states may change for the past; the
+ * event then says which window was measured again. Most late windows change no verdict, or are
+ * the first with labels after the last that had some; then there is nothing to play
+ * (fold_needs_past). What does not change for the past:
  * - the rule: a window is judged by the definition in force when its time was first judged;
  *   settings and promotions take effect with the next later window;
  * - what an operator resolved: windows up to that one cannot open it again. */
@@ -58,9 +60,12 @@ bool fold_is_input(const char *event_type); /* types that go into inputs */
 void fold_put_window(struct fold *f, const struct esc_window *w);
 /* Is a window later than all judged: then rules are those of today, else NULL. */
 bool fold_is_next(const struct fold *f, int64_t start_us);
+/* Must all windows and inputs be there to judge this one? `windows` must have the version before
+ * it, if there is one, and the alerts their inputs. */
+bool fold_needs_past(struct fold *f, const struct esc_window *w);
 void fold_judge(struct fold *f, const struct esc_window *w, const struct fold_rule *rules,
                 size_t n_rules);
-/* Every rule over all windows from the beginning. */
+/* Every rule over all windows from the beginning; changes nothing if all is well. */
 void fold_again(struct fold *f);
 /* Writes the rows' details; after the last step, before rows are stored or compared. */
 void fold_finish(struct fold *f);

@@ -108,18 +108,19 @@ static struct esc_window window_of(const struct snapshot *sn, const struct val *
     return (struct esc_window){ sn->start_us, sn->end_us, sn->version, sn->seq, sn->at_us, data };
 }
 
-/* Newest versions of the windows with start in [from, to). */
-static int load_windows(struct app *app, struct fold *f, int64_t from_us, int64_t to_us,
-                        struct err *e)
+/* Newest versions of the windows that start at or after from, without the one to be judged. */
+static int load_windows(struct app *app, struct fold *f, int64_t from_us,
+                        const struct esc_window *judged, struct err *e)
 {
     struct arena texts = ARENA_INIT;
     struct snapshot *list = NULL;
     size_t n = 0;
-    int rc = snapshot_list(app->store, &texts, f->model, from_us, to_us, 0, &list, &n, e);
+    int rc = snapshot_list(app->store, &texts, f->model, from_us, INT64_MAX, 0, &list, &n, e);
 
     for (size_t i = 0; rc == 0 && i < n; i++) {
         struct val *data;
         struct arena parsed = ARENA_INIT;
+        if (list[i].seq == judged->seq) continue;
         rc = val_parse_json(&parsed, list[i].data, strlen(list[i].data), &data, e);
         struct esc_window w = window_of(&list[i], rc ? NULL : alert_slim(f->a, data));
         if (rc == 0) fold_put_window(f, &w);
@@ -127,17 +128,6 @@ static int load_windows(struct app *app, struct fold *f, int64_t from_us, int64_
     }
     arena_done(&texts);
     return rc;
-}
-
-/* From where on any rule has judged. */
-static int64_t first_judged(const struct fold *f)
-{
-    int64_t first = INT64_MAX;
-    for (size_t i = 0; i < f->alerts.n; i++) {
-        const struct fold_alert *al = f->alerts.p[i];
-        if (al->inputs.n && al->inputs.p[0].until_us < first) first = al->inputs.p[0].until_us;
-    }
-    return first;
 }
 
 /* The stored row of a snapshot that its maker knows only by its window. */
@@ -169,18 +159,36 @@ static int judge_next(struct app *app, struct fold *f, const struct esc_window *
     int rc = find_rules(app, f, &rules, &n, &windows, e);
 
     if (!rc && windows)
-        rc = load_windows(app, f, w->end_us - windows * (w->end_us - w->start_us), w->start_us, e);
+        rc = load_windows(app, f, w->end_us - windows * (w->end_us - w->start_us), w, e);
     if (!rc) fold_judge(f, w, rules, n);
     return rc;
 }
 
-/* A window of the past: all of it again, by the rules of their time. */
+/* The version of a window that was judged before. */
+static int load_old(struct app *app, struct fold *f, const struct esc_window *w, struct err *e)
+{
+    struct arena parsed = ARENA_INIT;
+    struct snapshot sn;
+    struct val *data = NULL;
+    int rc = snapshot_get(app->store, &parsed, f->model, (struct window){ w->start_us, w->end_us },
+                          w->version - 1, &sn, e);
+
+    if (!rc) rc = val_parse_json(&parsed, sn.data, strlen(sn.data), &data, e);
+    if (!rc) {
+        struct esc_window old = window_of(&sn, alert_slim(f->a, data));
+        fold_put_window(f, &old);
+    }
+    arena_done(&parsed);
+    return rc;
+}
+
+/* A window of the past, by the rules of its time; all others are read only when they must be. */
 static int judge_past(struct app *app, struct fold *f, const struct esc_window *w, struct err *e)
 {
-    int rc = 0;
+    int rc = w->version > 1 ? load_old(app, f, w, e) : 0;
 
     for (size_t i = 0; rc == 0 && i < f->alerts.n; i++) rc = load_inputs(app, f, f->alerts.p[i], e);
-    if (!rc) rc = load_windows(app, f, first_judged(f), INT64_MAX, e);
+    if (!rc && fold_needs_past(f, w)) rc = load_windows(app, f, INT64_MIN, w, e);
     if (!rc) fold_judge(f, w, NULL, 0);
     return rc;
 }

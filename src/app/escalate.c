@@ -36,6 +36,13 @@ bool esc_breach(const struct esc_rule *r, const struct esc_sample *in)
     return beyond(r, in->value, r->value);
 }
 
+enum esc_verdict esc_verdict(const struct esc_rule *r, const struct esc_sample *in)
+{
+    if (isnan(in->value) || in->n < r->min_rows) return ESC_NO_DATA;
+    if (!esc_breach(r, in)) return ESC_CLEAN;
+    return beyond(r, in->value, r->critical) ? ESC_CRITICAL : ESC_BREACH;
+}
+
 static enum esc_state state_for(const struct esc_rule *r, int streak)
 {
     if (streak >= r->incident_after) return ESC_INCIDENT;
@@ -45,11 +52,11 @@ static enum esc_state state_for(const struct esc_rule *r, int streak)
 
 /* A breach never lowers the state: after a single clean window the streak starts anew, the
  * trouble does not. */
-static void breached(const struct esc_rule *r, struct esc_memory *m, const struct esc_sample *in)
+static void breached(const struct esc_rule *r, struct esc_memory *m, bool critical)
 {
     m->streak++;
     m->clean = 0;
-    enum esc_state s = beyond(r, in->value, r->critical) ? ESC_INCIDENT : state_for(r, m->streak);
+    enum esc_state s = critical ? ESC_INCIDENT : state_for(r, m->streak);
     if (s > m->state) m->state = s;
 }
 
@@ -68,11 +75,11 @@ struct esc_memory esc_step(const struct esc_rule *r, struct esc_memory m,
                            const struct esc_sample *in, bool *ret_changed)
 {
     enum esc_state before = m.state;
-    bool counts = !isnan(in->value) && in->n >= r->min_rows && in->window_us > m.window_us;
+    enum esc_verdict v = esc_verdict(r, in);
 
-    if (counts) {
-        if (esc_breach(r, in)) breached(r, &m, in);
-        else was_clean(r, &m);
+    if (v != ESC_NO_DATA && in->window_us > m.window_us) {
+        if (v == ESC_CLEAN) was_clean(r, &m);
+        else breached(r, &m, v == ESC_CRITICAL);
         m.window_us = in->window_us;
         m.value = in->value;
         m.n = in->n;

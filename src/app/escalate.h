@@ -48,6 +48,9 @@ struct esc_sample {
  * state differs. */
 struct esc_memory esc_step(const struct esc_rule *r, struct esc_memory m,
                            const struct esc_sample *in, bool *ret_changed);
+enum esc_verdict { ESC_NO_DATA, ESC_CLEAN, ESC_BREACH, ESC_CRITICAL };
+/* All that a step takes from a sample besides what it shows. */
+enum esc_verdict esc_verdict(const struct esc_rule *r, const struct esc_sample *in);
 bool esc_breach(const struct esc_rule *r, const struct esc_sample *in);
 double esc_threshold(const struct esc_rule *r); /* as a value of the metric */
 /* What to do: by state, rule kind, and whether a data-quality incident is open. */

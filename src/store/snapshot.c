@@ -8,6 +8,7 @@
 #include "store/snapshot.h"
 #include "store/monitor_priv.h"
 #include <assert.h>
+#include <inttypes.h>
 
 /* -- windows ------------------------------------------------------------------------------ */
 static int touch(struct store *s, const char *model, struct window w, struct err *e)
@@ -184,6 +185,21 @@ int snapshot_list(struct store *s, struct arena *a, const char *model, int64_t f
     *ret = list;
     *n = count;
     return 0;
+}
+
+int snapshot_get(struct store *s, struct arena *a, const char *model, struct window w,
+                 int64_t version, struct snapshot *ret, struct err *e)
+{
+    int r = store_one(s, a,
+                      "SELECT " COLUMNS " FROM snapshot n JOIN monitored m ON m.id = n.model"
+                      " WHERE m.name = $1 AND n.start_us = $2 AND n.end_us = $3"
+                      " AND n.version = $4",
+                      DB_ARGS(db_t(model), db_i(w.start_us), db_i(w.end_us), db_i(version)),
+                      read_snapshot, ret, e);
+    if (r == 0)
+        return err_set(e, ERR_NOTFOUND, "%s has no version %" PRId64 " of that window", model,
+                       version);
+    return r < 0 ? r : 0;
 }
 
 int snapshot_history(struct store *s, struct arena *a, const char *model, struct snapshot **ret,

@@ -38,6 +38,9 @@ int snapshot_add(struct store *s, const struct snapshot *sn, int64_t seen, int64
  * else the newest `limit` windows. */
 int snapshot_list(struct store *s, struct arena *a, const char *model, int64_t from_us,
                   int64_t to_us, int64_t limit, struct snapshot **ret, size_t *n, struct err *e);
+/* One version of a window; ERR_NOTFOUND. */
+int snapshot_get(struct store *s, struct arena *a, const char *model, struct window w,
+                 int64_t version, struct snapshot *ret, struct err *e);
 /* Every version in order of seq, for replay. model NULL: all. */
 int snapshot_history(struct store *s, struct arena *a, const char *model, struct snapshot **ret,
                      size_t *n, struct err *e);

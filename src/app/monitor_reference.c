@@ -249,7 +249,7 @@ static int own_scores(const struct frame *all, struct frame **ret, struct err *e
     if (!c) c = frame_col(all, "prediction");
     if (!c || c->code) return 0;
     f = frame_new();
-    int rc = frame_add(f, "prediction", COL_REAL, all->n_rows, &d, e);
+    int rc = frame_add(f, c->name, COL_REAL, all->n_rows, &d, e);
     if (rc < 0) {
         frame_free(f);
         return rc;

@@ -1,5 +1,6 @@
 # whole-program tests: the real binary in a temporary workspace. One line a script.
 PROGRAM_TESTS =
+PROGRAM_TESTS += %D%/test_alert.sh
 PROGRAM_TESTS += %D%/test_batch_adult.sh
 PROGRAM_TESTS += %D%/test_casebook.sh
 PROGRAM_TESTS += %D%/test_cli.sh

@@ -153,9 +153,7 @@ static void evidence_line(struct intent *out, const struct val *v)
 {
     char value[FMT_LEN], limit[FMT_LEN], low[FMT_LEN], high[FMT_LEN], n[FMT_LEN];
     STR_AUTO s = STR_INIT;
-    const struct val *vote = val_get(v, "vote");
-    bool pro = val_as_bool(vote, false) || str_eq(val_as_str(vote, ""), "yes") ||
-               str_eq(val_as_str(vote, ""), "retrain");
+    bool pro = val_get_bool(v, "vote", false);
     str_addf(&s, "%s %s against %s", pro ? "!" : "·",
              fmt_metric(value, val_get_real(v, "value", (double)NAN)),
              fmt_metric(limit, val_get_real(v, "threshold", (double)NAN)));
@@ -176,17 +174,24 @@ static void criteria_line(struct intent *out, const struct val *c)
     fact(out, "roll back when", text, ROLE_TEXT);
 }
 
+static bool has_vote(const struct val *evidence)
+{
+    for (size_t i = 0; i < val_len(evidence); i++)
+        if (val_get_bool(val_at(evidence, i), "vote", false)) return true;
+    return false;
+}
+
 static void decision_lines(struct intent *out, const struct val *policy, bool possible)
 {
     const struct val *list = val_get(policy, "blockers");
-    bool should = val_get_bool(policy, "should_retrain", false);
+    bool wanted = has_vote(val_get(policy, "evidence"));
     char text[80], n[FMT_LEN];
     fact(out, "decision",
          possible ? "! retrain"
-         : should ? "✗ retrain, but something stands against it"
+         : wanted ? "✗ retraining is called for, but blocked"
                   : "✓ no retraining needed",
          possible ? ROLE_WARN
-         : should ? ROLE_BAD
+         : wanted ? ROLE_BAD
                   : ROLE_OK);
     for (size_t i = 0; i < val_len(list); i++) {
         const char *name = val_get_str(val_at(list, i), "name", "?");

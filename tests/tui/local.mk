@@ -46,6 +46,18 @@ EXTRA_DIST += \
 	%D%/golden/jobs-log-120x40.screen \
 	%D%/golden/jobs-log-40x10.screen \
 	%D%/golden/jobs-log-80x24.screen \
+	%D%/golden/monitor-120x40.screen \
+	%D%/golden/monitor-40x10.screen \
+	%D%/golden/monitor-80x24.screen \
+	%D%/golden/monitor-feature-120x40.screen \
+	%D%/golden/monitor-feature-40x10.screen \
+	%D%/golden/monitor-feature-80x24.screen \
+	%D%/golden/monitor-features-120x40.screen \
+	%D%/golden/monitor-features-40x10.screen \
+	%D%/golden/monitor-features-80x24.screen \
+	%D%/golden/monitor-quiet-120x40.screen \
+	%D%/golden/monitor-quiet-40x10.screen \
+	%D%/golden/monitor-quiet-80x24.screen \
 	%D%/golden/overview-120x40.screen \
 	%D%/golden/overview-40x10.screen \
 	%D%/golden/overview-80x24.screen \
@@ -64,6 +76,12 @@ EXTRA_DIST += \
 	%D%/golden/registry-versions-120x40.screen \
 	%D%/golden/registry-versions-40x10.screen \
 	%D%/golden/registry-versions-80x24.screen \
+	%D%/golden/retrain-120x40.screen \
+	%D%/golden/retrain-40x10.screen \
+	%D%/golden/retrain-80x24.screen \
+	%D%/golden/retrain-blocked-120x40.screen \
+	%D%/golden/retrain-blocked-40x10.screen \
+	%D%/golden/retrain-blocked-80x24.screen \
 	%D%/golden/rollback-120x40.screen \
 	%D%/golden/rollback-40x10.screen \
 	%D%/golden/rollback-80x24.screen \

@@ -61,6 +61,10 @@ static void test_panes(void **state)
     check_screens("jobs-log", "4<Enter>");
     check_screens("jobs-failed", "4jj");
     check_screens("audit", "5");
+    check_screens("monitor", "6");
+    check_screens("monitor-features", "6<Enter>");
+    check_screens("monitor-feature", "6<Enter><Enter>");
+    check_screens("monitor-quiet", "6j");
     check_screens("alerts", "7");
     check_screens("alerts-evidence", "7j<Enter>");
 }
@@ -75,6 +79,8 @@ static void test_windows(void **state)
     check_screens("rollback", "3R");
     check_screens("cancel", "4c");
     check_screens("train-form", "t");
+    check_screens("retrain", "7x");
+    check_screens("retrain-blocked", "6jx");
     check_screens("silence", "7s");
     check_screens("prompt", ":model pro");
     check_screens("filter", "2/auc");
@@ -299,6 +305,85 @@ static void test_every_size_can_be_drawn(void **state)
     fake_close(&f);
 }
 
+static void test_alerts_are_answered(void **state)
+{
+    (void)state;
+    struct fake f;
+    fake_open(&f, 100, 30, false);
+    fake_keys(&f, "7ay");
+    assert_string_equal(f.last_write, "alert ack");
+    assert_true(sees(&f, "✓ fraud auc: acknowledged"));
+    fake_keys(&f, "s<Bksp><Bksp>1d<Enter>"); /* how long, and then why */
+    fake_keys(&f, "<Enter>");
+    assert_true(sees(&f, "Say why"));
+    fake_keys(&f, "known<Enter>y");
+    assert_string_equal(f.last_write, "alert silence");
+    assert_string_equal(str_c(&f.last_args), "{\"alert\":\"a1f00000000000000000000001\","
+                                             "\"for\":\"1d\",\"reason\":\"known\"}");
+    fake_keys(&f, "ja"); /* ben looks after this one */
+    assert_true(sees(&f, "a acknowledge: somebody looks after it already"));
+    fake_close(&f);
+}
+
+static void test_retraining_is_shown_before_it_is_queued(void **state)
+{
+    (void)state;
+    struct fake f;
+    fake_open(&f, 100, 30, false);
+    fake_keys(&f, "6x");
+    assert_true(sees(&f, "Retrain fraud?"));
+    assert_true(sees(&f, "0.8431 against 0.9104"));
+    assert_string_equal(f.last_write, ""); /* the dry run only reads */
+    fake_keys(&f, "drift<Enter>y");
+    assert_string_equal(f.last_write, "retrain policy");
+    assert_string_equal(str_c(&f.last_args),
+                        "{\"name\":\"fraud\",\"dry-run\":false,\"reason\":\"drift\"}");
+    f.last_write[0] = '\0';
+    fake_keys(&f, "6jx");
+    assert_true(sees(&f, "blocked by"));
+    fake_keys(&f, "<Enter>y"); /* nothing to confirm */
+    assert_string_equal(f.last_write, "");
+    fake_keys(&f, "<Esc>");
+    assert_false(ui_dialog(f.ui));
+    fake_close(&f);
+}
+
+static void test_trends_by_metric_range_and_feature(void **state)
+{
+    (void)state;
+    struct fake f;
+    fake_open(&f, 120, 40, false);
+    fake_keys(&f, "6");
+    assert_true(sees(&f, "auc ───"));
+    fake_keys(&f, "n");
+    assert_true(sees(&f, "accuracy ───"));
+    fake_keys(&f, "Nz");
+    assert_true(sees(&f, "last 72 windows"));
+    fake_keys(&f, "<Enter><Enter>");
+    assert_true(sees(&f, "effect of amount"));
+    assert_true(sees(&f, "this window"));
+    fake_keys(&f, "<Esc>");
+    assert_true(sees(&f, "auc ───"));
+    fake_close(&f);
+}
+
+static void test_empty_workspaces_say_what_to_run(void **state)
+{
+    (void)state;
+    struct fake f;
+    fake_open(&f, 100, 30, false);
+    val_set_list((struct val *)(uintptr_t)val_get(f.replies, "monitor status"), "models");
+    val_set_list((struct val *)(uintptr_t)val_get(f.replies, "alert list"), "alerts");
+    ui_touch(f.ui);
+    fake_keys(&f, "6");
+    assert_true(sees(&f, "signalbox monitor ingest NAME --data PREDICTIONS.csv"));
+    fake_keys(&f, "x");
+    assert_true(sees(&f, "x retrain: no model is monitored yet"));
+    fake_keys(&f, "7");
+    assert_true(sees(&f, "no alert"));
+    fake_close(&f);
+}
+
 /* Every key in every pane, at a small and a large size: nothing breaks, nothing is changed
  * without a question. */
 static void test_all_keys_everywhere(void **state)
@@ -340,6 +425,10 @@ int main(void)
         cmocka_unit_test(test_train_form),
         cmocka_unit_test(test_enter_follows_things),
         cmocka_unit_test(test_every_size_can_be_drawn),
+        cmocka_unit_test(test_alerts_are_answered),
+        cmocka_unit_test(test_retraining_is_shown_before_it_is_queued),
+        cmocka_unit_test(test_trends_by_metric_range_and_feature),
+        cmocka_unit_test(test_empty_workspaces_say_what_to_run),
         cmocka_unit_test(test_all_keys_everywhere),
     };
     return cmocka_run_group_tests_name("tui.screens", tests, NULL, NULL);

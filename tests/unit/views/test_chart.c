@@ -129,6 +129,60 @@ static void test_meters(void **state)
     canvas_done(&cv);
 }
 
+static void test_time_limits_and_marks(void **state)
+{
+    (void)state;
+    STR_AUTO out = STR_INIT;
+    struct chart_point p[] = { { 0, 8 }, { 3600, 8 }, { 7200, 2 } }; /* from 1970-01-01 00:00 */
+    const struct chart_line was = { 10, "before" };
+    const struct chart_mark marks[] = { { 7200, 2, 'x', ROLE_BAD }, { 3600, NAN, '^', ROLE_PROD } };
+    struct chart_series s = { p, 3, "v", ROLE_S1, NULL };
+    struct chart c = { .series = &s,
+                       .n_series = 1,
+                       .threshold = 5,
+                       .threshold_name = "limit",
+                       .x_time = true,
+                       .lines = &was,
+                       .n_lines = 1,
+                       .marks = marks,
+                       .n_marks = 2 };
+    struct canvas cv;
+    canvas_init(&cv, 50, 8, true);
+    chart_draw(&cv, rect_make(0, 0, 50, 8), &c);
+    canvas_write_text(&cv, &out);
+    assert_string_equal(str_c(&out), "* v 2.0000  - limit 5.0000  . before 10.00\n"
+                                     " 10.00 +..........................................\n"
+                                     "       |************************\n"
+                                     "       |                        *****\n"
+                                     "6.0000 +-----------------------------*****--------\n"
+                                     "       |                                  *****\n"
+                                     "2.0000 +                                       **x\n"
+                                     "       +00:00----------------^---------------02:00\n");
+    canvas_done(&cv);
+}
+
+static void test_band_lies_behind_the_line(void **state)
+{
+    (void)state;
+    STR_AUTO out = STR_INIT;
+    struct chart_point p[] = { { 0, 5 }, { 10, 5 } };
+    struct chart_band band[] = { { 0, 10 }, { 0, 10 } };
+    struct chart_series s = { p, 2, "v", ROLE_S1, band };
+    struct chart c = { .series = &s, .n_series = 1, .threshold = NAN };
+    struct canvas cv;
+    canvas_init(&cv, 20, 7, true);
+    chart_draw(&cv, rect_make(0, 0, 20, 7), &c);
+    canvas_write_text(&cv, &out);
+    assert_string_equal(str_c(&out), "* v 5.0000\n"
+                                     " 10.00 +............\n"
+                                     "       |............\n"
+                                     "5.0000 +************\n"
+                                     "       |............\n"
+                                     "0.0000 +............\n"
+                                     "       +0---------10\n");
+    canvas_done(&cv);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +191,8 @@ int main(void)
         cmocka_unit_test(test_growth_moves_nothing),
         cmocka_unit_test(test_every_size_and_odd_data),
         cmocka_unit_test(test_meters),
+        cmocka_unit_test(test_time_limits_and_marks),
+        cmocka_unit_test(test_band_lies_behind_the_line),
     };
     return cmocka_run_group_tests_name("views.chart", tests, NULL, NULL);
 }

@@ -173,7 +173,6 @@ static const char snapshots[] =
     " model {i64} NOT NULL REFERENCES monitored (id), start_us {i64} NOT NULL,"
     " end_us {i64} NOT NULL, mark {i64} NOT NULL, measured {i64} NOT NULL DEFAULT 0,"
     " touched_us {i64} NOT NULL, PRIMARY KEY (model, start_us, end_us)) {table_by_key};"
-    "CREATE INDEX window_dirty ON monitor_window (model, start_us) WHERE mark > measured;"
 
     "CREATE TABLE snapshot ("
     " seq {i64} PRIMARY KEY, model {i64} NOT NULL REFERENCES monitored (id),"

@@ -1,6 +1,6 @@
 /* monitor_ingest.c: the verbs that bring predictions and, later, labels into the log.
  *
- * A file becomes a frame, and the frame's columns become rows of the store, some thousands a
+ * A file becomes a frame, and the frame's columns become rows of the store, many thousands a
  * transaction; nothing is built a row but the packed features. Whatever is there already counts
  * as a duplicate, so after a crash the same command is simply given again. Windows are marked in
  * the transaction that changes them. Rows without a request id or a time follow --on-bad-row. */
@@ -15,7 +15,7 @@
 #include <math.h>
 #include <string.h>
 
-#define BATCH 5000
+#define BATCH 20000 /* fewer would rewrite the index by request too often */
 
 /* One file on its way into the log. */
 struct load {

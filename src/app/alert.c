@@ -32,7 +32,7 @@ static void text_features(struct str *s, const struct val *list)
 {
     for (size_t i = 0; i < val_len(list); i++)
         str_addf(s, "  %-24s effect %.4g%s\n", val_get_str(val_at(list, i), "name", ""),
-                 val_get_real(val_at(list, i), "effect", NAN),
+                 val_get_real(val_at(list, i), "effect", (double)NAN),
                  val_get_bool(val_at(list, i), "drifted", false) ? "  drifted" : "");
 }
 
@@ -54,9 +54,9 @@ static char *as_text(struct arena *a, const struct val *v)
     str_addf(&s, "%s  %s  %s (%s)\n", val_get_str(v, "model", ""), val_get_str(v, "rule", ""),
              val_get_str(v, "state", ""), val_get_str(v, "severity", ""));
     str_addf(&s, "%s %.6g against %.6g, n %" PRId64 ", %" PRId64 " in a row\n",
-             val_get_str(val_get(v, "detail"), "metric", "value"), val_get_real(v, "value", NAN),
-             val_get_real(v, "threshold", NAN), val_get_int(v, "n", 0),
-             val_get_int(v, "breach_streak", 0));
+             val_get_str(val_get(v, "detail"), "metric", "value"),
+             val_get_real(v, "value", (double)NAN), val_get_real(v, "threshold", (double)NAN),
+             val_get_int(v, "n", 0), val_get_int(v, "breach_streak", 0));
     str_addf(&s, "to do: %s\n", val_get_str(v, "recommended_action", ""));
     if (val_has(v, "acked_by"))
         str_addf(&s, "acknowledged by %s\n", val_get_str(v, "acked_by", ""));

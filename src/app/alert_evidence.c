@@ -33,7 +33,7 @@ static struct val *top_features(struct arena *a, const struct val *features)
 
     for (size_t i = 0; i < n; i++) {
         const struct val *v = val_at(features, i);
-        double effect = fabs(val_get_real(v, "effect", NAN));
+        double effect = fabs(val_get_real(v, "effect", (double)NAN));
         if (!isnan(effect)) r[k++] = (struct ranked){ v, effect, val_get_str(v, "name", "") };
     }
     qsort(r, k, sizeof *r, larger_first);
@@ -68,8 +68,8 @@ static void copy_fields(struct arena *a, struct val *out, const struct val *in,
     for (; *names; names++) {
         const struct val *v = val_get(in, *names);
         if (val_type(v) == VAL_STR) val_set_str(out, *names, val_as_str(v, ""));
-        else if (!isnan(val_as_real(v, NAN)))
-            val_set(out, *names, val_real(a, val_as_real(v, NAN)));
+        else if (!isnan(val_as_real(v, (double)NAN)))
+            val_set(out, *names, val_real(a, val_as_real(v, (double)NAN)));
     }
 }
 

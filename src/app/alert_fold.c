@@ -65,7 +65,7 @@ bool fold_is_input(const char *type)
 
 static void forget(struct fold_alert *al)
 {
-    al->m = (struct esc_memory){ .window_us = INT64_MIN, .value = NAN };
+    al->m = (struct esc_memory){ .window_us = INT64_MIN, .value = (double)NAN };
     al->counted_end_us = INT64_MIN;
     al->evidence = NULL;
     al->stale = false;
@@ -90,8 +90,8 @@ static struct fold_alert *add_alert(struct fold *f, const char *rule)
         .state = "none",
         .severity = "info",
         .recommended_action = "none",
-        .value = NAN,
-        .threshold = NAN,
+        .value = (double)NAN,
+        .threshold = (double)NAN,
         .detail = "{}",
     };
     forget(al);

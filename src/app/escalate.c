@@ -111,8 +111,8 @@ static const struct esc_rule default_rules[] = {
 
 /* What a rule of the settings is where it does not say so. */
 static const struct esc_rule own_rule = {
-    .kind = "performance", .op = "<", .value = NAN, .critical = NAN, .for_windows = 1,
-    .action = "investigate", .slo = NAN, .short_windows = 1, .long_windows = 6,
+    .kind = "performance", .op = "<", .value = (double)NAN, .critical = (double)NAN, .for_windows = 1,
+    .action = "investigate", .slo = (double)NAN, .short_windows = 1, .long_windows = 6,
 };
 
 static void from_settings(struct esc_rule *r, const struct val *v)
@@ -165,13 +165,13 @@ static bool complete(struct esc_rule *r, const struct val *monitoring, const str
     r->clear_after = (int)val_get_int(monitoring, "clear_after", 2);
     if (r->min_rows == 0)
         r->min_rows = val_get_int(monitoring, is_labelled(r) ? "min_labels" : "min_rows", 0);
-    r->baseline = NAN;
+    r->baseline = (double)NAN;
     if (!str_eq(r->op, "drop") && !str_eq(r->op, "rise")) return true;
     const char *name = strchr(r->metric, '.');
     char key[64] = "";
     if (name && strcspn(name + 1, ".") < sizeof key) {
         memcpy(key, name + 1, strcspn(name + 1, "."));
-        r->baseline = val_get_real(baseline, key, NAN);
+        r->baseline = val_get_real(baseline, key, (double)NAN);
     }
     return !isnan(r->baseline); /* nothing to fall from: the rule does not apply */
 }
@@ -255,7 +255,7 @@ struct esc_rule esc_rule_from_val(const struct val *v, const char *name)
     from_settings(&r, v);
     r.name = name;
     r.metric = val_get_str(v, "metric", "");
-    r.baseline = val_get_real(v, "baseline", NAN);
+    r.baseline = val_get_real(v, "baseline", (double)NAN);
     r.watch_after = (int)val_get_int(v, "watch_after", 2);
     r.incident_after = (int)val_get_int(v, "incident_after", 3);
     r.clear_after = (int)val_get_int(v, "clear_after", 2);
@@ -285,7 +285,7 @@ struct esc_sample esc_read(const struct esc_rule *r, const struct val *snapshot,
     struct esc_sample s = { .window_us = window_us };
     const char *dot = strrchr(r->metric, '.');
 
-    s.value = val_as_real(follow(snapshot, r->metric), NAN);
+    s.value = val_as_real(follow(snapshot, r->metric), (double)NAN);
     s.n = val_get_int(snapshot, "volume", 0);
     if (is_labelled(r)) s.n = val_get_int(snapshot, "labels", 0);
     if (dot && (size_t)(dot - r->metric) < 64) { /* the group of the metric may count its own */

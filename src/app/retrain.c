@@ -212,7 +212,8 @@ static void put_blockers(struct arena *a, const struct retrain_facts *f, struct 
 
 /* ---- the decision -------------------------------------------------------------------------- */
 
-/* Errors that would not have happened at the accuracy the version was promoted with. */
+/* Errors that would not have happened at the accuracy the version was promoted with, since it
+ * last kept what it promised: good windows of long ago make up for nothing. */
 static double avoidable(const struct retrain_promoted *p)
 {
     double sum = 0;
@@ -220,7 +221,7 @@ static double avoidable(const struct retrain_promoted *p)
     if (isnan(p->accuracy)) return NAN;
     for (size_t i = 0; i < p->n_windows; i++) {
         const struct figure *f = &p->window[i].accuracy;
-        if (!isnan(f->value)) sum += (p->accuracy - f->value) * (double)f->n;
+        if (!isnan(f->value)) sum = fmax(0, sum + (p->accuracy - f->value) * (double)f->n);
     }
     return sum;
 }

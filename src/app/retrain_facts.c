@@ -125,7 +125,7 @@ static bool speaks_for(const struct retrain_promoted *p, const struct snapshot *
     str_addf(&own, "%lld", (long long)p->version);
     if (val_get_int(versions, str_c(&own), 0) > 0) return true;
     for (size_t i = 0; i < val_len(versions); i++)
-        if (!str_eq(val_key(versions, i), "0") && val_as_int(val_at(versions, i), 0)) return false;
+        if (!str_eq(val_key(versions, i), "unknown") && val_as_int(val_at(versions, i), 0)) return false;
     return p->first || sn->start_us >= p->promoted_us;
 }
 

@@ -147,7 +147,14 @@ mv until_may.csv taxi_labels.csv
 follow taxi
 set -- $(breaches taxi share_drifted 2018-09-03 2020-03-09) $(breaches taxi share_drifted 2020-03-16 2020-05-04)
 [ "$1" -le 1 ] || die "taxi: $1 of $2 weeks before March 2020 drifted"
+week=$(box monitor trend taxi --metric share_drifted --last 1000 -o csv |
+    awk -F, 'NR > 1 && $2 > 0.2 { print substr($1, 1, 10); exit }')
+equal "$week" 2020-03-23 "taxi: first week that drifted"
 [ "$3" -ge 6 ] || die "taxi: $3 of $4 weeks from 16 March 2020 drifted"
 equal "$(state taxi drift)" incident "taxi, drift"
+box retrain policy taxi -o json >policy.json
+equal "$(field should_retrain <policy.json)" true "taxi, retraining"
+grep -q '"accuracy fell by' policy.json || die "taxi: no evidence of lost accuracy"
+equal "$(field job_id <policy.json)" null "a dry run queues nothing"
 box alert replay -o json | grep -q '"ok": true' || die "replay differs"
 echo "taxi: $1 of $2 weeks drifted before March 2020, $3 of $4 after"

@@ -27,7 +27,7 @@ struct table {
     int32_t *levels;
 };
 
-static void die(const char *what, const char *which)
+static void __attribute__((noreturn)) die(const char *what, const char *which)
 {
     fprintf(stderr, "bench_gbdt: %s %s\n", what, which);
     exit(1);

@@ -46,7 +46,8 @@ static void add_levels(struct frame *f, const char *name, size_t n, const double
     }
 }
 
-static struct drift_report compare(const struct frame *a, const struct frame *b, const char *profile)
+static struct drift_report compare(const struct frame *a, const struct frame *b,
+                                   const char *profile)
 {
     struct drift_report r;
     struct err e = ERR_INIT;
@@ -75,11 +76,15 @@ static void states_are_told_apart(void **state)
     rng_seed(&r, 5);
     struct frame *a = frame_new(), *b = frame_new();
     enum { N = 20000 };
-    add_normal(a, "same", N, 0, &r), add_normal(b, "same", N, 0, &r);
-    add_normal(a, "tiny", N, 0, &r), add_normal(b, "tiny", N, 0.06, &r);
-    add_normal(a, "moved", N, 0, &r), add_normal(b, "moved", N, 1, &r);
+    add_normal(a, "same", N, 0, &r);
+    add_normal(b, "same", N, 0, &r);
+    add_normal(a, "tiny", N, 0, &r);
+    add_normal(b, "tiny", N, 0.06, &r);
+    add_normal(a, "moved", N, 0, &r);
+    add_normal(b, "moved", N, 1, &r);
     const double even[] = { 0.25, 0.25, 0.25, 0.25 }, odd[] = { 0.4, 0.3, 0.2, 0.1 };
-    add_levels(a, "levels", N, even, 4, &r), add_levels(b, "levels", N, odd, 4, &r);
+    add_levels(a, "levels", N, even, 4, &r);
+    add_levels(b, "levels", N, odd, 4, &r);
     struct drift_report s = compare(a, b, "sound");
     assert_int_equal(s.features[0].state, DRIFT_OK);
     assert_int_equal(s.features[1].state, DRIFT_NEGLIGIBLE);
@@ -108,7 +113,8 @@ static void false_alarms_and_power(void **state)
         char name[8];
         for (int k = 0; k < FEATURES; k++) {
             snprintf(name, sizeof name, "f%d", k);
-            add_normal(a, name, N, 0, &r), add_normal(b, name, N, 0, &r);
+            add_normal(a, name, N, 0, &r);
+            add_normal(b, name, N, 0, &r);
             add_normal(c, name, N, k < 3 ? 0.8 : 0, &r);
         }
         struct drift_report s = compare(a, b, "sound"), t = compare(a, c, "sound");
@@ -117,7 +123,9 @@ static void false_alarms_and_power(void **state)
         found += t.drift;
         drift_report_done(&s);
         drift_report_done(&t);
-        frame_free(a), frame_free(b), frame_free(c);
+        frame_free(a);
+        frame_free(b);
+        frame_free(c);
     }
     assert_true(table <= RUNS / 100);
     assert_true(feature <= RUNS * FEATURES / 100);
@@ -142,18 +150,21 @@ static void rare_and_new_levels(void **state)
         unseen += s.features[0].unseen > 0;
         assert_non_null(strstr(s.features[0].note, "rare levels"));
         drift_report_done(&s);
-        frame_free(a), frame_free(b);
+        frame_free(a);
+        frame_free(b);
     }
-    assert_true(unseen > 90);  /* nearly every window has a level the reference lacks … */
-    assert_true(alarms <= 3);  /* … which by itself is no drift */
+    assert_true(unseen > 90); /* nearly every window has a level the reference lacks … */
+    assert_true(alarms <= 3); /* … which by itself is no drift */
     const double before[] = { 1 }, after[] = { 0.6, 0.4 };
     struct frame *a = frame_new(), *b = frame_new();
-    add_levels(a, "channel", 500, before, 1, &r), add_levels(b, "channel", 500, after, 2, &r);
+    add_levels(a, "channel", 500, before, 1, &r);
+    add_levels(b, "channel", 500, after, 2, &r);
     struct drift_report s = compare(a, b, "sound");
     assert_int_equal(s.features[0].state, DRIFT_DRIFTED);
     vectors_near(s.features[0].unseen, 0.4, 0.08, 0, "unseen share");
     drift_report_done(&s);
-    frame_free(a), frame_free(b);
+    frame_free(a);
+    frame_free(b);
 }
 
 static void values_outside_the_range_count(void **state)
@@ -165,12 +176,16 @@ static void values_outside_the_range_count(void **state)
     struct column *x, *y;
     assert_int_equal(frame_add(a, "x", COL_REAL, 1000, &x, NULL), 0);
     assert_int_equal(frame_add(b, "x", COL_REAL, 1000, &y, NULL), 0);
-    for (int i = 0; i < 1000; i++) x->num[i] = rng_unit(&r), y->num[i] = 5 + rng_unit(&r);
+    for (int i = 0; i < 1000; i++) {
+        x->num[i] = rng_unit(&r);
+        y->num[i] = 5 + rng_unit(&r);
+    }
     struct drift_report s = compare(a, b, "seed");
     assert_int_equal(s.features[0].state, DRIFT_DRIFTED);
     assert_true(s.features[0].psi > 10); /* dropping what lies outside would give 0.007 */
     drift_report_done(&s);
-    frame_free(a), frame_free(b);
+    frame_free(a);
+    frame_free(b);
 }
 
 static void tables_that_do_not_match(void **state)
@@ -182,8 +197,10 @@ static void tables_that_do_not_match(void **state)
     const double w[] = { 0.5, 0.5 };
     struct column *c;
     add_normal(a, "gone", 100, 0, &r);
-    add_normal(a, "kind", 100, 0, &r), add_levels(b, "kind", 60, w, 2, &r);
-    add_normal(a, "few", 100, 0, &r), add_normal(b, "few", 60, 0, &r);
+    add_normal(a, "kind", 100, 0, &r);
+    add_levels(b, "kind", 60, w, 2, &r);
+    add_normal(a, "few", 100, 0, &r);
+    add_normal(b, "few", 60, 0, &r);
     assert_int_equal(frame_add(a, "empty", COL_REAL, 100, &c, NULL), 0);
     for (int i = 0; i < 100; i++) c->num[i] = NAN;
     add_normal(b, "empty", 60, 0, &r);
@@ -197,7 +214,8 @@ static void tables_that_do_not_match(void **state)
     assert_int_equal(s.features[3].state, DRIFT_TOO_FEW);
     assert_true(!s.drift && s.tested == 0 && s.share == 0);
     drift_report_done(&s);
-    frame_free(a), frame_free(b);
+    frame_free(a);
+    frame_free(b);
 }
 
 static void threads_do_not_matter(void **state)
@@ -209,7 +227,8 @@ static void threads_do_not_matter(void **state)
     char name[8];
     for (int k = 0; k < 7; k++) {
         snprintf(name, sizeof name, "f%d", k);
-        add_normal(a, name, 3000, 0, &r), add_normal(b, name, 2500, k * 0.05, &r);
+        add_normal(a, name, 3000, 0, &r);
+        add_normal(b, name, 2500, k * 0.05, &r);
     }
     struct drift_report one, many;
     struct engine alone = { .pool = pool_new(1) };
@@ -224,16 +243,20 @@ static void threads_do_not_matter(void **state)
     drift_report_done(&one);
     drift_report_done(&many);
     pool_free(alone.pool);
-    frame_free(a), frame_free(b);
+    frame_free(a);
+    frame_free(b);
 }
 
 int main(void)
 {
     const struct CMUnitTest t[] = {
-        cmocka_unit_test(tables_are_complete),      cmocka_unit_test(states_are_told_apart),
-        cmocka_unit_test(false_alarms_and_power),   cmocka_unit_test(rare_and_new_levels),
+        cmocka_unit_test(tables_are_complete),
+        cmocka_unit_test(states_are_told_apart),
+        cmocka_unit_test(false_alarms_and_power),
+        cmocka_unit_test(rare_and_new_levels),
         cmocka_unit_test(values_outside_the_range_count),
-        cmocka_unit_test(tables_that_do_not_match), cmocka_unit_test(threads_do_not_matter),
+        cmocka_unit_test(tables_that_do_not_match),
+        cmocka_unit_test(threads_do_not_matter),
     };
     return cmocka_run_group_tests_name("drift.drift", t, setup, teardown);
 }

@@ -382,6 +382,47 @@ static void test_pruning(void **state)
     assert_int_equal(n, 0);
 }
 
+/* What was counted and not written yet is there for whoever looks in the same transaction. */
+static void test_everything_in_one_transaction(void **state)
+{
+    struct fx *f = *state;
+    const char *const *names;
+    int64_t n;
+    OK(store_begin(f->s, &f->e));
+    add_at(f, "old", T0 - 1);
+    add_at(f, "new", T0 + 1);
+    label(f, "old", "1", T0);
+    label(f, "orphan", "1", T0 + 1);
+    struct prediction p = make("a", T0);
+    add(f, "n", &p);
+    struct prediction_totals t = totals(f, "m");
+    assert_true(t.rows == 2 && t.labels == 1 && t.orphan_labels == 1);
+    OK(prediction_prune(f->s, "m", T0, &n, &f->e));
+    assert_int_equal(n, 1);
+    add_at(f, "orphan", T0 + 2);
+    OK(prediction_models(f->s, &f->a, &names, &f->e));
+    assert_string_equal(names[0], "m");
+    assert_string_equal(names[1], "n");
+    OK(store_commit(f->s, &f->e));
+    t = totals(f, "m");
+    assert_true(t.rows == 2 && t.labels == 1 && t.orphan_labels == 0);
+    counters_are_right(f);
+    assert_string_equal(all(f), "new=yes/- orphan=yes/1");
+}
+
+static void test_another_handle_notices(void **state)
+{
+    struct fx *f = *state;
+    struct store *mine = f->s;
+    int64_t before = store_revision(mine);
+    fx_open(f);
+    add_at(f, "a", T0);
+    store_close(f->s);
+    f->s = mine;
+    assert_true(store_revision(f->s) != before);
+    assert_int_equal(totals(f, "m").rows, 1);
+}
+
 static void test_a_pruned_window_stays_closed(void **state)
 {
     struct fx *f = *state;
@@ -414,6 +455,8 @@ int main(void)
         STORE_TEST(test_a_batch_is_one_transaction),
         STORE_TEST(test_a_broken_step_leaves_nothing_half_done),
         STORE_TEST(test_pruning),
+        STORE_TEST(test_everything_in_one_transaction),
+        STORE_TEST(test_another_handle_notices),
         STORE_TEST(test_a_pruned_window_stays_closed),
     };
     return STORE_GROUPS("prediction", tests);

@@ -370,8 +370,10 @@ static void test_pruning(void **state)
     fill(f, 12000);
     label(f, "old orphan", "1", T0 - 1);
     label(f, "new orphan", "1", T0 + HOUR);
+    int64_t before = store_revision(f->s);
     OK(prediction_prune(f->s, "m", T0 + 3500, &n, &f->e));
     assert_int_equal(n, 10500);
+    assert_true(store_revision(f->s) >= before + 4); /* several transactions */
     struct prediction_totals t = totals(f, "m");
     assert_int_equal(t.rows, 1500);
     assert_int_equal(t.labels, 750);
@@ -388,24 +390,32 @@ static void test_everything_in_one_transaction(void **state)
     struct fx *f = *state;
     const char *const *names;
     int64_t n;
+    struct window w = { T0 - HOUR, T0 }, *dirty;
+    size_t n_dirty;
     OK(store_begin(f->s, &f->e));
+    struct prediction p = make("a", T0);
+    add(f, "n", &p);
     add_at(f, "old", T0 - 1);
     add_at(f, "new", T0 + 1);
     label(f, "old", "1", T0);
     label(f, "orphan", "1", T0 + 1);
-    struct prediction p = make("a", T0);
-    add(f, "n", &p);
     struct prediction_totals t = totals(f, "m");
     assert_true(t.rows == 2 && t.labels == 1 && t.orphan_labels == 1);
     OK(prediction_prune(f->s, "m", T0, &n, &f->e));
     assert_int_equal(n, 1);
+    OK(window_touch(f->s, "m", w, &f->e)); /* closed a moment ago */
     add_at(f, "orphan", T0 + 2);
+    p = make("a", T0);
+    add(f, "o", &p);
     OK(prediction_models(f->s, &f->a, &names, &f->e));
     assert_string_equal(names[0], "m");
     assert_string_equal(names[1], "n");
+    assert_string_equal(names[2], "o");
     OK(store_commit(f->s, &f->e));
     t = totals(f, "m");
     assert_true(t.rows == 2 && t.labels == 1 && t.orphan_labels == 0);
+    OK(window_dirty(f->s, &f->a, "m", INT64_MAX, &dirty, &n_dirty, &f->e));
+    assert_int_equal(n_dirty, 0);
     counters_are_right(f);
     assert_string_equal(all(f), "new=yes/- orphan=yes/1");
 }

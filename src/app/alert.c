@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 enum { EVENTS_SHOWN = 50 };
 
@@ -36,14 +37,33 @@ static void text_features(struct str *s, const struct val *list)
                  val_get_bool(val_at(list, i), "drifted", false) ? "  drifted" : "");
 }
 
-static void text_events(struct str *s, const struct val *events)
+/* A definition is read by programs; people want to know what it asks for. */
+static void text_rule(struct str *s, struct arena *a, const char *json)
+{
+    struct val *def = NULL;
+
+    if (val_parse_json(a, json, strlen(json), &def, NULL) || val_type(def) != VAL_OBJ) {
+        str_add(s, "no longer in force");
+        return;
+    }
+    str_addf(s, "in force: %s %s %.6g", val_get_str(def, "metric", ""), val_get_str(def, "op", ""),
+             val_get_real(def, "value", (double)NAN));
+    if (val_has(def, "baseline"))
+        str_addf(s, " from %.6g", val_get_real(def, "baseline", (double)NAN));
+}
+
+static void text_events(struct str *s, struct arena *a, const struct val *events)
 {
     for (size_t i = 0; i < val_len(events); i++) {
         const struct val *ev = val_at(events, i);
         str_addf(s, "  %s  %-8s", val_get_str(ev, "at", ""), val_get_str(ev, "type", ""));
         if (val_has(ev, "to"))
             str_addf(s, " %s -> %s", val_get_str(ev, "from", ""), val_get_str(ev, "to", ""));
-        str_addf(s, "  %s: %s\n", val_get_str(ev, "actor", ""), val_get_str(ev, "reason", ""));
+        str_addf(s, "  %s: ", val_get_str(ev, "actor", ""));
+        if (str_eq(val_get_str(ev, "type", ""), "rule"))
+            text_rule(s, a, val_get_str(ev, "reason", ""));
+        else str_add(s, val_get_str(ev, "reason", ""));
+        str_addc(s, '\n');
     }
 }
 
@@ -65,7 +85,7 @@ static char *as_text(struct arena *a, const struct val *v)
     if (val_has(v, "inhibited_by"))
         str_addf(&s, "explained by %s\n", val_get_str(v, "inhibited_by", ""));
     text_features(&s, val_get(val_get(v, "detail"), "features"));
-    text_events(&s, val_get(v, "events"));
+    text_events(&s, a, val_get(v, "events"));
     return arena_strdup(a, str_c(&s));
 }
 

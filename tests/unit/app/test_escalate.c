@@ -164,6 +164,64 @@ static void settings_change_and_add_rules(void **state)
     assert_non_null(strstr(e.msg, "own"));
 }
 
+static void budgets_and_short_names(void **state)
+{
+    (void)state;
+    struct esc_rule *r;
+    size_t n;
+    struct err e = ERR_INIT;
+    const struct val *m = json(
+        "{\"rules\":[{\"name\":\"low\",\"metric\":\"auc\",\"value\":0.8},"
+        "{\"name\":\"good\",\"kind\":\"budget\",\"metric\":\"accuracy\",\"slo\":0.9,\"burn\":3},"
+        "{\"name\":\"bad\",\"kind\":\"budget\",\"metric\":\"quality.unseen_share\",\"op\":\">\","
+        "\"slo\":0.99,\"burn\":2,\"short_windows\":2,\"long_windows\":3}]}");
+    assert_int_equal(esc_rules(&arena, m, NULL, &r, &n, &e), 0);
+    assert_string_equal(find(r, n, "low")->metric, "performance.auc.value");
+    assert_string_equal(find(r, n, "low")->op, "<");
+    assert_true(find(r, n, "good")->good && find(r, n, "good")->value == 3);
+    assert_string_equal(find(r, n, "good")->op, ">");
+    const struct esc_rule *bad = find(r, n, "bad");
+    assert_false(bad->good);
+    const struct esc_window w[] = {
+        { .start_us = 0, .end_us = 10, .data = json("{\"volume\":100,\"quality\":{\"unseen_share\":0.5}}") },
+        { .start_us = 10, .end_us = 20, .data = json("{\"volume\":100,\"quality\":{\"unseen_share\":0.03}}") },
+        { .start_us = 20, .end_us = 30, .data = json("{\"volume\":0,\"quality\":{\"unseen_share\":null}}") },
+        { .start_us = 30, .end_us = 40, .data = json("{\"volume\":300,\"quality\":{\"unseen_share\":0.05}}") },
+    };
+    struct esc_sample s = esc_sample(bad, w, 4);
+    assert_true(fabs(s.value - 4.5) < 1e-12); /* short: 5; long: 18 of 400 */
+    assert_int_equal(s.n, 300);
+    assert_true(isnan(esc_sample(bad, w, 3).value));
+    assert_true(fabs(esc_sample(bad, w, 2).value - 26.5) < 1e-12);
+    m = json("{\"rules\":[{\"name\":\"x\",\"kind\":\"budget\",\"metric\":\"accuracy\",\"burn\":3}]}");
+    assert_int_equal(esc_rules(&arena, m, NULL, &r, &n, &e), -ERR_INVALID);
+    assert_non_null(strstr(e.msg, "slo"));
+}
+
+/* What is kept of a rule judges as the rule does. */
+static void rules_survive_as_values(void **state)
+{
+    (void)state;
+    struct esc_rule *r;
+    size_t n;
+    struct err e = ERR_INIT;
+    const struct val *m = json("{\"min_rows\":50,\"min_labels\":30,\"rules\":[{\"name\":\"good\","
+                               "\"kind\":\"budget\",\"metric\":\"accuracy\",\"slo\":0.9,\"burn\":3}]}");
+    const struct val *b = json("{\"auc\":0.91234567890123,\"accuracy\":0.9,\"brier\":0.1}");
+    assert_int_equal(esc_rules(&arena, m, b, &r, &n, &e), 0);
+    for (size_t i = 0; i < n; i++) {
+        STR_AUTO once = STR_INIT;
+        STR_AUTO twice = STR_INIT;
+        val_write_json(&once, esc_rule_to_val(&arena, &r[i]), 0);
+        struct esc_rule back = esc_rule_from_val(json(str_c(&once)), r[i].name);
+        val_write_json(&twice, esc_rule_to_val(&arena, &back), 0);
+        assert_string_equal(str_c(&once), str_c(&twice));
+        assert_true(back.value == r[i].value && back.min_rows == r[i].min_rows);
+        assert_true(isnan(back.baseline) ? isnan(r[i].baseline) : back.baseline == r[i].baseline);
+        assert_int_equal(back.good, r[i].good);
+    }
+}
+
 static void samples_count_their_rows(void **state)
 {
     (void)state;
@@ -201,6 +259,8 @@ int main(void)
         cmocka_unit_test(drops_refer_to_the_baseline),
         cmocka_unit_test(replay_equals_play),
         cmocka_unit_test(settings_change_and_add_rules),
+        cmocka_unit_test(budgets_and_short_names),
+        cmocka_unit_test(rules_survive_as_values),
         cmocka_unit_test(samples_count_their_rows),
         cmocka_unit_test(bad_data_blocks_retraining),
     };

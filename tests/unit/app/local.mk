@@ -12,6 +12,7 @@ app_tests = \
 	%D%/test_reference \
 	%D%/test_registry \
 	%D%/test_retrain \
+	%D%/test_retrain_job \
 	%D%/test_settings \
 	%D%/test_runs \
 	%D%/test_scoring \
@@ -28,6 +29,7 @@ TESTS += $(app_tests)
 %C%_test_model_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_registry_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_retrain_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_retrain_job_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_settings_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_runs_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_escalate_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)

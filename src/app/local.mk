@@ -78,6 +78,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/run_compare.c \
 	%D%/runval.c \
 	%D%/runval.h \
+	%D%/schedule.c \
 	%D%/scoring.c \
 	%D%/scoring.h \
 	%D%/train.c \

@@ -6,6 +6,8 @@ noinst_LIBRARIES += %D%/librun.a
 	%D%/jobrunner.c \
 	%D%/loop.c \
 	%D%/loop.h \
+	%D%/sched.c \
+	%D%/sched.h \
 	%D%/spawn.c \
 	%D%/spawn.h \
 	%D%/verbthread.c \

@@ -7,6 +7,7 @@
  * tenth of a second. A hung-up terminal ends the console at once; workers go on. Standard error
  * goes to a log file in the workspace while the screen is in use, so nothing writes over it. */
 #include "base/mem.h"
+#include "run/sched.h"
 #include "run/spawn.h"
 #include "run/verbthread.h"
 #include "views/canvas_curses.h"
@@ -20,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { RESIZE_MS = 100, RESIZE_CAP_MS = 1000, SLOW_MS = 20, WORKERS = 1 };
+enum { RESIZE_MS = 100, RESIZE_CAP_MS = 1000, SLOW_MS = 20, WORKERS = 1, SCHEDULE_MS = 2000 };
 
 struct console {
     const struct console_options *opt;
@@ -35,6 +36,7 @@ struct console {
     struct ui *ui;
     struct jobrunner *runner;
     struct verbthreads *threads;
+    struct sched *sched;
     int64_t resize_since_ms;
     int code, real_stderr;
     bool looked; /* whether the workspace is empty */
@@ -171,6 +173,14 @@ static void post(void *user, const struct verb *v, const struct val *args, struc
     if (c->runner && (v->flags & VERB_WRITE)) jobrunner_notify(c->runner);
 }
 
+/* Recurring work was done; it may have queued jobs. */
+static void on_schedule(void *user)
+{
+    struct console *c = user;
+    jobrunner_notify(c->runner);
+    turn(c);
+}
+
 static void redraw(void *user)
 {
     struct console *c = user;
@@ -241,6 +251,9 @@ static int open_workspace(struct console *c, struct err *e)
     c->ports = ports_jobrunner(c->runner);
     c->cfg.ports = &c->ports;
     rc = verbthreads_new(c->loop, &c->cfg, &c->threads, e);
+    if (!rc)
+        rc = sched_new(c->loop, c->threads, c->cfg.clock, SCHEDULE_MS, on_schedule, c, &c->sched,
+                       e);
     if (rc) return rc;
     STR_AUTO path = STR_INIT;
     str_addf(&path, "%s/console.log", c->cfg.dir);
@@ -265,6 +278,7 @@ static void close_all(struct console *c)
     c->screen = NULL;
     if (c->ui && ui_busy(c->ui)) restore_stderr(c);
     abandon_long_verb(c);
+    sched_free(c->sched);
     verbthreads_free(c->threads);
     jobrunner_free(c->runner);
     ui_free(c->ui);

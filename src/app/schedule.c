@@ -1,0 +1,203 @@
+/* schedule.c: the verbs of recurring work: what is due, and running it.
+ *
+ * Every monitored model is checked each `monitoring.check_every`, and one that serves is asked
+ * about retraining at each slot of `retrain.schedule`. A slot is claimed before its work begins,
+ * so of all consoles, daemons and cron jobs on a workspace exactly one does it; of slots missed
+ * while nobody was there only the newest counts. Work cut short by a crash is not repeated: the
+ * next slot finds everything that was left undone. */
+#include "app/cron.h"
+#include "app/runval.h"
+#include "app/settings.h"
+#include "app/verb.h"
+#include "base/mem.h"
+#include "base/vec.h"
+#include "store/prediction.h"
+#include "store/registry.h"
+#include "store/schedule.h"
+
+#include <string.h>
+
+struct entry {
+    const char *name;  /* "check:fraud" */
+    const char *model, *verb, *every;
+    struct cron cron;
+    int64_t from_us;   /* slots until then are none */
+    int64_t last_us;   /* newest slot claimed; 0: none */
+    int64_t slot_us;   /* newest slot */
+    bool due;
+};
+typedef VEC(struct entry) entries;
+
+static int add_entry(struct app *app, struct arena *a, entries *list, struct entry x,
+                     struct err *e)
+{
+    int64_t now = clock_now(app->clock);
+    int rc = cron_parse(x.every, &x.cron, e);
+
+    if (rc == 0) rc = schedule_last(app->store, x.name, &x.last_us, e);
+    if (rc) return err_prefix(e, "schedule of %s", x.name);
+    x.model = arena_strdup(a, x.model);
+    x.slot_us = cron_previous(&x.cron, now);
+    x.due = x.slot_us > x.from_us && x.slot_us > x.last_us;
+    vec_push(list, x);
+    return 0;
+}
+
+/* When the version in Production got there; INT64_MAX: none is. */
+static int promoted(struct app *app, struct arena *a, const char *model, int64_t *ret,
+                    struct err *e)
+{
+    struct reg_version v;
+    struct stage_event *ev = NULL;
+    size_t n = 0;
+    struct err local = ERR_INIT;
+    int rc = store_version_by_stage(app->store, a, model, "Production", &v, &local);
+
+    *ret = INT64_MAX;
+    if (rc == -ERR_NOTFOUND) return 0;
+    if (rc == 0) rc = store_stage_events(app->store, a, model, 1000, &ev, &n, &local);
+    if (rc && e) *e = local;
+    for (size_t i = 0; rc == 0 && i < n && *ret == INT64_MAX; i++)
+        if (ev[i].version == v.version && str_eq(ev[i].to, "Production")) *ret = ev[i].at_us;
+    return rc;
+}
+
+static int add_model(struct app *app, struct arena *a, const struct val *settings,
+                     const char *model, entries *list, struct err *e)
+{
+    const char *regular = val_get_str(val_get(settings, "retrain"), "schedule", "off");
+    struct entry check = { .name = arena_printf(a, "check:%s", model),
+                           .model = model,
+                           .verb = "monitor check",
+                           .every = val_get_str(settings_model(settings, model), "check_every",
+                                                "5m") };
+    struct entry retrain = { .name = arena_printf(a, "retrain:%s", model),
+                             .model = model,
+                             .verb = "retrain policy",
+                             .every = regular };
+    int rc = str_eq(check.every, "off") ? 0 : add_entry(app, a, list, check, e);
+
+    if (rc || str_eq(regular, "off")) return rc;
+    rc = promoted(app, a, model, &retrain.from_us, e);
+    if (rc || retrain.from_us == INT64_MAX) return rc;
+    return add_entry(app, a, list, retrain, e);
+}
+
+/* Everything that recurs, by model; the checks of a model before its retraining. */
+static int read_entries(struct app *app, struct arena *a, entries *list, struct err *e)
+{
+    const char *const *models = NULL;
+    struct val *settings;
+    int rc = settings_load(a, app->dir, &settings, e);
+
+    if (rc == 0) rc = prediction_models(app->store, a, &models, e);
+    for (size_t i = 0; rc == 0 && models[i]; i++)
+        rc = add_model(app, a, settings, models[i], list, e);
+    return rc;
+}
+
+static int64_t next_slot(const entries *list, int64_t now_us)
+{
+    int64_t next = INT64_MAX;
+
+    for (size_t i = 0; i < list->n; i++) {
+        int64_t at = cron_next(&list->p[i].cron, now_us);
+        if (at < next) next = at;
+    }
+    return next == INT64_MAX ? 0 : next;
+}
+
+/* ---- schedule list -------------------------------------------------------------------------- */
+
+static const struct reply_column schedule_columns[] = {
+    { "name", "name", NULL },      { "verb", "runs", NULL }, { "every", "every", NULL },
+    { "last_at", "last", "time" }, { "next_at", "next", "time" }, { "due", "due", NULL },
+    { NULL, NULL, NULL },
+};
+
+int verb_schedule_list(struct app *app, const struct val *args, struct reply *r, struct err *e)
+{
+    int64_t now = clock_now(app->clock);
+    entries list = VEC_INIT;
+    int rc = read_entries(app, &r->arena, &list, e);
+
+    (void)args;
+    r->v = val_obj(&r->arena);
+    struct val *rows = val_set_list(r->v, "schedules");
+    for (size_t i = 0; rc == 0 && i < list.n; i++) {
+        const struct entry *x = &list.p[i];
+        struct val *o = val_push_obj(rows);
+        val_set_str(o, "name", x->name);
+        val_set_str(o, "model", x->model);
+        val_set_str(o, "verb", x->verb);
+        val_set_str(o, "every", x->every);
+        val_set_time(o, "last_at", x->last_us);
+        val_set_time(o, "next_at", cron_next(&x->cron, now));
+        val_set_bool(o, "due", x->due);
+    }
+    vec_done(&list);
+    reply_table(r, "schedules", schedule_columns);
+    return rc;
+}
+
+/* ---- schedule run ---------------------------------------------------------------------------- */
+
+/* What the verb answers does not matter here, only whether it could. */
+static bool run_entry(struct app *app, struct arena *a, const struct entry *x, struct val *row)
+{
+    const struct verb *verb = verb_find(x->verb);
+    struct val *args = val_obj(a);
+    struct err e = ERR_INIT;
+    struct reply r;
+
+    val_set_str(args, "name", x->model);
+    if (str_eq(x->verb, "retrain policy")) {
+        val_set_bool(args, "dry-run", false);
+        val_set_str(args, "trigger", "schedule");
+    }
+    val_set_str(row, "name", x->name);
+    val_set_str(row, "model", x->model);
+    val_set_str(row, "verb", x->verb);
+    val_set_time(row, "slot", x->slot_us);
+    reply_init(&r);
+    bool ok = verb_call(app, verb, args, &r, &e) == 0;
+    reply_done(&r);
+    val_set_bool(row, "ok", ok);
+    val_set_str(row, "error", ok ? NULL : e.msg);
+    if (!ok) log_line(app->log, LOG_WARN, "schedule", "%s: %s", x->name, e.msg);
+    return ok;
+}
+
+static const struct reply_column ran_columns[] = {
+    { "name", "name", NULL }, { "slot", "slot", "time" },   { "verb", "ran", NULL },
+    { "ok", "ok", NULL },     { "error", "error", NULL },   { NULL, NULL, NULL },
+};
+
+int verb_schedule_run(struct app *app, const struct val *args, struct reply *r, struct err *e)
+{
+    size_t limit = (size_t)val_get_int(args, "limit", 0), ran = 0;
+    int64_t due = 0;
+    entries list = VEC_INIT;
+    int rc = read_entries(app, &r->arena, &list, e);
+
+    r->v = val_obj(&r->arena);
+    struct val *rows = val_set_list(r->v, "ran");
+    for (size_t i = 0; rc == 0 && i < list.n; i++) {
+        const struct entry *x = &list.p[i];
+        bool won = false;
+        if (!x->due) continue;
+        if (limit && ran == limit) {
+            due++;
+            continue;
+        }
+        rc = schedule_claim(app->store, x->name, x->slot_us, &won, e);
+        if (rc || !won) continue;
+        ran++;
+        if (!run_entry(app, &r->arena, x, val_push_obj(rows))) r->exit = 1;
+    }
+    val_set_int(r->v, "due", due);
+    val_set_time(r->v, "next_at", next_slot(&list, clock_now(app->clock)));
+    vec_done(&list);
+    reply_table(r, "ran", ran_columns);
+    return rc;
+}

@@ -9,6 +9,7 @@ PROGRAM_TESTS += %D%/test_data_metrics.sh
 PROGRAM_TESTS += %D%/test_demo.sh
 PROGRAM_TESTS += %D%/test_drift.sh
 PROGRAM_TESTS += %D%/test_jobs.sh
+PROGRAM_TESTS += %D%/test_monitor.sh
 PROGRAM_TESTS += %D%/test_readme.sh
 TESTS += $(PROGRAM_TESTS)
 dist_check_SCRIPTS += $(PROGRAM_TESTS)
@@ -22,3 +23,7 @@ TESTS += %D%/crash %D%/queue
 %C%_crash_LDADD = $(APP_LIBS)
 %C%_queue_SOURCES = %D%/queue.c $(drive_sources)
 %C%_queue_LDADD = $(APP_LIBS)
+
+# makes the traffic of test_monitor.sh
+check_PROGRAMS += %D%/traffic
+%C%_traffic_LDADD = $(APP_LIBS)

@@ -213,8 +213,7 @@ static int place(struct feature_rows *r, struct step *s, const char *name, struc
     return 0;
 }
 
-static int read_step(struct feature_rows *r, const struct val *v, struct step *ret,
-                     struct err *e)
+static int read_step(struct feature_rows *r, const struct val *v, struct step *ret, struct err *e)
 {
     const char *name = val_get_str(v, "name", NULL);
 
@@ -224,8 +223,7 @@ static int read_step(struct feature_rows *r, const struct val *v, struct step *r
     return place(r, ret, name, e);
 }
 
-int feature_rows_schema(struct feature_rows *r, int64_t schema_id, const char *json,
-                        struct err *e)
+int feature_rows_schema(struct feature_rows *r, int64_t schema_id, const char *json, struct err *e)
 {
     struct arena a = ARENA_INIT;
     struct val *list = NULL;

@@ -97,7 +97,7 @@ struct measuring {
 };
 
 static int add_snapshot(struct measurement *ms, const struct measuring *before, bool *ret_stored,
-                       struct err *e)
+                        struct err *e)
 {
     struct store *s = ms->m->app->store;
     struct snapshot sn = { 0 };

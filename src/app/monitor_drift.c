@@ -202,8 +202,8 @@ static int write_scores(struct measurement *ms, struct val *o, const struct fram
     val_set_str(o, "state", drifted && known ? "known season" : drift_state_name(f->state));
     val_set_int(o, "n", (int64_t)f->n_cur);
     if (rc == 0)
-        rc = set_bins(ms, o, &ref->score_bins[0], &ref->scores->cols[0], &cur->cols[0],
-                      cur->n_rows, e);
+        rc = set_bins(ms, o, &ref->score_bins[0], &ref->scores->cols[0], &cur->cols[0], cur->n_rows,
+                      e);
     drift_report_done(&r);
     return rc;
 }
@@ -215,8 +215,7 @@ static int set_scores(struct measurement *ms, const struct monitor_rows *then, s
 
     if (rc == 0 && cur)
         rc = write_scores(ms, val_set_obj(ms->data, "prediction_drift"), cur, then, e);
-    else if (rc == 0)
-        val_set_str(ms->data, "prediction_drift", NULL);
+    else if (rc == 0) val_set_str(ms->data, "prediction_drift", NULL);
     frame_free(cur);
     return rc;
 }

@@ -4,8 +4,8 @@
  * transaction; nothing is built a row but the packed features. Whatever is there already counts
  * as a duplicate, so after a crash the same command is simply given again. Windows are marked in
  * the transaction that changes them. Rows without a request id or a time follow --on-bad-row. */
-#include "app/ingest.h"
 #include "app/feature_pack.h"
+#include "app/ingest.h"
 #include "app/modelref.h"
 #include "app/monitor.h"
 #include "app/verb.h"

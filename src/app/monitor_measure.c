@@ -145,8 +145,7 @@ static int set_times(struct measurement *ms, struct err *e)
     int rc = set_quantiles(ms, val_set_obj(ms->data, "latency"), latency, latency_of, e);
 
     if (rc == 0) rc = set_freshness(ms, e);
-    if (rc == 0)
-        rc = set_quantiles(ms, val_set_obj(ms->data, "label_delay"), delay, delay_of, e);
+    if (rc == 0) rc = set_quantiles(ms, val_set_obj(ms->data, "label_delay"), delay, delay_of, e);
     return rc;
 }
 

@@ -89,8 +89,7 @@ static struct view view_of(const struct measurement *ms)
     if (!ref->task || !task_parse(ref->task, &v.task)) v.task = guess_task(&ms->rows);
     v.positive_code[0] = positive_of(&ms->rows, ref->positive);
     v.positive_code[1] = positive_of(&ms->before, ref->positive);
-    if (v.task == TASK_BINARY)
-        v.answered = probabilities_of_answers(&ms->rows, v.positive_code[0]);
+    if (v.task == TASK_BINARY) v.answered = probabilities_of_answers(&ms->rows, v.positive_code[0]);
     return v;
 }
 
@@ -172,8 +171,7 @@ static struct val *set_figure(struct val *o, const char *name, const struct figu
     return v;
 }
 
-static int set_classes(const struct view *v, const struct labelled *l, struct val *o,
-                       struct err *e)
+static int set_classes(const struct view *v, const struct labelled *l, struct val *o, struct err *e)
 {
     struct performance given, by_p;
     int rc = performance_measure(l->y, l->hard, l->n, &given, e);

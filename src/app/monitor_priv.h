@@ -26,6 +26,7 @@ struct reference {
     struct frame *features;   /* NULL: no reference. Numeric columns are sorted, rows mean nothing */
     struct frame *scores;     /* one column, "prediction", of rows the model has not learned from;
                                  NULL: unknown */
+    bool probable;            /* the scores are probabilities */
     size_t rows;              /* before sampling */
     struct reference_bins *feature_bins, *score_bins; /* one a column */
 };

@@ -103,8 +103,8 @@ int monitor_baseline(struct app *app, struct arena *a, const char *model, struct
 
 static bool of_the_log(const char *name)
 {
-    static const char *const own[] = { "request_id", "timestamp",  "prediction", "probability",
-                                       "latency_ms", "version",    "label" };
+    static const char *const own[] = { "request_id", "timestamp", "prediction", "probability",
+                                       "latency_ms", "version",   "label" };
 
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         if (str_eq(own[i], name)) return true;
@@ -393,6 +393,9 @@ static int fill(struct monitor *m, const struct origin *o, bool trained_on, stru
     if (rc == 0) rc = take_features(m, o->model, all, &r->features, e);
     if (rc == 0) rc = reference_bins_new(r->features, &r->feature_bins, e);
     if (rc == 0) rc = find_scores(m, o, trained_on, all, &r->scores, e);
+    if (rc == 0)
+        r->probable =
+            frame_col(all, "probability") || (o->model && model_task(o->model) == TASK_BINARY);
     if (rc == 0 && r->scores) rc = reference_bins_new(r->scores, &r->score_bins, e);
     frame_free(all);
     return rc;

@@ -134,7 +134,7 @@ int monitor_scores(const struct monitor_rows *r, const struct reference *ref, st
                    struct err *e)
 {
     const struct column *like = ref->scores ? &ref->scores->cols[0] : NULL;
-    bool probable = like && (str_eq(ref->task, "binary") || str_eq(like->name, "probability"));
+    bool probable = ref->probable;
     struct column *c;
     size_t with = 0;
 

@@ -89,8 +89,8 @@ static int set_snapshot(struct app *app, struct arena *a, const char *model, boo
     return 0;
 }
 
-static int set_model(struct app *app, struct arena *a, const char *model, bool whole,
-                     struct val *o, struct err *e)
+static int set_model(struct app *app, struct arena *a, const char *model, bool whole, struct val *o,
+                     struct err *e)
 {
     int64_t now_us = clock_now(app->clock);
     struct prediction_totals t;

@@ -47,8 +47,8 @@ static const struct {
 
 struct trend {
     struct arena *a;
-    const char *metric, *path; /* path NULL: of a feature */
-    const char *feature;       /* NULL: none */
+    const char *metric, *path;   /* path NULL: of a feature */
+    const char *feature;         /* NULL: none */
     const struct esc_rule *rule; /* NULL: no rule looks at it */
     double threshold;
     struct snapshot *snapshots;
@@ -114,8 +114,8 @@ static const struct esc_rule *find_rule(const struct trend *t, const struct esc_
 
 static int load(struct app *app, struct trend *t, const char *model, int64_t last, struct err *e)
 {
-    int rc = snapshot_list(app->store, t->a, model, INT64_MIN, INT64_MAX, last, &t->snapshots,
-                           &t->n, e);
+    int rc =
+        snapshot_list(app->store, t->a, model, INT64_MIN, INT64_MAX, last, &t->snapshots, &t->n, e);
 
     t->data = arena_array(t->a, t->n + 1, const struct val *);
     for (size_t i = 0; rc == 0 && i < t->n; i++) {
@@ -275,15 +275,18 @@ static void write_change(const struct trend *t, const double *x, const size_t *a
     val_set_str(v, "course", kind);
     set_real(v, "before", c.before);
     set_real(v, "after", c.after);
-    val_set_str(v, "like",
-                like < t->n ? clock_format(text, t->snapshots[like].start_us) : NULL);
+    val_set_str(v, "like", like < t->n ? clock_format(text, t->snapshots[like].start_us) : NULL);
 }
 
 /* ---- the verb --------------------------------------------------------------------------- */
 
 static const struct reply_column columns[] = {
-    { "window_start", "window", "time" }, { "value", "value", "real" }, { "low", "low", "real" },
-    { "high", "high", "real" },           { "n", "n", NULL },           { "breach", "breach", NULL },
+    { "window_start", "window", "time" },
+    { "value", "value", "real" },
+    { "low", "low", "real" },
+    { "high", "high", "real" },
+    { "n", "n", NULL },
+    { "breach", "breach", NULL },
     { NULL, NULL, NULL },
 };
 

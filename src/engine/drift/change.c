@@ -6,7 +6,9 @@
 #include <math.h>
 #include <stdbool.h>
 
-#define RAMP_MIN 3
+#define RAMP_MIN     3
+#define MARGIN       6.0
+#define LATER_MARGIN 12.0 /* of the newer parts: there are many looks */
 
 struct fit {
     size_t s, t;
@@ -67,23 +69,64 @@ static double gain(double a, double b, double rounding, size_t n)
     return (double)n * log(fmax(a, rounding) / fmax(b, rounding));
 }
 
-struct change change_find(const double *x, size_t n)
+struct search {
+    double rounding, margin;
+};
+
+static bool explains(const double *x, size_t n, const struct fit *f, const struct search *w)
 {
-    size_t skip = n > CHANGE_MAX ? n - CHANGE_MAX : 0;
+    return gain(rest_of_level(x, n), f->rest, w->rounding, n) > 2 * log((double)n) + w->margin;
+}
+
+/* Is there still a change without the value that fits worst? One odd value is none. */
+static bool holds_without_worst(const double *x, size_t n, const struct fit *f,
+                                const struct search *w)
+{
+    double less[CHANGE_MAX], worst = -1;
+    size_t odd = 0, k = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        double r = fabs(x[i] - f->before - (f->after - f->before) * course(i, f->s, f->t));
+        if (r > worst) {
+            worst = r;
+            odd = i;
+        }
+    }
+    for (size_t i = 0; i < n; i++)
+        if (i != odd) less[k++] = x[i];
+    bool step = f->t == f->s + 1;
+    struct fit again = best_course(less, k, step ? 1 : RAMP_MIN, step ? 1 : k);
+    return explains(less, k, &again, w);
+}
+
+static const struct change none = { CHANGE_NONE, 0, 0, NAN, NAN };
+
+/* The one change of x[0..n), n at most CHANGE_MAX. */
+static struct change find_one(const double *x, size_t n, double margin)
+{
     double size = 0;
 
-    x += skip;
-    n -= skip;
-    if (n < CHANGE_MIN) return (struct change){ CHANGE_NONE, 0, NAN, NAN };
     for (size_t i = 0; i < n; i++) size = fmax(size, fabs(x[i]));
-    double rounding = (double)n * pow(1e-9 * size, 2) + 1e-300, log_n = log((double)n);
-    double level = rest_of_level(x, n);
+    const struct search w = { (double)n * pow(1e-9 * size, 2) + 1e-300, margin };
     struct fit step = best_course(x, n, 1, 1), ramp = best_course(x, n, RAMP_MIN, n);
-    bool gradual = gain(step.rest, ramp.rest, rounding, n) > log_n + 2;
+    bool gradual = gain(step.rest, ramp.rest, w.rounding, n) > log((double)n) + 2;
     const struct fit *f = gradual ? &ramp : &step;
 
-    if (!(gain(level, f->rest, rounding, n) > 2 * log_n + 6))
-        return (struct change){ CHANGE_NONE, 0, NAN, NAN };
-    return (struct change){ gradual ? CHANGE_GRADUAL : CHANGE_SUDDEN, skip + f->s + 1, f->before,
+    if (!explains(x, n, f, &w) || !holds_without_worst(x, n, f, &w)) return none;
+    return (struct change){ gradual ? CHANGE_GRADUAL : CHANGE_SUDDEN, f->s + 1, f->t, f->before,
                             f->after };
+}
+
+struct change change_find(const double *x, size_t n)
+{
+    size_t all = n < CHANGE_MAX ? n : CHANGE_MAX;
+    struct change found = none;
+
+    for (size_t len = all; len >= CHANGE_MIN; len /= 2) {
+        struct change c = find_one(x + n - len, len, len == all ? MARGIN : LATER_MARGIN);
+        c.at += n - len;
+        c.end += n - len;
+        if (c.kind != CHANGE_NONE && (found.kind == CHANGE_NONE || c.at > found.end)) found = c;
+    }
+    return found;
 }

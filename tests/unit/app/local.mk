@@ -8,7 +8,9 @@ app_tests = \
 	%D%/test_demo \
 	%D%/test_doctor \
 	%D%/test_escalate \
+	%D%/test_feature_pack \
 	%D%/test_model \
+	%D%/test_monitor \
 	%D%/test_reference \
 	%D%/test_registry \
 	%D%/test_retrain \
@@ -27,6 +29,8 @@ TESTS += $(app_tests)
 %C%_test_data_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_doctor_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_demo_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_feature_pack_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_monitor_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_model_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_registry_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_retrain_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)

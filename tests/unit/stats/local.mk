@@ -3,6 +3,7 @@ EXTRA_DIST += %D%/pairs.h %D%/vectors.h
 if HAVE_CMOCKA
 stats_tests = \
 	%D%/test_bins \
+	%D%/test_change \
 	%D%/test_detector \
 	%D%/test_drift \
 	%D%/test_error_rates \
@@ -14,6 +15,7 @@ check_PROGRAMS += $(stats_tests)
 TESTS += $(stats_tests)
 %C%_test_bins_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%
 %C%_test_bins_LDADD = $(ENGINE_LIBS) $(CMOCKA_LIBS)
+%C%_test_change_LDADD = $(ENGINE_LIBS) $(CMOCKA_LIBS)
 %C%_test_detector_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%
 %C%_test_detector_LDADD = $(ENGINE_LIBS) $(CMOCKA_LIBS)
 %C%_test_drift_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%

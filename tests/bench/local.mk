@@ -15,3 +15,5 @@ BENCHES += %D%/bench_tui
 endif
 BENCHES += %D%/bench_ingest
 %C%_bench_ingest_LDADD = $(STORE_LIBS)
+BENCHES += %D%/bench_drift
+%C%_bench_drift_LDADD = $(ENGINE_LIBS)

@@ -27,3 +27,7 @@ TESTS += %D%/crash %D%/queue
 # makes the traffic of test_monitor.sh
 check_PROGRAMS += %D%/traffic
 %C%_traffic_LDADD = $(APP_LIBS)
+check_PROGRAMS += %D%/crash_monitor
+TESTS += %D%/crash_monitor
+%C%_crash_monitor_SOURCES = %D%/crash_monitor.c %D%/drive.c %D%/drive.h
+%C%_crash_monitor_LDADD = $(APP_LIBS)

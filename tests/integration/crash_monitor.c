@@ -1,0 +1,312 @@
+/* crash_monitor.c: kills the monitoring loop at random moments, over and over, and counts.
+ *
+ * Ingesting predictions, ingesting labels, checking and asking for retraining take turns in one
+ * workspace whose model is in Production. Each is first done whole, to learn how long it takes;
+ * then it is started again and again and killed by SIGKILL after a delay drawn evenly over that
+ * time and a little beyond. After every kill, read from the workspace as any program would:
+ *
+ *   predictions  those acknowledged with exit status 0 are there; of a killed file any number;
+ *                none is there twice, labels likewise
+ *   snapshots    volume and labels of the newest version of every window that is not dirty are
+ *                those of the log; versions count 1, 2, 3 …
+ *   alerts       a replay from the snapshots gives the stored rows byte for byte
+ *   jobs         at most one job `retrain` is unfinished
+ * At the end every file that was killed is given again, which must complete it.
+ *
+ * CRASH_ROUNDS: how many kills (20); CRASH_SEED: of the delays (1). Prints both. */
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/val.h"
+#include "base/vec.h"
+#include "drive.h"
+#include "store/job.h"
+#include "store/prediction.h"
+#include "store/snapshot.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum action { INGEST, LABEL, CHECK, RETRAIN, ACTIONS };
+enum { WARM_UPS = 2, ROWS = 3000, DAY_S = 86400 };
+static const char *const action_names[] = { "ingest", "label", "check", "retrain" };
+#define DAY_US  (DAY_S * 1000000LL)
+#define EPOCH_S 1750000000LL /* 2025-06-15: everything in the log is in the past */
+
+struct batch {
+    bool sent, labelled; /* acknowledged */
+};
+
+struct driver {
+    struct drive drive;
+    char csv[80];
+    VEC(struct batch) batches;
+    size_t current; /* the batch at work */
+    int64_t longest_us[ACTIONS];
+    int killed[ACTIONS], whole[ACTIONS];
+};
+
+/* -- what is sent ----------------------------------------------------------------- */
+
+/* Batch b: rows b-0 … b-2999, spread over the two days from day b on, so windows overlap. */
+static void write_file(struct driver *d, size_t b, bool labels)
+{
+    STR_AUTO text = STR_INIT;
+    struct err e = ERR_INIT;
+    struct rng r;
+    char at[32];
+
+    rng_stream(&r, 7, b);
+    str_add(&text, labels ? "request_id,label,timestamp\n"
+                          : "request_id,timestamp,prediction,probability,version,x,z\n");
+    for (int i = 0; i < ROWS; i++) {
+        double x = rng_normal(&r) + (double)b / 4, z = rng_normal(&r), p = rng_unit(&r);
+        clock_format(at, (EPOCH_S + (int64_t)b * DAY_S + i * 50) * 1000000);
+        if (labels) str_addf(&text, "%zu-%d,%d,%s\n", b, i, rng_unit(&r) < 0.5, at);
+        else str_addf(&text, "%zu-%d,%s,%d,%.4f,1,%.3f,%.3f\n", b, i, at, p >= 0.5, p, x, z);
+    }
+    if (file_write_atomic(d->csv, text.p, text.len, &e) < 0) drive_die("csv", e.msg);
+}
+
+/* The next batch for an action: the first that lacks it; ingestion may begin a new one. */
+static size_t next_batch(struct driver *d, enum action what)
+{
+    for (size_t b = 0; b < d->batches.n; b++)
+        if (what == INGEST ? !d->batches.p[b].sent : !d->batches.p[b].labelled) return b;
+    vec_push(&d->batches, ((struct batch){ 0 }));
+    return d->batches.n - 1;
+}
+
+static pid_t start_action(struct driver *d, enum action what)
+{
+    if (what == CHECK)
+        return drive_start(&d->drive, (const char *const[]){ "monitor", "check", "m", NULL });
+    if (what == RETRAIN)
+        return drive_start(&d->drive, (const char *const[]){ "retrain", "policy", "m",
+                                                             "--no-dry-run", "--trigger", "manual",
+                                                             "--reason", "crash test", NULL });
+    d->current = next_batch(d, what);
+    write_file(d, d->current, what == LABEL);
+    return drive_start(&d->drive,
+                       (const char *const[]){ "monitor", what == LABEL ? "label" : "ingest", "m",
+                                              "--data", d->csv, NULL });
+}
+
+/* -- what must hold ---------------------------------------------------------------- */
+
+struct tally {
+    const struct driver *d;
+    int32_t *rows, *labels; /* a batch each */
+    int64_t n, n_labels;
+};
+
+static int count_row(void *user, const struct prediction *p)
+{
+    struct tally *t = user;
+    size_t b = strtoul(p->request_id, NULL, 10);
+
+    if (b >= t->d->batches.n) drive_die("log", "a prediction that was never sent");
+    t->rows[b]++;
+    t->labels[b] += p->label != NULL;
+    t->n++;
+    t->n_labels += p->label != NULL;
+    return 0;
+}
+
+static void count_log(struct store *s, struct tally *t, int64_t from, int64_t to)
+{
+    struct err e = ERR_INIT;
+    size_t n = t->d->batches.n + 1;
+
+    t->rows = calloc(n, sizeof *t->rows);
+    t->labels = calloc(n, sizeof *t->labels);
+    t->n = t->n_labels = 0;
+    if (!t->rows || !t->labels) drive_die("memory", "none");
+    if (prediction_each(s, "m", from, to, count_row, t, &e) < 0) drive_die("log", e.msg);
+}
+
+static void end_count(struct tally *t)
+{
+    free(t->rows);
+    free(t->labels);
+}
+
+static void check_log(const struct driver *d, struct store *s)
+{
+    struct tally t = { .d = d };
+    struct prediction_totals totals;
+    struct err e = ERR_INIT;
+
+    count_log(s, &t, INT64_MIN, INT64_MAX);
+    for (size_t b = 0; b < d->batches.n; b++) {
+        const struct batch *k = &d->batches.p[b];
+        if (t.rows[b] > ROWS || t.labels[b] > ROWS) drive_die("log", "something is there twice");
+        if (k->sent && t.rows[b] != ROWS) drive_die("log", "acknowledged predictions are lost");
+        if (k->sent && k->labelled && t.labels[b] != ROWS)
+            drive_die("log", "acknowledged labels are lost");
+    }
+    if (prediction_totals(s, "m", &totals, &e) < 0) drive_die("totals", e.msg);
+    if (totals.rows != t.n || totals.labels != t.n_labels)
+        drive_die("totals", "the counters differ from the log");
+    end_count(&t);
+}
+
+static bool is_dirty(const struct window *w, size_t n, int64_t start_us)
+{
+    for (size_t i = 0; i < n; i++)
+        if (w[i].start_us == start_us) return true;
+    return false;
+}
+
+static void check_snapshot(const struct driver *d, struct store *s, struct arena *a,
+                           const struct snapshot *sn)
+{
+    struct tally t = { .d = d };
+    struct val *v;
+    struct err e = ERR_INIT;
+
+    if (val_parse_json(a, sn->data, strlen(sn->data), &v, &e) < 0) drive_die("snapshot", e.msg);
+    count_log(s, &t, sn->start_us, sn->end_us);
+    if (val_get_int(v, "volume", -1) != t.n || val_get_int(v, "labels", -1) != t.n_labels)
+        drive_die("snapshot", "a window that is not dirty was counted wrongly");
+    if (val_get_int(v, "version", -1) != sn->version) drive_die("snapshot", "wrong version");
+    end_count(&t);
+}
+
+static void check_snapshots(const struct driver *d, struct store *s)
+{
+    struct arena a = ARENA_INIT;
+    struct err e = ERR_INIT;
+    struct window *dirty;
+    struct snapshot *sn;
+    size_t n_dirty, n;
+
+    if (window_dirty(s, &a, "m", INT64_MAX, &dirty, &n_dirty, &e) < 0 ||
+        snapshot_list(s, &a, "m", INT64_MIN, INT64_MAX, 0, &sn, &n, &e) < 0)
+        drive_die("snapshots", e.msg);
+    for (size_t i = 0; i < n; i++)
+        if (!is_dirty(dirty, n_dirty, sn[i].start_us)) check_snapshot(d, s, &a, &sn[i]);
+    arena_done(&a);
+}
+
+static void check_jobs(const struct driver *d, struct store *s)
+{
+    struct arena a = ARENA_INIT;
+    struct err e = ERR_INIT;
+    struct job *jobs;
+    size_t n;
+    int open = 0, all = 0;
+
+    if (store_job_list(s, &a, NULL, 1000, 0, &jobs, &n, &e) < 0) drive_die("jobs", e.msg);
+    for (size_t i = 0; i < n; i++) {
+        const char *state = jobs[i].state;
+        if (!str_eq(jobs[i].kind, "retrain")) continue;
+        all++;
+        open += str_eq(state, "ready") || str_eq(state, "running") || str_eq(state, "scheduled");
+    }
+    if (open > 1) drive_die("jobs", "a second retraining is queued");
+    if (d->whole[RETRAIN] > 0 && all == 0) drive_die("jobs", "an acknowledged retraining is lost");
+    arena_done(&a);
+}
+
+static void check_all(const struct driver *d)
+{
+    struct err e = ERR_INIT;
+    struct store *s;
+
+    if (store_open(&s, d->drive.ws, 0, &clock_system, &e) < 0) drive_die("open", e.msg);
+    check_log(d, s);
+    check_snapshots(d, s);
+    check_jobs(d, s);
+    store_close(s);
+    if (drive_finish(drive_start(&d->drive, (const char *const[]){ "alert", "replay", NULL })) != 0)
+        drive_die("alerts", "the replay differs from the stored rows");
+}
+
+/* -- turns --------------------------------------------------------------------------- */
+
+static void judge(struct driver *d, enum action what, int code)
+{
+    if (code == 0) {
+        d->whole[what]++;
+        if (what == INGEST) d->batches.p[d->current].sent = true;
+        if (what == LABEL) d->batches.p[d->current].labelled = true;
+    } else if (code == 128 + SIGKILL) {
+        d->killed[what]++;
+    } else if (what != RETRAIN || (code != 3 && code != 7)) { /* no, or not now */
+        drive_die(action_names[what], "it failed by itself");
+    }
+    check_all(d);
+}
+
+static void do_whole(struct driver *d, enum action what)
+{
+    int64_t t0 = clock_mono_us(), took;
+    int code = drive_finish(start_action(d, what));
+
+    took = clock_mono_us() - t0;
+    if (took > d->longest_us[what]) d->longest_us[what] = took;
+    judge(d, what, code);
+}
+
+static void do_killed(struct driver *d, enum action what)
+{
+    int64_t delay = (int64_t)(rng_unit(&d->drive.rng) * 1.2 * (double)d->longest_us[what]);
+    pid_t pid = start_action(d, what);
+
+    drive_sleep_us(delay);
+    kill(-pid, SIGKILL);
+    judge(d, what, drive_finish(pid));
+}
+
+static void need(struct driver *d, const char *const *words)
+{
+    if (drive_finish(drive_start(&d->drive, words)) != 0) drive_die(words[0], "failed");
+}
+
+static void put_in_production(struct driver *d)
+{
+    need(d, (const char *const[]){ "train", "--data", d->drive.table, "--target", "y",
+                                   "--algorithm", "logistic", "--register", "m", NULL });
+    need(d, (const char *const[]){ "model", "promote", "m", "1", "--to", "Staging", "--reason",
+                                   "crash test", NULL });
+    need(d, (const char *const[]){ "model", "promote", "m", "1", "--to", "Production", "--reason",
+                                   "crash test", NULL });
+}
+
+/* Everything killed is given again: the same rows, which must not count twice. */
+static void complete(struct driver *d)
+{
+    for (size_t b = 0; b < d->batches.n; b++)
+        while (!d->batches.p[b].sent) do_whole(d, INGEST);
+    for (size_t b = 0; b < d->batches.n; b++)
+        while (!d->batches.p[b].labelled) do_whole(d, LABEL);
+    do_whole(d, CHECK);
+}
+
+int main(void)
+{
+    struct driver d = { 0 };
+    long rounds = drive_env("CRASH_ROUNDS", 20), seed = drive_env("CRASH_SEED", 1);
+
+    if (!drive_open(&d.drive, (uint64_t)seed)) {
+        puts("skipped: SIGNALBOX does not name the program");
+        return 77;
+    }
+    snprintf(d.csv, sizeof d.csv, "%s/batch.csv", d.drive.dir);
+    put_in_production(&d);
+    for (int i = 0; i < WARM_UPS; i++)
+        for (int what = 0; what < ACTIONS; what++) do_whole(&d, (enum action)what);
+    for (long i = 0; i < rounds; i++) do_killed(&d, (enum action)(i % ACTIONS));
+    complete(&d);
+    for (int what = 0; what < ACTIONS; what++)
+        printf("%-8s %3d killed, %3d whole, %lld ms each\n", action_names[what], d.killed[what],
+               d.whole[what], (long long)(d.longest_us[what] / 1000));
+    printf("ok: %ld rounds, seed %ld, %zu predictions and their labels kept\n", rounds, seed,
+           d.batches.n * ROWS);
+    vec_done(&d.batches);
+    drive_close(&d.drive);
+    return 0;
+}

@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ACTOR "monitor" /* of events that nobody made */
+#define ACTOR   "monitor" /* of events that nobody made */
+#define NO_RULE "null"    /* reason of an event `rule` that takes one out of force */
 
 void alert_make_id(char id[ALERT_ID_LEN + 1], const char *model, const char *rule)
 {
@@ -316,12 +317,16 @@ static bool rule_at(struct fold *f, const struct fold_alert *al, int64_t start_u
     return true;
 }
 
-/* Did anything but the judging of windows happen from that one on? */
+/* Has anything happened since that would have gone another way? A rule that was only changed
+ * leaves the memory of its alert alone. */
 static bool touched_since(const struct fold_alert *al, int64_t start_us)
 {
-    const struct alert_event *last = al->inputs.n ? &al->inputs.p[al->inputs.n - 1] : NULL;
-    return last && (last->until_us > start_us ||
-                    (last->until_us == start_us && !str_eq(last->type, "rule")));
+    for (size_t i = al->inputs.n; i-- > 0 && al->inputs.p[i].until_us >= start_us;) {
+        const struct alert_event *ev = &al->inputs.p[i];
+        if (!str_eq(ev->type, "rule")) return true;
+        if (ev->until_us > start_us && str_eq(ev->reason, NO_RULE)) return true;
+    }
+    return false;
 }
 
 /* What a new version of a window, or one that comes late, means for an alert: nothing when the
@@ -377,6 +382,16 @@ static void refresh(struct fold *f, struct fold_alert *al, const struct esc_wind
     if (!al->rule) al->r = r;
 }
 
+/* A step by the rule of that time. */
+static void step_then(struct fold *f, struct fold_alert *al, const struct esc_window *w)
+{
+    struct esc_rule today = al->r;
+
+    if (!rule_at(f, al, w->start_us, &al->r)) return;
+    step(f, al, (size_t)(same_window(f, w) - f->windows.p));
+    al->r = today;
+}
+
 static void judge_past(struct fold *f, const struct esc_window *w)
 {
     const struct esc_window *found = same_window(f, w);
@@ -387,7 +402,7 @@ static void judge_past(struct fold *f, const struct esc_window *w)
         struct fold_alert *al = f->alerts.p[i];
         enum late kind = late_kind(f, al, found ? &old : NULL, w);
         if (kind == LATE_PLAY) play(f, al);
-        else if (kind == LATE_STEP) step(f, al, (size_t)(same_window(f, w) - f->windows.p));
+        else if (kind == LATE_STEP) step_then(f, al, w);
         else refresh(f, al, w);
     }
 }
@@ -475,7 +490,7 @@ static void put_rule(struct fold *f, struct fold_alert *al, const struct val *de
         .alert_id = al->row.id,
         .type = "rule",
         .actor = ACTOR,
-        .reason = def ? as_json(f->a, def) : "null",
+        .reason = def ? as_json(f->a, def) : NO_RULE,
         .until_us = w->start_us,
         .snapshot_seq = w->seq,
     };

@@ -59,7 +59,7 @@ static void measure_energy(const struct drift_pair *p, struct drift_value *v)
 static void measure_chi2(const struct drift_pair *p, struct drift_value *v)
 {
     struct table_test t = table_chi2(p->p, p->q, p->k, 0);
-    *v = (struct drift_value){ t.stat, t.p, t.cramers_v };
+    *v = (struct drift_value){ t.stat, t.p, dist_balanced_v(p->p, p->q, p->k) };
     if (p->k == 2 && t.min_expected < 1) /* too thin for the chi-square law */
         v->p = table_fisher(p->p[0], p->p[1], p->q[0], p->q[1]);
 }
@@ -67,7 +67,7 @@ static void measure_chi2(const struct drift_pair *p, struct drift_value *v)
 static void measure_g(const struct drift_pair *p, struct drift_value *v)
 {
     struct table_test t = table_g(p->p, p->q, p->k);
-    *v = (struct drift_value){ t.stat, t.p, t.cramers_v };
+    *v = (struct drift_value){ t.stat, t.p, dist_balanced_v(p->p, p->q, p->k) };
 }
 
 static void measure_psi(const struct drift_pair *p, struct drift_value *v)

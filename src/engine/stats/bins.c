@@ -141,6 +141,17 @@ double dist_tvd(const double *p, const double *q, size_t k)
     return (double)(sum / 2);
 }
 
+double dist_balanced_v(const double *p, const double *q, size_t k)
+{
+    struct shares s = shares_of(p, q, k, 0);
+    long double sum = 0;
+    for (size_t i = 0; i < k; i++) {
+        long double a = p[i] / s.p_sum, b = q[i] / s.q_sum;
+        if (a + b > 0) sum += (a - b) * (a - b) / (a + b);
+    }
+    return (double)sqrtl(sum / 2);
+}
+
 double dist_linf(const double *p, const double *q, size_t k)
 {
     struct shares s = shares_of(p, q, k, 0);

@@ -35,4 +35,7 @@ double dist_js(const double *p, const double *q, size_t k);     /* distance, bas
 double dist_hellinger(const double *p, const double *q, size_t k);
 double dist_tvd(const double *p, const double *q, size_t k);
 double dist_linf(const double *p, const double *q, size_t k);
+/* Cramer's V as two equally large samples with these shares would have it, in [0,1]: of unequal
+ * ones V itself shrinks towards 0 whatever the change (Vincze 1981, Le Cam 1986). */
+double dist_balanced_v(const double *p, const double *q, size_t k);
 double dist_entropy(const double *p, size_t k);                 /* bits */

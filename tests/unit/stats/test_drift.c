@@ -167,6 +167,23 @@ static void rare_and_new_levels(void **state)
     frame_free(b);
 }
 
+/* A small window against a large reference: everything in one of four levels is a large effect,
+ * however few rows say so. */
+static void small_windows_keep_their_effect(void **state)
+{
+    (void)state;
+    struct rng r;
+    rng_seed(&r, 12);
+    const double even[] = { 0.25, 0.25, 0.25, 0.25 }, one[] = { 1 };
+    struct frame *a = frame_new(), *b = frame_new();
+    add_levels(a, "channel", 20000, even, 4, &r), add_levels(b, "channel", 200, one, 1, &r);
+    struct drift_report s = compare(a, b, "sound");
+    assert_int_equal(s.features[0].state, DRIFT_DRIFTED);
+    vectors_near(s.features[0].value.effect, sqrt(0.6), 0.01, 0, "shares 1 and 1/4");
+    drift_report_done(&s);
+    frame_free(a), frame_free(b);
+}
+
 static void values_outside_the_range_count(void **state)
 {
     (void)state;
@@ -254,6 +271,7 @@ int main(void)
         cmocka_unit_test(states_are_told_apart),
         cmocka_unit_test(false_alarms_and_power),
         cmocka_unit_test(rare_and_new_levels),
+        cmocka_unit_test(small_windows_keep_their_effect),
         cmocka_unit_test(values_outside_the_range_count),
         cmocka_unit_test(tables_that_do_not_match),
         cmocka_unit_test(threads_do_not_matter),

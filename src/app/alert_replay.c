@@ -275,6 +275,10 @@ int verb_alert_replay(struct app *app, const struct val *args, struct reply *r, 
     struct replay rp = { .app = app, .a = &r->arena, .differences = val_list(&r->arena) };
     int rc = model ? replay_model(&rp, model, e) : replay_all(&rp, e);
 
+    if (!rc && model && rp.snapshots == 0 && rp.alerts == 0) {
+        err_set(e, ERR_NOTFOUND, "nothing was ever measured of a model '%s'", model);
+        return err_hint(e, "`signalbox monitor status` lists those that are watched");
+    }
     if (rc) return rc;
     bool ok = val_len(rp.differences) == 0;
     r->v = val_obj(&r->arena);

@@ -65,6 +65,7 @@ box --reason "cache is warm again" alert resolve "$short" >/dev/null
 equal "$(state_of latency)" none "latency once resolved"
 exits 7 box --reason again alert resolve "$short"
 exits 5 box alert show zzzz
+exits 5 box alert replay nobody
 box alert show "$short" | grep -q "cache is warm again" || die "the reason is not shown"
 box --output json audit list --object "alert:$id" | grep -q '"alert resolve"' || die "no audit row"
 day 5 900

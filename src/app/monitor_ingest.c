@@ -4,10 +4,9 @@
  * transaction; nothing is built a row but the packed features. Whatever is there already counts
  * as a duplicate, so after a crash the same command is simply given again. Windows are marked in
  * the transaction that changes them. Rows without a request id or a time follow --on-bad-row. */
-#include "app/feature_pack.h"
 #include "app/ingest.h"
 #include "app/modelref.h"
-#include "app/monitor.h"
+#include "app/monitor_priv.h"
 #include "app/verb.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -284,13 +283,6 @@ static int prediction_columns(struct load *l, struct err *e)
     return prediction_schema_id(l->app->store, feature_packer_schema(l->packer), &l->schema_id, e);
 }
 
-static void set_time(struct val *o, const char *key, int64_t us)
-{
-    char text[32];
-
-    val_set_str(o, key, us ? clock_format(text, us) : NULL);
-}
-
 int verb_monitor_ingest(struct app *app, const struct val *args, struct reply *r, struct err *e)
 {
     int64_t started = clock_mono_us();
@@ -306,8 +298,8 @@ int verb_monitor_ingest(struct app *app, const struct val *args, struct reply *r
         val_set_int(r->v, "new", l.fresh);
         val_set_int(r->v, "duplicates", l.duplicates);
         val_set_int(r->v, "skipped", l.skipped);
-        set_time(r->v, "first_at", l.first_us);
-        set_time(r->v, "last_at", l.last_us);
+        monitor_set_time(r->v, "first_at", l.first_us);
+        monitor_set_time(r->v, "last_at", l.last_us);
         val_set_real(r->v, "seconds", (double)(clock_mono_us() - started) / 1e6);
     }
     load_done(&l);

@@ -23,7 +23,7 @@ struct reference {
     int64_t version;          /* in Production; 0: none */
     const char *task, *positive; /* of that version; NULL: unknown, told from the labels */
     const struct val *baseline;  /* metrics of its run, {} */
-    struct frame *features;   /* NULL: no reference. Numeric columns are sorted, rows mean nothing */
+    struct frame *features;   /* NULL: no reference. Numbers are sorted: rows mean nothing */
     struct frame *scores;     /* one column, "prediction", of rows the model has not learned from;
                                  NULL: unknown */
     bool probable;            /* the scores are probabilities */

@@ -198,6 +198,7 @@ static int unseen_rows(struct monitor *m, const struct origin *o, struct frame *
     *ret = all;
     if (!o->has_plan || p->folds) return 0;
     if (p->valid) return ingest_data(m->app, p->valid, NULL, ret, NULL, e);
+    if (p->split == SPLIT_STRATIFIED && !frame_col(all, p->target)) return 0;
     if (p->split == SPLIT_STRATIFIED) by = frame_col(all, p->target);
     else if (p->split == SPLIT_TIME && p->time_column) by = frame_col(all, p->time_column);
     int rc = split_holdout(all->n_rows, p->split, p->holdout, by, p->seed, &s, e);

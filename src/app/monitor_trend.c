@@ -7,7 +7,7 @@
  * of the windows before the change at most half as far as their median, the change is a
  * recurring one, and `like` names that window. */
 #include "app/escalate.h"
-#include "app/monitor.h"
+#include "app/monitor_priv.h"
 #include "app/verb.h"
 #include "base/mem.h"
 #include "engine/drift/change.h"
@@ -170,21 +170,15 @@ static struct point point_of(struct trend *t, size_t i)
     return p;
 }
 
-static void set_real(struct val *o, const char *key, double v)
-{
-    if (isfinite(v)) val_set_real(o, key, v);
-    else val_set_str(o, key, NULL);
-}
-
 static void write_point(const struct trend *t, size_t i, const struct point *p, struct val *list)
 {
     struct val *o = val_push_obj(list);
     char text[32];
 
     val_set_str(o, "window_start", clock_format(text, t->snapshots[i].start_us));
-    set_real(o, "value", p->value);
-    set_real(o, "low", p->low);
-    set_real(o, "high", p->high);
+    monitor_set_real(o, "value", p->value);
+    monitor_set_real(o, "low", p->low);
+    monitor_set_real(o, "high", p->high);
     val_set_int(o, "n", p->n);
     val_set_int(o, "version", t->snapshots[i].version);
     val_set_bool(o, "breach", p->breach);
@@ -273,8 +267,8 @@ static void write_change(const struct trend *t, const double *x, const size_t *a
     val_set_str(v, "at", clock_format(text, t->snapshots[at[c.at]].start_us));
     val_set_str(v, "kind", like < t->n ? "recurring" : kind);
     val_set_str(v, "course", kind);
-    set_real(v, "before", c.before);
-    set_real(v, "after", c.after);
+    monitor_set_real(v, "before", c.before);
+    monitor_set_real(v, "after", c.after);
     val_set_str(v, "like", like < t->n ? clock_format(text, t->snapshots[like].start_us) : NULL);
 }
 
@@ -313,8 +307,8 @@ static void write_trend(struct trend *t, const struct val *baseline, struct val 
     }
     val_set_str(o, "metric", t->metric);
     val_set(o, "points", list);
-    set_real(o, "threshold", t->threshold);
-    set_real(o, "baseline", baseline_of(t, baseline));
+    monitor_set_real(o, "threshold", t->threshold);
+    monitor_set_real(o, "baseline", baseline_of(t, baseline));
     write_change(t, x, at, n, o);
 }
 

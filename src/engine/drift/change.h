@@ -6,8 +6,8 @@
  * having looked at every place), with at least two values a side; a ramp must explain more than
  * the best step by n ln(S1/S2) > ln n + 2. All that must still hold without the value that fits
  * worst: one odd value is no change. Looked at are all values, the newer half, the newest
- * quarter and so on (with 12 in place of 6), and the latest change counts, so that one that came and went does not hide
- * it. Pure. */
+ * quarter and so on (with 12 in place of 6), and the latest change counts, so that one that
+ * came and went does not hide it. Pure. */
 #pragma once
 #include <stddef.h>
 

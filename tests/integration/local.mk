@@ -10,6 +10,7 @@ PROGRAM_TESTS += %D%/test_demo.sh
 PROGRAM_TESTS += %D%/test_drift.sh
 PROGRAM_TESTS += %D%/test_jobs.sh
 PROGRAM_TESTS += %D%/test_monitor.sh
+PROGRAM_TESTS += %D%/test_monitor_replay.sh
 PROGRAM_TESTS += %D%/test_readme.sh
 TESTS += $(PROGRAM_TESTS)
 dist_check_SCRIPTS += $(PROGRAM_TESTS)

@@ -2,6 +2,7 @@
 # One file a line, so that additions do not collide.
 dist_doc_DATA = README.md CHANGES LICENSE
 dist_doc_DATA += share/doc/ARCHITECTURE
+dist_doc_DATA += share/doc/CASEBOOK
 dist_doc_DATA += share/doc/DATA
 dist_doc_DATA += share/doc/DEMO_DATA
 dist_doc_DATA += share/doc/HACKING

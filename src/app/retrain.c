@@ -110,6 +110,7 @@ static struct evidence drift(struct arena *a, const struct retrain_facts *f)
     }
     v.vote = v.n >= f->set.drift_windows && v.value > v.threshold && !labelled;
     if (labelled) v.words = "labels speak for these windows";
+    else if (v.n == 0) v.words = "no window was compared with the reference";
     else
         v.words = arena_printf(a, "at least %.0f %% of the features drifted in %lld windows in a "
                                   "row, without labels",
@@ -124,7 +125,7 @@ static struct evidence manual(struct arena *a, const struct retrain_facts *f)
     (void)a;
     v.vote = str_eq(f->trigger, "manual");
     v.value = v.vote;
-    v.words = "somebody asked for it";
+    v.words = v.vote ? "somebody asked for it" : "nobody asked for it";
     return v;
 }
 
@@ -138,7 +139,9 @@ static struct evidence schedule(struct arena *a, const struct retrain_facts *f)
     v.value = (double)(f->now_us - last) / HOUR_US;
     if (f->slot_us != INT64_MIN) v.threshold = (double)(f->now_us - f->slot_us) / HOUR_US;
     v.vote = f->slot_us != INT64_MIN && f->slot_us > last;
-    v.words = "the regular retraining is due";
+    v.words = f->slot_us == INT64_MIN ? "there is no schedule"
+              : v.vote              ? "the regular retraining is due"
+                                    : "no slot has come since the last training";
     return v;
 }
 

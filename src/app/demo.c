@@ -1,5 +1,6 @@
 /* demo.c: the demo workspace: a bank's card transactions, a first model in Production and a
- * better challenger in Staging, with the runs somebody made on the way there.
+ * better challenger in Staging, with the runs somebody made on the way there, and a day of
+ * traffic with a drift in it (demo_day.c).
  *
  * Everything goes through the verbs a user would type, so the jobs, runs, audit rows and stage
  * events are real. Each step looks first whether it was done, from the rows alone: run again
@@ -21,7 +22,7 @@
 
 #define DATA_SET   "card_transactions"
 #define EXPERIMENT "fraud-detection"
-#define MODEL      "fraud"
+#define MODEL      DEMO_MODEL
 
 struct demo_run {
     const char *name, *algorithm, *purpose;
@@ -294,6 +295,8 @@ static int build(struct app *app, const struct val *args, struct reply *r, struc
         if (!rc && d->stage) rc = promote(app, a, d, &changed, e);
         if (!rc) val_push_str(ids, id);
     }
+    if (!rc) say(app, ARRAY_LEN(demo_runs), "a day of traffic");
+    if (!rc) rc = demo_day(app, a, (uint64_t)val_get_int(args, "seed", 7), &changed, e);
     if (!rc) rc = store_model_get(app->store, a, MODEL, &m, e);
     if (rc) return rc;
     val_set_bool(r->v, "created", changed);

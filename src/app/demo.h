@@ -1,8 +1,14 @@
 /* demo.h: the sample transactions as CSV text, for the demo workspace and the files in data/.
  * Deterministic: the same specification gives the same bytes on every machine. */
 #pragma once
+#include "app/app.h"
 #include "base/str.h"
 #include "engine/demo.h"
+
+#define DEMO_MODEL "fraud"
+/* A day of predictions and labels of that model, drifted from its middle on, measured and judged.
+ * Does nothing on a complete one, and completes one that was interrupted. */
+int demo_day(struct app *app, struct arena *a, uint64_t seed, bool *changed, struct err *e);
 
 /* Header and rows, appended to *out. ERR_NOMEM, ERR_INVALID. */
 int demo_csv(const struct demo_spec *spec, struct str *out, struct err *e);

@@ -21,6 +21,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/driftval.h \
 	%D%/demo.c \
 	%D%/demo.h \
+	%D%/demo_day.c \
 	%D%/escalate.c \
 	%D%/escalate.h \
 	%D%/evaluate.c \

@@ -202,7 +202,8 @@ static void decision_lines(struct intent *out, const struct val *policy, bool po
     }
     list = val_get(policy, "evidence");
     for (size_t i = 0; i < val_len(list) && out->n_lines < INTENT_LINES - 4; i++)
-        evidence_line(out, val_at(list, i));
+        if (val_get_bool(val_at(list, i), "vote", false) || val_get_int(val_at(list, i), "n", 0))
+            evidence_line(out, val_at(list, i));
     list = val_get(policy, "reasons");
     for (size_t i = 0; i < val_len(list) && out->n_lines < INTENT_LINES - 3; i++)
         fact(out, i ? "" : "because", val_as_str(val_at(list, i), ""), ROLE_TEXT);

@@ -200,7 +200,9 @@ static void draw_trend_words(const struct view *v, const struct trend *t, struct
                            like ? fmt_time(past, like) + 5 : "") +
              2;
     for (size_t i = 0; i < t->n_marks; i++) {
-        if (t->marks[i].glyph != 0x25b2 || t->n == 0 || t->marks[i].x < t->p[0].x) continue;
+        if (t->marks[i].glyph != 0x25b2 || t->n == 0 || t->marks[i].x < t->p[0].x ||
+            t->marks[i].x > t->p[t->n - 1].x)
+            continue;
         if (x + 10 <= at.x + at.w) canvas_text(cv, x, at.y, ROLE_PROD, "▲ promoted");
         return;
     }

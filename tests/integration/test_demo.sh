@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # test_demo.sh: the demo workspace: complete in one go, unchanged when made again, completed when
-# the first attempt was killed on the way, and its challenger is better than its baseline.
+# the first attempt was killed on the way, its challenger is better than its baseline, and its day of
+# traffic ends in an incident.
 set -eu
 # shellcheck source=tests/integration/lib.sh
 . "${top_srcdir:-.}/tests/integration/lib.sh"
@@ -16,6 +17,10 @@ rows=$(box -o json audit verify | field rows)
 runs() { box -o csv run list --experiment fraud-detection | tail -n +2 | wc -l; }
 equal "$(runs)" 4 'runs'
 equal "$(box -o csv job list --state succeeded | tail -n +2 | wc -l)" 4 'jobs'
+# Its day of traffic drifted at noon, which has become an incident and asks for retraining.
+equal "$(box -o json monitor trend fraud --metric volume | grep -c window_start)" 24 'windows'
+box -o csv alert list | grep -q ',incident,' || die 'no alert has become an incident'
+equal "$(box -o json retrain policy fraud | field should_retrain)" true 'the decision'
 
 reply=$(box -o json demo "$dir/ws") || die "the second demo ended with $?"
 equal "$(printf '%s' "$reply" | field created)" false 'created by the second demo'

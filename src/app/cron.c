@@ -24,15 +24,15 @@ static const char *const month_names[] = { "jan", "feb", "mar", "apr", "may", "j
                                            "aug", "sep", "oct", "nov", "dec", NULL };
 static const char *const day_names[] = { "sun", "mon", "tue", "wed", "thu", "fri", "sat", NULL };
 static const struct field fields[] = {
-    { "minute", 0, 59, NULL },         { "hour", 0, 23, NULL },
-    { "day of month", 1, 31, NULL },   { "month", 1, 12, month_names },
+    { "minute", 0, 59, NULL },          { "hour", 0, 23, NULL },
+    { "day of month", 1, 31, NULL },    { "month", 1, 12, month_names },
     { "day of week", 0, 7, day_names },
 };
 static const struct {
     const char *name, *expression;
 } nicknames[] = {
-    { "@hourly", "0 * * * *" },  { "@daily", "0 0 * * *" },  { "@midnight", "0 0 * * *" },
-    { "@weekly", "0 0 * * 0" },  { "@monthly", "0 0 1 * *" }, { "@yearly", "0 0 1 1 *" },
+    { "@hourly", "0 * * * *" },   { "@daily", "0 0 * * *" },   { "@midnight", "0 0 * * *" },
+    { "@weekly", "0 0 * * 0" },   { "@monthly", "0 0 1 * *" }, { "@yearly", "0 0 1 1 *" },
     { "@annually", "0 0 1 1 *" },
 };
 

@@ -12,12 +12,12 @@
 #include <stdint.h>
 
 struct cron {
-    int64_t every_us;                  /* > 0: an interval, and nothing else counts */
-    uint64_t minutes;                  /* bit 0 to 59 */
+    int64_t every_us;                       /* > 0: an interval, and nothing else counts */
+    uint64_t minutes;                       /* bit 0 to 59 */
     uint32_t hours, days, months, weekdays; /* bits 0-23, 1-31, 1-12, 0-6 */
     bool any_day, any_weekday;
 };
 /* ERR_INVALID with the field that is wrong; also for dates that never come (30 February). */
 int cron_parse(const char *text, struct cron *ret, struct err *e);
-int64_t cron_next(const struct cron *c, int64_t after_us);    /* first slot > after */
+int64_t cron_next(const struct cron *c, int64_t after_us);     /* first slot > after */
 int64_t cron_previous(const struct cron *c, int64_t until_us); /* last slot <= until */

@@ -60,8 +60,8 @@ static struct evidence accuracy_drop(struct arena *a, const struct retrain_facts
         v.words = w ? "the promoted version's accuracy is unknown" : "no window has enough labels";
         return v;
     }
-    struct interval ci = difference(f->now.accuracy, (double)f->now.n, w->accuracy.value,
-                                    (double)w->accuracy.n);
+    struct interval ci =
+        difference(f->now.accuracy, (double)f->now.n, w->accuracy.value, (double)w->accuracy.n);
     v.value = f->now.accuracy - w->accuracy.value;
     v.low = ci.low;
     v.high = ci.high;
@@ -80,8 +80,8 @@ static struct evidence brier_rise(struct arena *a, const struct retrain_facts *f
     for (size_t i = f->now.n_windows; i-- > 0 && !w;)
         if (!isnan(f->now.window[i].brier.value)) w = &f->now.window[i];
     if (!w || isnan(f->now.brier)) {
-        v.words = w ? "the promoted version's Brier score is unknown"
-                    : "no window has a Brier score";
+        v.words =
+            w ? "the promoted version's Brier score is unknown" : "no window has a Brier score";
         return v;
     }
     v.value = w->brier.value - f->now.brier;
@@ -112,8 +112,9 @@ static struct evidence drift(struct arena *a, const struct retrain_facts *f)
     if (labelled) v.words = "labels speak for these windows";
     else if (v.n == 0) v.words = "no window was compared with the reference";
     else
-        v.words = arena_printf(a, "at least %.0f %% of the features drifted in %lld windows in a "
-                                  "row, without labels",
+        v.words = arena_printf(a,
+                               "at least %.0f %% of the features drifted in %lld windows in a "
+                               "row, without labels",
                                100 * (isnan(v.value) ? 0 : v.value), (long long)v.n);
     return v;
 }
@@ -140,8 +141,8 @@ static struct evidence schedule(struct arena *a, const struct retrain_facts *f)
     if (f->slot_us != INT64_MIN) v.threshold = (double)(f->now_us - f->slot_us) / HOUR_US;
     v.vote = f->slot_us != INT64_MIN && f->slot_us > last;
     v.words = f->slot_us == INT64_MIN ? "there is no schedule"
-              : v.vote              ? "the regular retraining is due"
-                                    : "no slot has come since the last training";
+              : v.vote                ? "the regular retraining is due"
+                                      : "no slot has come since the last training";
     return v;
 }
 
@@ -241,9 +242,9 @@ static double rollback_threshold(const struct retrain_facts *f)
 static const char *dedup_key(struct arena *a, const struct retrain_facts *f, const char *triggers)
 {
     char hex[SHA256_HEX + 1];
-    const char *text = arena_printf(a, "%s\n%lld\n%s\n%lld\n%lld", f->model,
-                                    (long long)f->now.version, triggers, (long long)f->from_us,
-                                    (long long)f->to_us);
+    const char *text =
+        arena_printf(a, "%s\n%lld\n%s\n%lld\n%lld", f->model, (long long)f->now.version, triggers,
+                     (long long)f->from_us, (long long)f->to_us);
 
     sha256_buf(text, strlen(text), hex);
     return arena_printf(a, "retrain:%s", hex);
@@ -349,8 +350,8 @@ static int append_audit(struct app *app, struct arena *a, const struct retrain_f
     return audit_append(app->store, &row, &seq, e);
 }
 
-static int add_job(struct app *app, struct arena *a, const struct retrain_facts *f,
-                   const char *key, struct val *d, struct err *e)
+static int add_job(struct app *app, struct arena *a, const struct retrain_facts *f, const char *key,
+                   struct val *d, struct err *e)
 {
     const struct job j = { .kind = "retrain",
                            .payload = payload_of(a, f, d),
@@ -453,10 +454,10 @@ int verb_retrain_policy(struct app *app, const struct val *args, struct reply *r
 }
 
 static const struct reply_column decision_columns[] = {
-    { "at", "decided", "age" },         { "model", "model", NULL },
-    { "trigger", "trigger", NULL },     { "should_retrain", "retrain", NULL },
-    { "job_id", "job", "id" },          { "duplicate_of", "duplicate of", "id" },
-    { "reasons.0", "reason", NULL },    { NULL, NULL, NULL },
+    { "at", "decided", "age" },      { "model", "model", NULL },
+    { "trigger", "trigger", NULL },  { "should_retrain", "retrain", NULL },
+    { "job_id", "job", "id" },       { "duplicate_of", "duplicate of", "id" },
+    { "reasons.0", "reason", NULL }, { NULL, NULL, NULL },
 };
 
 int verb_retrain_list(struct app *app, const struct val *args, struct reply *r, struct err *e)
@@ -471,8 +472,12 @@ int verb_retrain_list(struct app *app, const struct val *args, struct reply *r, 
     r->v = val_obj(a);
     struct val *list = val_set_list(r->v, "decisions");
     for (size_t i = 0; i < n; i++) {
-        static const char *const kept[] = { "reasons", "evidence", "blockers", "rollback_criteria",
-                                            "avoidable_misclassifications", "data_window" };
+        static const char *const kept[] = { "reasons",
+                                            "evidence",
+                                            "blockers",
+                                            "rollback_criteria",
+                                            "avoidable_misclassifications",
+                                            "data_window" };
         struct val *o = val_push_obj(list), *d = NULL;
         if (val_parse_json(a, row[i].decision, strlen(row[i].decision), &d, NULL)) d = NULL;
         val_set_str(o, "id", row[i].id);

@@ -17,8 +17,13 @@
 #include <math.h>
 #include <string.h>
 
-enum { WINDOWS_MAX = 1000, DECISIONS_MAX = 200, JOBS_MAX = 10000, EVENTS_MAX = 100000,
-       CLASSES_MAX = 10000 };
+enum {
+    WINDOWS_MAX = 1000,
+    DECISIONS_MAX = 200,
+    JOBS_MAX = 10000,
+    EVENTS_MAX = 100000,
+    CLASSES_MAX = 10000
+};
 
 int retrain_settings_read(struct app *app, struct arena *a, struct retrain_settings *ret,
                           struct err *e)
@@ -125,7 +130,8 @@ static bool speaks_for(const struct retrain_promoted *p, const struct snapshot *
     str_addf(&own, "%lld", (long long)p->version);
     if (val_get_int(versions, str_c(&own), 0) > 0) return true;
     for (size_t i = 0; i < val_len(versions); i++)
-        if (!str_eq(val_key(versions, i), "unknown") && val_as_int(val_at(versions, i), 0)) return false;
+        if (!str_eq(val_key(versions, i), "unknown") && val_as_int(val_at(versions, i), 0))
+            return false;
     return p->first || sn->start_us >= p->promoted_us;
 }
 
@@ -228,8 +234,7 @@ static int read_log(struct app *app, struct retrain_facts *f, struct err *e)
 /* ---- earlier decisions --------------------------------------------------------------------- */
 
 /* The newest retraining that was queued and not given up. */
-static int read_decisions(struct app *app, struct arena *a, struct retrain_facts *f,
-                          struct err *e)
+static int read_decisions(struct app *app, struct arena *a, struct retrain_facts *f, struct err *e)
 {
     struct retrain_row *row = NULL;
     size_t n = 0;

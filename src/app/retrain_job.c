@@ -138,9 +138,7 @@ static int read_rows(struct retraining *r, struct frame **ret, struct err *e)
     int rc = features_of(r->incumbent, &like, e);
 
     if (rc) return rc;
-    struct rows rows = {
-        .r = r, .packed = feature_rows_new(like), .labels = dict_new(), .e = e
-    };
+    struct rows rows = { .r = r, .packed = feature_rows_new(like), .labels = dict_new(), .e = e };
     rc = prediction_each(r->t.c->app->store, r->model, r->from_us, r->to_us, add_row, &rows, e);
     if (rc == 0 && rows.code.n < 10) {
         err_set(e, ERR_STATE, "%s has only %zu labelled predictions with features", r->model,
@@ -169,14 +167,15 @@ static int load(struct retraining *r, struct err *e)
     if (rc == 0) rc = frame_take(all, s.train, s.n_train, &t->train, e);
     if (rc == 0) rc = frame_take(all, s.test, s.n_test, &t->valid, e);
     if (rc == 0)
-        t->fp_data = arena_printf(t->c->arena, "%016llx",
-                                  (unsigned long long)frame_fingerprint(t->train));
+        t->fp_data =
+            arena_printf(t->c->arena, "%016llx", (unsigned long long)frame_fingerprint(t->train));
     split_done(&s);
     frame_free(all);
     return rc;
 }
 
-/* ---- the comparison ---------------------------------------------------------------------------- */
+/* ---- the comparison ----------------------------------------------------------------------------
+ */
 
 static int metric_index(const char *name)
 {
@@ -217,12 +216,12 @@ static int compute(struct retraining *r, struct err *e)
     if (rc == 0) rc = train_measure(t, t->model, t->train, t->trained, e);
     if (rc == 0) rc = train_measure(t, r->incumbent, t->valid, r->incumbent_measured, e);
     if (rc == 0) compare(r);
-    if (rc == 0 && engine_cancelled(&t->en))
-        rc = err_set(e, ERR_CANCELLED, "the job was stopped");
+    if (rc == 0 && engine_cancelled(&t->en)) rc = err_set(e, ERR_CANCELLED, "the job was stopped");
     return rc;
 }
 
-/* ---- what is left behind ------------------------------------------------------------------------- */
+/* ---- what is left behind
+ * ------------------------------------------------------------------------- */
 
 static double holdout_accuracy(const double *measured)
 {
@@ -337,17 +336,18 @@ static int add_tags(struct retraining *r, const char *outcome, struct err *e)
         { "signalbox.evidence", str_c(&evidence) },
         { RUN_TAG_ROLLBACK, str_real(number, below) },
     };
-    return store_run_set_tags(r->t.c->app->store, r->t.run_id, tags,
-                              ARRAY_LEN(tags) - isnan(below), e);
+    return store_run_set_tags(r->t.c->app->store, r->t.run_id, tags, ARRAY_LEN(tags) - isnan(below),
+                              e);
 }
 
-/* ---- the outcome ----------------------------------------------------------------------------------- */
+/* ---- the outcome
+ * ----------------------------------------------------------------------------------- */
 
 static int still_serves(struct retraining *r, bool *ret, struct err *e)
 {
     struct reg_version v;
-    int rc = store_version_by_stage(r->t.c->app->store, r->t.c->arena, r->model, "Production", &v,
-                                    e);
+    int rc =
+        store_version_by_stage(r->t.c->app->store, r->t.c->arena, r->model, "Production", &v, e);
 
     if (rc == -ERR_NOTFOUND) {
         err_clear(e);
@@ -389,8 +389,9 @@ static const char *outcome_of(struct retraining *r, bool serves, const struct re
         return arena_printf(a, "The challenger is better and is version %lld in Staging.",
                             (long long)v->version);
     if (!serves)
-        return arena_printf(a, "Version %lld does not serve any more, so the comparison with it "
-                               "decides nothing; the challenger was not registered.",
+        return arena_printf(a,
+                            "Version %lld does not serve any more, so the comparison with it "
+                            "decides nothing; the challenger was not registered.",
                             (long long)r->version);
     return "The challenger is not better by the margin and was not registered.";
 }
@@ -432,7 +433,8 @@ static int settle(struct training *t, struct registry_new *in, struct val *resul
     return rc ? rc : add_report(r, outcome, e);
 }
 
-/* ---- the job --------------------------------------------------------------------------------------- */
+/* ---- the job
+ * --------------------------------------------------------------------------------------- */
 
 static int open_incumbent(struct retraining *r, struct modelref *ref, struct err *e)
 {

@@ -143,9 +143,8 @@ static int roll_back(struct app *app, struct arena *a, const struct retrain_prom
     int rc = registry_rollback(app, a, al->model, reason, &moved, e);
 
     if (rc) return rc;
-    al->detail = detail_of(a, p, v,
-                           arena_printf(a, "rolled back to version %lld",
-                                        (long long)moved.version.version));
+    al->detail = detail_of(
+        a, p, v, arena_printf(a, "rolled back to version %lld", (long long)moved.version.version));
     al->recommended_action = "observe";
     return put(app, al, al->state, reason, e);
 }
@@ -180,8 +179,7 @@ static int watch_in_tx(struct app *app, struct arena *a, const char *model,
 }
 
 static int watch(struct app *app, struct arena *a, const char *model,
-                 const struct retrain_promoted *p, const struct retrain_settings *s,
-                 struct err *e)
+                 const struct retrain_promoted *p, const struct retrain_settings *s, struct err *e)
 {
     int rc = store_begin(app->store, e);
 

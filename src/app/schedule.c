@@ -5,6 +5,7 @@
  * so of all consoles, daemons and cron jobs on a workspace exactly one does it; of slots missed
  * while nobody was there only the newest counts. Work cut short by a crash is not repeated: the
  * next slot finds everything that was left undone. */
+#include "store/schedule.h"
 #include "app/cron.h"
 #include "app/runval.h"
 #include "app/settings.h"
@@ -13,23 +14,21 @@
 #include "base/vec.h"
 #include "store/prediction.h"
 #include "store/registry.h"
-#include "store/schedule.h"
 
 #include <string.h>
 
 struct entry {
-    const char *name;  /* "check:fraud" */
+    const char *name; /* "check:fraud" */
     const char *model, *verb, *every;
     struct cron cron;
-    int64_t from_us;   /* slots until then are none */
-    int64_t last_us;   /* newest slot claimed; 0: none */
-    int64_t slot_us;   /* newest slot */
+    int64_t from_us; /* slots until then are none */
+    int64_t last_us; /* newest slot claimed; 0: none */
+    int64_t slot_us; /* newest slot */
     bool due;
 };
 typedef VEC(struct entry) entries;
 
-static int add_entry(struct app *app, struct arena *a, entries *list, struct entry x,
-                     struct err *e)
+static int add_entry(struct app *app, struct arena *a, entries *list, struct entry x, struct err *e)
 {
     int64_t now = clock_now(app->clock);
     int rc = cron_parse(x.every, &x.cron, e);
@@ -69,8 +68,8 @@ static int add_model(struct app *app, struct arena *a, const struct val *setting
     struct entry check = { .name = arena_printf(a, "check:%s", model),
                            .model = model,
                            .verb = "monitor check",
-                           .every = val_get_str(settings_model(settings, model), "check_every",
-                                                "5m") };
+                           .every =
+                               val_get_str(settings_model(settings, model), "check_every", "5m") };
     struct entry retrain = { .name = arena_printf(a, "retrain:%s", model),
                              .model = model,
                              .verb = "retrain policy",
@@ -110,7 +109,7 @@ static int64_t next_slot(const entries *list, int64_t now_us)
 /* ---- schedule list -------------------------------------------------------------------------- */
 
 static const struct reply_column schedule_columns[] = {
-    { "name", "name", NULL },      { "verb", "runs", NULL }, { "every", "every", NULL },
+    { "name", "name", NULL },      { "verb", "runs", NULL },      { "every", "every", NULL },
     { "last_at", "last", "time" }, { "next_at", "next", "time" }, { "due", "due", NULL },
     { NULL, NULL, NULL },
 };
@@ -169,8 +168,8 @@ static bool run_entry(struct app *app, struct arena *a, const struct entry *x, s
 }
 
 static const struct reply_column ran_columns[] = {
-    { "name", "name", NULL }, { "slot", "slot", "time" },   { "verb", "ran", NULL },
-    { "ok", "ok", NULL },     { "error", "error", NULL },   { NULL, NULL, NULL },
+    { "name", "name", NULL }, { "slot", "slot", "time" }, { "verb", "ran", NULL },
+    { "ok", "ok", NULL },     { "error", "error", NULL }, { NULL, NULL, NULL },
 };
 
 int verb_schedule_run(struct app *app, const struct val *args, struct reply *r, struct err *e)

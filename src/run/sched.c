@@ -55,17 +55,14 @@ static void on_timer(void *user)
     arena_done(&a);
 }
 
-int sched_new(struct loop *l, struct verbthreads *t, const struct clock *clock,
-              uint64_t after_ms, void (*news)(void *user), void *user, struct sched **ret,
-              struct err *e)
+int sched_new(struct loop *l, struct verbthreads *t, const struct clock *clock, uint64_t after_ms,
+              void (*news)(void *user), void *user, struct sched **ret, struct err *e)
 {
     struct sched *s = mem_zalloc(1, sizeof *s);
 
-    *s = (struct sched){ .threads = t,
-                         .clock = clock,
-                         .verb = verb_find("schedule run"),
-                         .news = news,
-                         .user = user };
+    *s = (struct sched){
+        .threads = t, .clock = clock, .verb = verb_find("schedule run"), .news = news, .user = user
+    };
     int rc = loop_timer_new(l, on_timer, s, &s->timer, e);
     if (rc) {
         free(s);

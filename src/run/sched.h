@@ -8,9 +8,8 @@
 struct sched;
 /* Begins `after_ms` from now. news(user) after work was done; may be NULL. The threads must
  * outlive it. */
-int sched_new(struct loop *l, struct verbthreads *t, const struct clock *clock,
-              uint64_t after_ms, void (*news)(void *user), void *user, struct sched **ret,
-              struct err *e);
+int sched_new(struct loop *l, struct verbthreads *t, const struct clock *clock, uint64_t after_ms,
+              void (*news)(void *user), void *user, struct sched **ret, struct err *e);
 /* Before the threads and the loop; NULL is fine. A piece that runs is ended by verbthreads_free,
  * which waits for it. */
 void sched_free(struct sched *s);

@@ -52,15 +52,37 @@ static struct retrain_window window(int64_t day, double accuracy, int64_t n, dou
 static struct retrain_facts well(struct retrain_window *w, size_t n)
 {
     return (struct retrain_facts){
-        .model = "m", .trigger = "policy", .now_us = NOW,
-        .set = { .accuracy_drop = 0.05, .brier_rise = 0.02, .share_drifted = 0.2,
-                 .min_coverage = 0.2, .drift_windows = 3, .min_labels = 500, .min_minority = 30,
-                 .watch_windows = 5, .cooldown_us = DAY, .train_window_us = 30 * DAY },
-        .now = { .version = 1, .promoted_us = NOW - 40 * DAY, .first = true, .task = "binary",
-                 .accuracy = 0.9, .brier = 0.08, .n = 1000, .rollback_below = NAN,
-                 .window = w, .n_windows = n, .newest_us = NOW },
-        .slot_us = INT64_MIN, .from_us = NOW - 30 * DAY, .to_us = NOW,
-        .rows = 3000, .labels = 1500, .new_labels = 1500, .minority = 100,
+        .model = "m",
+        .trigger = "policy",
+        .now_us = NOW,
+        .set = { .accuracy_drop = 0.05,
+                 .brier_rise = 0.02,
+                 .share_drifted = 0.2,
+                 .min_coverage = 0.2,
+                 .drift_windows = 3,
+                 .min_labels = 500,
+                 .min_minority = 30,
+                 .watch_windows = 5,
+                 .cooldown_us = DAY,
+                 .train_window_us = 30 * DAY },
+        .now = { .version = 1,
+                 .promoted_us = NOW - 40 * DAY,
+                 .first = true,
+                 .task = "binary",
+                 .accuracy = 0.9,
+                 .brier = 0.08,
+                 .n = 1000,
+                 .rollback_below = NAN,
+                 .window = w,
+                 .n_windows = n,
+                 .newest_us = NOW },
+        .slot_us = INT64_MIN,
+        .from_us = NOW - 30 * DAY,
+        .to_us = NOW,
+        .rows = 3000,
+        .labels = 1500,
+        .new_labels = 1500,
+        .minority = 100,
         .trained_to_us = INT64_MIN,
     };
 }
@@ -162,8 +184,7 @@ static void each_blocker_blocks(void **state)
         if (name) memcpy((char *)&f + numbers[i].at, &numbers[i].value, sizeof(int64_t));
         else if (i == ARRAY_LEN(numbers)) f.bad_data = "nulls", name = "data_quality";
         else if (i == ARRAY_LEN(numbers) + 1) f.job = "J", name = "duplicate";
-        else { /* promoted lately, and not for the first time */
-            f.now.first = false;
+        else { /* promoted lately, and not for the first time */ f.now.first = false;
             f.now.promoted_us = NOW - HOUR;
             name = "cooldown";
         }
@@ -235,7 +256,10 @@ struct bench {
 static void add_version(struct bench *b, double accuracy)
 {
     struct store *s = b->app.store;
-    struct run run = { .experiment_id = "0", .name = "r", .status = "FINISHED", .user = "u",
+    struct run run = { .experiment_id = "0",
+                       .name = "r",
+                       .status = "FINISHED",
+                       .user = "u",
                        .start_us = NOW - 40 * DAY };
     const struct metric_point m = { "accuracy", accuracy, 0, NOW - 40 * DAY };
     const struct kv rows = { "rows_valid", "1000" };
@@ -247,14 +271,22 @@ static void add_version(struct bench *b, double accuracy)
     assert_int_equal(store_run_log_metrics(s, run.id, &m, 1, NULL), 0);
     assert_int_equal(store_run_log_params(s, run.id, &rows, 1, NULL), 0);
     const struct registry_new in = {
-        .name = "m", .run_id = run.id, .size = 1, .algorithm = "logistic", .task = "binary",
+        .name = "m",
+        .run_id = run.id,
+        .size = 1,
+        .algorithm = "logistic",
+        .task = "binary",
         .digest = "0000000000000000000000000000000000000000000000000000000000000000",
-        .fp_signature = "1", .fp_architecture = "1", .fp_data = run.id, .fp_params = "1",
+        .fp_signature = "1",
+        .fp_architecture = "1",
+        .fp_data = run.id,
+        .fp_params = "1",
     };
     assert_int_equal(registry_register(&b->app, &b->arena, &in, &done, NULL), 0);
     assert_int_equal(store_commit(s, NULL), 0);
     assert_int_equal(registry_promote(&b->app, &b->arena, "m", done.version.version, "Production",
-                                      "test", &moved, NULL), 0);
+                                      "test", &moved, NULL),
+                     0);
 }
 
 /* A window of the day that begins `day` days before NOW. */
@@ -267,8 +299,11 @@ static void add_window(struct bench *b, int64_t day, int64_t version, double acc
         "{\"accuracy\":{\"value\":%g,\"low\":%g,\"high\":%g,\"n\":600},\"brier\":null},"
         "\"drift\":{\"share\":0.0}}",
         (long long)version, accuracy, accuracy - 0.03, accuracy + 0.03);
-    const struct snapshot sn = { .model = "m", .start_us = NOW - day * DAY,
-                                 .end_us = NOW - (day - 1) * DAY, .at_us = NOW, .data = data };
+    const struct snapshot sn = { .model = "m",
+                                 .start_us = NOW - day * DAY,
+                                 .end_us = NOW - (day - 1) * DAY,
+                                 .at_us = NOW,
+                                 .data = data };
 
     assert_int_equal(store_begin(s, NULL), 0);
     assert_int_equal(snapshot_add(s, &sn, 0, NULL, NULL), 0);
@@ -283,8 +318,11 @@ static void add_log(struct bench *b, int64_t day, int n)
     for (int i = 0; i < n; i++) {
         struct label_effect effect;
         const char *id = arena_printf(&b->arena, "%lld-%d", (long long)day, i);
-        const struct prediction p = { .request_id = id, .at_us = NOW - day * DAY + i,
-                                      .version = 1, .answer = "0", .probability = 0.1,
+        const struct prediction p = { .request_id = id,
+                                      .at_us = NOW - day * DAY + i,
+                                      .version = 1,
+                                      .answer = "0",
+                                      .probability = 0.1,
                                       .latency_ms = NAN };
         const struct label l = { id, i % 4 ? "0" : "1", NOW };
         assert_int_equal(prediction_add(s, "m", &p, NULL, NULL), 0);
@@ -440,9 +478,15 @@ static void two_processes_queue_one_job(void **state)
 static void an_incident_of_the_data_blocks(void **state)
 {
     struct bench *b = *state;
-    const struct alert al = { .id = "AAAAAAAAAAAAAAAAAAAAAAAAAA", .model = "m", .rule = "nulls",
-                              .kind = "data_quality", .state = "incident", .severity = "critical",
-                              .recommended_action = "fix_data", .since_us = NOW, .detail = "{}",
+    const struct alert al = { .id = "AAAAAAAAAAAAAAAAAAAAAAAAAA",
+                              .model = "m",
+                              .rule = "nulls",
+                              .kind = "data_quality",
+                              .state = "incident",
+                              .severity = "critical",
+                              .recommended_action = "fix_data",
+                              .since_us = NOW,
+                              .detail = "{}",
                               .updated_us = NOW };
 
     assert_int_equal(store_begin(b->app.store, NULL), 0);
@@ -455,7 +499,8 @@ static void an_incident_of_the_data_blocks(void **state)
     assert_int_equal(count_decisions(b), 1); /* a no is kept too */
 }
 
-/* ---- the watch after a promotion -------------------------------------------------------------- */
+/* ---- the watch after a promotion --------------------------------------------------------------
+ */
 
 static struct alert watch_alert(struct bench *b, size_t *ret_n)
 {
@@ -521,7 +566,8 @@ static void the_watch_rolls_back_if_told_to(void **state)
     size_t n;
 
     assert_int_equal(file_write_atomic(arena_printf(&b->arena, "%s/signalbox.yaml", b->dir), yaml,
-                                       strlen(yaml), NULL), 0);
+                                       strlen(yaml), NULL),
+                     0);
     add_version(b, 0.92);
     add_window(b, 0, 2, 0.70);
     b->clock.fixed_us = NOW + DAY;
@@ -572,8 +618,8 @@ static void operators_may_answer_the_watch(void **state)
     reply_init(&r); /* the rules' replay does not miss or find it */
     assert_int_equal(verb_call(&b->app, verb_find("alert replay"), NULL, &r, NULL), 0);
     for (size_t i = 0; i < val_len(val_get(r.v, "differences")); i++)
-        assert_string_not_equal(
-            val_get_str(val_at(val_get(r.v, "differences"), i), "rule", ""), RETRAIN_WATCH_RULE);
+        assert_string_not_equal(val_get_str(val_at(val_get(r.v, "differences"), i), "rule", ""),
+                                RETRAIN_WATCH_RULE);
     reply_done(&r);
 }
 

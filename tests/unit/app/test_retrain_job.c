@@ -52,12 +52,15 @@ static void report(struct job_ctx *c, double progress, const char *message)
 
 static int execute(struct bench *b, const char *id, struct err *e)
 {
-    struct job_ctx c = { .app = &b->app, .job = &b->job, .arena = &b->arena,
-                         .cancel = &b->cancel, .report = report, .user = b };
+    struct job_ctx c = { .app = &b->app,
+                         .job = &b->job,
+                         .arena = &b->arena,
+                         .cancel = &b->cancel,
+                         .report = report,
+                         .user = b };
 
     int rc = store_job_claim(b->app.store, &b->arena, "default", id, "worker", 4711, &b->job, e);
-    if (rc == 0)
-        rc = val_parse_json(&b->arena, b->job.payload, strlen(b->job.payload), &c.args, e);
+    if (rc == 0) rc = val_parse_json(&b->arena, b->job.payload, strlen(b->job.payload), &c.args, e);
     return rc ? rc : job_execute(&c, e);
 }
 
@@ -133,10 +136,15 @@ static void log_traffic(struct bench *b, size_t rows, double shift)
         snprintf(id, sizeof id, "r%06zu", i);
         str_clear(&bytes);
         feature_pack(p, i, &bytes);
-        const struct prediction row = { .request_id = id, .at_us = (int64_t)at->num[i],
-                                        .version = 1, .answer = "0", .probability = 0.1,
-                                        .latency_ms = NAN, .schema_id = schema,
-                                        .features = bytes.p, .n_bytes = bytes.len };
+        const struct prediction row = { .request_id = id,
+                                        .at_us = (int64_t)at->num[i],
+                                        .version = 1,
+                                        .answer = "0",
+                                        .probability = 0.1,
+                                        .latency_ms = NAN,
+                                        .schema_id = schema,
+                                        .features = bytes.p,
+                                        .n_bytes = bytes.len };
         const char *truth = fraud->num[i] > 0 ? (i % 2 ? "1.0" : "1") : "0";
         const struct label l = { id, truth, NOW };
         assert_int_equal(prediction_add(s, "fraud", &row, NULL, NULL), 0);
@@ -202,7 +210,8 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- what it left ----------------------------------------------------------------------------- */
+/* ---- what it left -----------------------------------------------------------------------------
+ */
 
 static struct job job_now(struct bench *b, const char *id)
 {
@@ -263,7 +272,8 @@ static void run_job(struct bench *b, const char *id)
     if (execute(b, id, &e)) fail_msg("%s", e.msg);
 }
 
-/* ---- tests ------------------------------------------------------------------------------------ */
+/* ---- tests ------------------------------------------------------------------------------------
+ */
 
 static void the_challenger_wins_after_drift(void **state)
 {
@@ -289,7 +299,7 @@ static void the_challenger_wins_after_drift(void **state)
                      0);
     assert_string_equal(r.status, "FINISHED");
     assert_string_equal(r.experiment, "cards");
-    assert_true(metric(&r, "auc") == new && metric(&r, "incumbent_auc") == old);
+    assert_true(metric(&r, "auc") == new &&metric(&r, "incumbent_auc") == old);
     assert_string_equal(tag(&r, "signalbox.retrain_of"), "models:/fraud/1");
     assert_non_null(strstr(tag(&r, "signalbox.evidence"), "accuracy_drop"));
     assert_non_null(tag(&r, RUN_TAG_ROLLBACK));
@@ -354,8 +364,10 @@ static void too_little_is_an_error(void **state)
     train_incumbent(b, 500);
     log_traffic(b, 9, 0);
     settings(b, "retrain: { min_labels: 1, min_minority: 1, min_coverage: 0 }\n");
-    const struct job j = { .kind = "retrain", .actor = "t",
-                           .payload = arena_printf(&b->arena,
+    const struct job j = { .kind = "retrain",
+                           .actor = "t",
+                           .payload = arena_printf(
+                               &b->arena,
                                "{\"model\":\"fraud\",\"version\":1,\"from_us\":0,\"to_us\":%lld}",
                                (long long)NOW) };
     char id[27];
@@ -415,8 +427,10 @@ static void killed_workers_leave_one_version(void **state)
     assert_true(val_get_bool(result_of(b, id), "registered", false));
     assert_int_equal(model(b).n_versions, 2);
     assert_int_equal(model(b).staging, 2);
-    const struct run_query q = { .filter = arena_printf(
-        &b->arena, "tags.\"signalbox.job_id\" = '%s' AND attributes.status = 'FINISHED'", id) };
+    const struct run_query q = {
+        .filter = arena_printf(
+            &b->arena, "tags.\"signalbox.job_id\" = '%s' AND attributes.status = 'FINISHED'", id)
+    };
     int64_t n = 0;
     assert_int_equal(store_run_count(b->app.store, &q, &n, NULL), 0);
     assert_int_equal(n, 1);

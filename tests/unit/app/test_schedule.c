@@ -34,8 +34,11 @@ struct bench {
 
 static void add_traffic(struct bench *b, const char *model)
 {
-    const struct prediction p = { .request_id = "1", .at_us = NOW - 3 * DAY, .answer = "1",
-                                  .probability = 0.5, .latency_ms = NAN };
+    const struct prediction p = { .request_id = "1",
+                                  .at_us = NOW - 3 * DAY,
+                                  .answer = "1",
+                                  .probability = 0.5,
+                                  .latency_ms = NAN };
 
     assert_int_equal(store_begin(b->app.store, NULL), 0);
     assert_int_equal(prediction_add(b->app.store, model, &p, NULL, NULL), 0);
@@ -45,9 +48,15 @@ static void add_traffic(struct bench *b, const char *model)
 static void promote(struct bench *b, const char *model)
 {
     const struct registry_new in = {
-        .name = model, .size = 1, .algorithm = "logistic", .task = "binary",
+        .name = model,
+        .size = 1,
+        .algorithm = "logistic",
+        .task = "binary",
         .digest = "0000000000000000000000000000000000000000000000000000000000000000",
-        .fp_signature = "1", .fp_architecture = "1", .fp_data = "1", .fp_params = "1",
+        .fp_signature = "1",
+        .fp_architecture = "1",
+        .fp_data = "1",
+        .fp_params = "1",
     };
     struct registry_done done;
     struct registry_moved moved;
@@ -55,8 +64,8 @@ static void promote(struct bench *b, const char *model)
     assert_int_equal(store_begin(b->app.store, NULL), 0);
     assert_int_equal(registry_register(&b->app, &b->arena, &in, &done, NULL), 0);
     assert_int_equal(store_commit(b->app.store, NULL), 0);
-    assert_int_equal(registry_promote(&b->app, &b->arena, model, 1, "Production", "test", &moved,
-                                      NULL), 0);
+    assert_int_equal(
+        registry_promote(&b->app, &b->arena, model, 1, "Production", "test", &moved, NULL), 0);
 }
 
 static int setup(void **state)

@@ -46,8 +46,11 @@ static void run_for(struct bench *b, uint64_t ms)
 
 static int setup(void **state)
 {
-    const struct prediction p = { .request_id = "1", .at_us = 1700000000000000, .answer = "1",
-                                  .probability = 0.5, .latency_ms = NAN };
+    const struct prediction p = { .request_id = "1",
+                                  .at_us = 1700000000000000,
+                                  .answer = "1",
+                                  .probability = 0.5,
+                                  .latency_ms = NAN };
     struct bench *b = calloc(1, sizeof *b);
 
     ws_open(&b->ws);
@@ -67,8 +70,8 @@ static void start(struct bench *b, int n)
 {
     for (int i = 0; i < n; i++) {
         assert_int_equal(verbthreads_new(b->loop, &b->cfg, &b->threads[i], NULL), 0);
-        assert_int_equal(sched_new(b->loop, b->threads[i], &clock_system, 0, on_news, b,
-                                   &b->sched[i], NULL), 0);
+        assert_int_equal(
+            sched_new(b->loop, b->threads[i], &clock_system, 0, on_news, b, &b->sched[i], NULL), 0);
     }
 }
 

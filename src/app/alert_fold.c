@@ -329,17 +329,58 @@ static bool touched_since(const struct fold_alert *al, int64_t start_us)
     return false;
 }
 
+/* As late_kind, for a rule that looks at many windows: all whose burn rate this one is in. The
+ * fold has those, and as many before. */
+static enum late late_budget(struct fold *f, const struct fold_alert *al, const struct esc_rule *r,
+                             const struct esc_window *w)
+{
+    int64_t length = w->end_us - w->start_us;
+    struct fold with = { .a = f->a };
+    enum late kind = LATE_KEEP;
+
+    for (size_t i = 0; i < f->windows.n; i++) vec_push(&with.windows, f->windows.p[i]);
+    fold_put_window(&with, w);
+    for (size_t i = 0, k = 0; i < with.windows.n && kind != LATE_PLAY; i++) {
+        const struct esc_window *is = &with.windows.p[i];
+        while (k < f->windows.n && f->windows.p[k].start_us < is->start_us) k++;
+        if (is->start_us < w->start_us) continue;
+        if (is->start_us >= w->start_us + r->long_windows * length) break;
+        bool known = k < f->windows.n && f->windows.p[k].start_us == is->start_us;
+        struct esc_sample in = esc_sample(r, with.windows.p, i + 1);
+        enum esc_verdict now = esc_verdict(r, &in), before = ESC_NO_DATA;
+        if (known) {
+            in = esc_sample(r, f->windows.p, k + 1);
+            before = esc_verdict(r, &in);
+        }
+        bool first = is->start_us == w->start_us && before == ESC_NO_DATA &&
+                     w->start_us > al->m.window_us && !touched_since(al, w->start_us);
+        if (is->end_us - is->start_us != length || (now != before && !first)) kind = LATE_PLAY;
+        else if (now != before) kind = LATE_STEP;
+    }
+    vec_done(&with.windows);
+    return kind;
+}
+
+static bool rule_changed_since(const struct fold_alert *al, int64_t start_us)
+{
+    for (size_t i = 0; i < al->inputs.n; i++)
+        if (str_eq(al->inputs.p[i].type, "rule") && al->inputs.p[i].until_us > start_us)
+            return true;
+    return false;
+}
+
 /* What a new version of a window, or one that comes late, means for an alert: nothing when the
- * verdict is the same as before; one step when all windows that counted are earlier. Budgets
- * look at many windows and are always played. */
+ * verdict is the same as before; one step when all windows that counted are earlier. */
 static enum late late_kind(struct fold *f, const struct fold_alert *al,
                            const struct esc_window *old, const struct esc_window *w)
 {
     struct esc_rule r;
     enum esc_verdict before = ESC_NO_DATA, now;
+    bool budget = str_eq(al->row.kind, "budget");
 
-    if (str_eq(al->row.kind, "budget")) return LATE_PLAY;
+    if (budget && rule_changed_since(al, w->start_us)) return LATE_PLAY;
     if (!rule_at(f, al, w->start_us, &r)) return LATE_KEEP;
+    if (budget) return late_budget(f, al, &r, w);
     struct esc_sample in = esc_read(&r, w->data, w->start_us);
     now = esc_verdict(&r, &in);
     if (old) {
@@ -368,18 +409,23 @@ bool fold_needs_past(struct fold *f, const struct esc_window *w)
     return false;
 }
 
-/* The figures of the last window that counted are shown, so they follow its newest version. */
+/* The figures of the last window that counted are shown, so they follow the newest versions of
+ * all that they were made from. */
 static void refresh(struct fold *f, struct fold_alert *al, const struct esc_window *w)
 {
     struct esc_rule r;
 
-    if (al->m.window_us != w->start_us || al->counted_end_us != w->end_us) return;
     if (!rule_at(f, al, w->start_us, &r)) return;
-    struct esc_sample in = esc_read(&r, w->data, w->start_us);
-    al->m.value = in.value;
-    al->m.n = in.n;
-    al->stale = true;
-    if (!al->rule) al->r = r;
+    for (size_t i = f->windows.n; i-- > 0 && f->windows.p[i].start_us >= w->start_us;) {
+        const struct esc_window *shown = &f->windows.p[i];
+        if (al->m.window_us != shown->start_us || al->counted_end_us != shown->end_us) continue;
+        if (shown->seq != w->seq && !str_eq(r.kind, "budget")) continue;
+        struct esc_sample in = esc_sample(&r, f->windows.p, i + 1);
+        al->m.value = in.value;
+        al->m.n = in.n;
+        al->stale = true;
+        if (!al->rule) al->r = r;
+    }
 }
 
 /* A step by the rule of that time. */
@@ -394,17 +440,18 @@ static void step_then(struct fold *f, struct fold_alert *al, const struct esc_wi
 
 static void judge_past(struct fold *f, const struct esc_window *w)
 {
-    const struct esc_window *found = same_window(f, w);
-    struct esc_window old = found ? *found : (struct esc_window){ 0 };
+    const struct esc_window *old = same_window(f, w);
+    VEC(enum late) kinds = VEC_INIT;
 
+    for (size_t i = 0; i < f->alerts.n; i++) vec_push(&kinds, late_kind(f, f->alerts.p[i], old, w));
     fold_put_window(f, w);
     for (size_t i = 0; i < f->alerts.n; i++) {
         struct fold_alert *al = f->alerts.p[i];
-        enum late kind = late_kind(f, al, found ? &old : NULL, w);
-        if (kind == LATE_PLAY) play(f, al);
-        else if (kind == LATE_STEP) step_then(f, al, w);
+        if (kinds.p[i] == LATE_PLAY) play(f, al);
+        else if (kinds.p[i] == LATE_STEP) step_then(f, al, w);
         else refresh(f, al, w);
     }
+    vec_done(&kinds);
 }
 
 /* ---- what follows from the states -------------------------------------------------------------

@@ -60,8 +60,8 @@ bool fold_is_input(const char *event_type); /* types that go into inputs */
 void fold_put_window(struct fold *f, const struct esc_window *w);
 /* Is a window later than all judged: then rules are those of today, else NULL. */
 bool fold_is_next(const struct fold *f, int64_t start_us);
-/* Must all windows and inputs be there to judge this one? `windows` must have the version before
- * it, if there is one, and the alerts their inputs. */
+/* Must all windows be there to judge this one? `windows` must have the version before it, if
+ * there is one, and for budgets long_windows before and after; the alerts their inputs. */
 bool fold_needs_past(struct fold *f, const struct esc_window *w);
 void fold_judge(struct fold *f, const struct esc_window *w, const struct fold_rule *rules,
                 size_t n_rules);

@@ -108,14 +108,14 @@ static struct esc_window window_of(const struct snapshot *sn, const struct val *
     return (struct esc_window){ sn->start_us, sn->end_us, sn->version, sn->seq, sn->at_us, data };
 }
 
-/* Newest versions of the windows that start at or after from, without the one to be judged. */
-static int load_windows(struct app *app, struct fold *f, int64_t from_us,
+/* Newest versions of the windows with start in [from, to), without the one to be judged. */
+static int load_windows(struct app *app, struct fold *f, int64_t from_us, int64_t to_us,
                         const struct esc_window *judged, struct err *e)
 {
     struct arena texts = ARENA_INIT;
     struct snapshot *list = NULL;
     size_t n = 0;
-    int rc = snapshot_list(app->store, &texts, f->model, from_us, INT64_MAX, 0, &list, &n, e);
+    int rc = snapshot_list(app->store, &texts, f->model, from_us, to_us, 0, &list, &n, e);
 
     for (size_t i = 0; rc == 0 && i < n; i++) {
         struct val *data;
@@ -159,7 +159,8 @@ static int judge_next(struct app *app, struct fold *f, const struct esc_window *
     int rc = find_rules(app, f, &rules, &n, &windows, e);
 
     if (!rc && windows)
-        rc = load_windows(app, f, w->end_us - windows * (w->end_us - w->start_us), w, e);
+        rc = load_windows(app, f, w->end_us - windows * (w->end_us - w->start_us), w->start_us, w,
+                          e);
     if (!rc) fold_judge(f, w, rules, n);
     return rc;
 }
@@ -185,10 +186,15 @@ static int load_old(struct app *app, struct fold *f, const struct esc_window *w,
 /* A window of the past, by the rules of its time; all others are read only when they must be. */
 static int judge_past(struct app *app, struct fold *f, const struct esc_window *w, struct err *e)
 {
-    int rc = w->version > 1 ? load_old(app, f, w, e) : 0;
+    int rc = w->version > 1 ? load_old(app, f, w, e) : 0, windows = 0;
 
     for (size_t i = 0; rc == 0 && i < f->alerts.n; i++) rc = load_inputs(app, f, f->alerts.p[i], e);
-    if (!rc && fold_needs_past(f, w)) rc = load_windows(app, f, INT64_MIN, w, e);
+    for (size_t i = 0; rc == 0 && i < f->alerts.n; i++)
+        if (str_eq(f->alerts.p[i]->row.kind, "budget") && f->alerts.p[i]->r.long_windows > windows)
+            windows = f->alerts.p[i]->r.long_windows;
+    int64_t around = windows * (w->end_us - w->start_us);
+    if (!rc && around) rc = load_windows(app, f, w->end_us - around, w->end_us + around, w, e);
+    if (!rc && fold_needs_past(f, w)) rc = load_windows(app, f, INT64_MIN, INT64_MAX, w, e);
     if (!rc) fold_judge(f, w, NULL, 0);
     return rc;
 }

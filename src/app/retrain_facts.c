@@ -135,31 +135,44 @@ static bool speaks_for(const struct retrain_promoted *p, const struct snapshot *
     return p->first || sn->start_us >= p->promoted_us;
 }
 
+static int read_window(struct arena *a, const struct snapshot *sn, struct retrain_promoted *p,
+                       struct err *e)
+{
+    struct val *data = NULL;
+    int rc = val_parse_json(a, sn->data, strlen(sn->data), &data, e);
+
+    if (rc) return err_prefix(e, "snapshot of %s", sn->model);
+    const struct val *performance = val_get(data, "performance");
+    const struct retrain_window w = {
+        .start_us = sn->start_us,
+        .end_us = sn->end_us,
+        .volume = val_get_int(data, "volume", 0),
+        .accuracy = figure_of(val_get(performance, "accuracy")),
+        .brier = figure_of(val_get(performance, "brier")),
+        .share = val_get_real(val_get(data, "drift"), "share", NAN),
+    };
+    if (!w.volume) return 0;
+    p->newest_us = w.end_us;
+    if (speaks_for(p, sn, data)) p->window[p->n_windows++] = w;
+    return 0;
+}
+
+/* Of a snapshot only some numbers are kept, so each is parsed in memory that is used again. */
 static int read_windows(struct app *app, struct arena *a, const char *model,
                         struct retrain_promoted *p, struct err *e)
 {
+    struct arena rows = ARENA_INIT, each = ARENA_INIT;
     struct snapshot *sn = NULL;
     size_t n = 0;
-    int rc = snapshot_list(app->store, a, model, INT64_MIN, INT64_MAX, WINDOWS_MAX, &sn, &n, e);
+    int rc = snapshot_list(app->store, &rows, model, INT64_MIN, INT64_MAX, WINDOWS_MAX, &sn, &n, e);
 
     p->window = arena_array(a, n + 1, struct retrain_window);
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        struct val *data = NULL;
-        rc = val_parse_json(a, sn[i].data, strlen(sn[i].data), &data, e);
-        if (rc) return err_prefix(e, "snapshot of %s", model);
-        const struct val *performance = val_get(data, "performance");
-        struct retrain_window w = {
-            .start_us = sn[i].start_us,
-            .end_us = sn[i].end_us,
-            .volume = val_get_int(data, "volume", 0),
-            .accuracy = figure_of(val_get(performance, "accuracy")),
-            .brier = figure_of(val_get(performance, "brier")),
-            .share = val_get_real(val_get(data, "drift"), "share", NAN),
-        };
-        if (!w.volume) continue;
-        p->newest_us = w.end_us;
-        if (speaks_for(p, &sn[i], data)) p->window[p->n_windows++] = w;
+        rc = read_window(&each, &sn[i], p, e);
+        arena_reset(&each);
     }
+    arena_done(&each);
+    arena_done(&rows);
     return rc;
 }
 

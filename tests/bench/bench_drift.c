@@ -89,7 +89,7 @@ static void bench_table(const double *x, const double *y, size_t n, size_t colum
     struct frame *ref = frame_new(), *cur = frame_new();
     double best = INFINITY;
     struct rusage use;
-    char name[16];
+    char name[32];
 
     if (!en.pool) die("no threads");
     for (size_t c = 0; c < columns; c++) { /* other values in another order, the same cost */

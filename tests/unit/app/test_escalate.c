@@ -94,7 +94,7 @@ static void waiting_before_and_after(void **state)
 static void drops_refer_to_the_baseline(void **state)
 {
     (void)state;
-    struct esc_rule r = { .op = "drop", .value = 0.05, .critical = NAN, .baseline = 0.9 };
+    struct esc_rule r = { .op = "drop", .value = 0.05, .critical = (double)NAN, .baseline = 0.9 };
     struct esc_sample s = { .value = 0.86, .n = 1 };
     assert_false(esc_breach(&r, &s));
     s.value = 0.84;

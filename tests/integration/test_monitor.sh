@@ -8,7 +8,14 @@ set -eu
 traffic=${top_builddir:-.}/tests/integration/traffic
 [ -x "$traffic" ] || skip "$traffic is not built"
 
-box demo --rows 5000 "$dir/ws" >"$dir/out"
+# A model in Production as the demo has one, without the demo's own day of traffic.
+"$traffic" 7 5000 2026-01-05 0 >"$dir/train.csv"
+box init >"$dir/out"
+box data import "$dir/train.csv" --name card_transactions >"$dir/out"
+box train --data card_transactions --target fraud --algorithm logistic --split stratified \
+    --drop transaction_id --drop timestamp --register fraud >"$dir/out"
+box model promote fraud 1 --to Staging --reason 'first model' >"$dir/out"
+box model promote fraud 1 --to Production --reason 'first model' >"$dir/out"
 
 # Four quiet days and four drifted ones, scored by the version in Production.
 {

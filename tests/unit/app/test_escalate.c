@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h> /* needs the headers above */
@@ -140,6 +141,16 @@ static const struct esc_rule *find(const struct esc_rule *r, size_t n, const cha
     return NULL;
 }
 
+static const struct esc_rule *need(const struct esc_rule *r, size_t n, const char *name)
+{
+    const struct esc_rule *found = find(r, n, name);
+    if (!found) {
+        fail_msg("there is no rule %s", name);
+        abort();
+    }
+    return found;
+}
+
 static void settings_change_and_add_rules(void **state)
 {
     (void)state;
@@ -151,13 +162,13 @@ static void settings_change_and_add_rules(void **state)
         "\"rules\":[{\"name\":\"drift\",\"value\":0.5},{\"name\":\"latency\",\"enabled\":false},"
         "{\"name\":\"slow\",\"kind\":\"latency\",\"metric\":\"latency.p50_ms\",\"op\":\">\",\"value\":10}]}");
     assert_int_equal(esc_rules(&arena, m, json("{\"auc\":0.9}"), &r, &n, &e), 0);
-    assert_true(find(r, n, "drift")->value == 0.5);
-    assert_int_equal(find(r, n, "drift")->min_rows, 70);
-    assert_int_equal(find(r, n, "drift")->incident_after, 4);
+    assert_true(need(r, n, "drift")->value == 0.5);
+    assert_int_equal(need(r, n, "drift")->min_rows, 70);
+    assert_int_equal(need(r, n, "drift")->incident_after, 4);
     assert_null(find(r, n, "latency"));
     assert_non_null(find(r, n, "slow"));
-    assert_true(find(r, n, "auc")->baseline == 0.9);
-    assert_int_equal(find(r, n, "auc")->min_rows, 30);
+    assert_true(need(r, n, "auc")->baseline == 0.9);
+    assert_int_equal(need(r, n, "auc")->min_rows, 30);
     assert_null(find(r, n, "accuracy")); /* the run has no such figure */
     m = json("{\"rules\":[{\"name\":\"own\",\"value\":1}]}");
     assert_int_equal(esc_rules(&arena, m, NULL, &r, &n, &e), -ERR_INVALID);
@@ -176,11 +187,11 @@ static void budgets_and_short_names(void **state)
         "{\"name\":\"bad\",\"kind\":\"budget\",\"metric\":\"quality.unseen_share\",\"op\":\">\","
         "\"slo\":0.99,\"burn\":2,\"short_windows\":2,\"long_windows\":3}]}");
     assert_int_equal(esc_rules(&arena, m, NULL, &r, &n, &e), 0);
-    assert_string_equal(find(r, n, "low")->metric, "performance.auc.value");
-    assert_string_equal(find(r, n, "low")->op, "<");
-    assert_true(find(r, n, "good")->good && find(r, n, "good")->value == 3);
-    assert_string_equal(find(r, n, "good")->op, ">");
-    const struct esc_rule *bad = find(r, n, "bad");
+    assert_string_equal(need(r, n, "low")->metric, "performance.auc.value");
+    assert_string_equal(need(r, n, "low")->op, "<");
+    assert_true(need(r, n, "good")->good && need(r, n, "good")->value == 3);
+    assert_string_equal(need(r, n, "good")->op, ">");
+    const struct esc_rule *bad = need(r, n, "bad");
     assert_false(bad->good);
     const struct esc_window w[] = {
         { .start_us = 0, .end_us = 10, .data = json("{\"volume\":100,\"quality\":{\"unseen_share\":0.5}}") },

@@ -484,7 +484,10 @@ static void draw_below(struct view *v, struct canvas *cv, struct rect r, const s
     if (words > r.h / 3) words = r.h / 3;
     if (features < 2) features = 2;
     if (features > r.h - words - 1) features = r.h - words - 1;
-    if (features < 2) features = r.h, words = 0;
+    if (features < 2) {
+        features = r.h;
+        words = 0;
+    }
     draw_part(v, cv, rect_make(r.x, r.y, r.w, features), MP_FEATURES, ctx);
     if (words) draw_quality(quality, cv, rect_make(r.x, r.y + features + 1, r.w, words));
 }

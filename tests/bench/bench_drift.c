@@ -23,7 +23,7 @@
 
 enum { REPEATS = 3, BIN_COUNT = 10 };
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
     fprintf(stderr, "bench_drift: %s\n", what);
     exit(1);

@@ -67,6 +67,7 @@ answer electricity
 follow electricity
 equal "$(field rows <ingest.json)" 30208 "predictions"
 equal "$(field windows <check.json)" 90 "weeks"
+# shellcheck disable=SC2046 # numbers, several words on purpose
 set -- $(breaches electricity accuracy 1997-05-05 1998-12-07)
 [ "$1" -ge 40 ] || die "electricity: accuracy breached in $1 of $2 weeks"
 equal "$(state electricity drift)" incident "electricity, drift"
@@ -119,6 +120,7 @@ cp bike_log.csv bike_seasonal_log.csv
 box data import bike_2011.csv --name bike_2011 >/dev/null
 follow bike
 follow bike_seasonal
+# shellcheck disable=SC2046 # numbers, several words on purpose
 set -- $(breaches bike share_drifted 2012-02-20 2012-06-20) $(breaches bike_seasonal share_drifted 2012-02-20 2012-06-20)
 [ "$1" -ge 3 ] || die "bike: spring breaches $1 of $2 windows without a season"
 equal "$3" 0 "bike: breaches of spring against the same season"
@@ -145,6 +147,7 @@ mv until_may.csv taxi_log.csv
 awk -F, 'NR == 1 || $3 < "2020-05-04"' taxi_labels.csv >until_may.csv
 mv until_may.csv taxi_labels.csv
 follow taxi
+# shellcheck disable=SC2046 # numbers, several words on purpose
 set -- $(breaches taxi share_drifted 2018-09-03 2020-03-09) $(breaches taxi share_drifted 2020-03-16 2020-05-04)
 [ "$1" -le 1 ] || die "taxi: $1 of $2 weeks before March 2020 drifted"
 week=$(box monitor trend taxi --metric share_drifted --last 1000 -o csv |

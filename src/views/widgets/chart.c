@@ -159,7 +159,10 @@ static void plot_band(struct plot *p, const struct chart_series *s)
         size_t next = i + 1 < s->n ? i + 1 : i;
         const struct chart_band *a = &s->band[i], *b = &s->band[next];
         if (!isfinite(a->low) || !isfinite(a->high)) continue;
-        if (!isfinite(b->low) || !isfinite(b->high)) b = a, next = i;
+        if (!isfinite(b->low) || !isfinite(b->high)) {
+            b = a;
+            next = i;
+        }
         int from = dot_x(p, s->p[i].x), to = dot_x(p, s->p[next].x);
         for (int x = from; x <= to; x++) {
             double t = to > from ? (double)(x - from) / (to - from) : 0;

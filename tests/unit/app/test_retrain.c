@@ -181,10 +181,16 @@ static void each_blocker_blocks(void **state)
     for (size_t i = 0; i < ARRAY_LEN(numbers) + 3; i++) {
         struct retrain_facts f = well(&w, 1);
         const char *name = i < ARRAY_LEN(numbers) ? numbers[i].name : NULL;
-        if (name) memcpy((char *)&f + numbers[i].at, &numbers[i].value, sizeof(int64_t));
-        else if (i == ARRAY_LEN(numbers)) f.bad_data = "nulls", name = "data_quality";
-        else if (i == ARRAY_LEN(numbers) + 1) f.job = "J", name = "duplicate";
-        else { /* promoted lately, and not for the first time */ f.now.first = false;
+        if (name) {
+            memcpy((char *)&f + numbers[i].at, &numbers[i].value, sizeof(int64_t));
+        } else if (i == ARRAY_LEN(numbers)) {
+            f.bad_data = "nulls";
+            name = "data_quality";
+        } else if (i == ARRAY_LEN(numbers) + 1) {
+            f.job = "J";
+            name = "duplicate";
+        } else { /* promoted lately, and not for the first time */
+            f.now.first = false;
             f.now.promoted_us = NOW - HOUR;
             name = "cooldown";
         }

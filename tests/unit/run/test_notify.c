@@ -144,7 +144,7 @@ static int teardown(void **state)
     return file_remove_tree(dir, NULL);
 }
 
-static void settings(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) static void settings(const char *fmt, ...)
 {
     char text[2048], path[128];
     va_list ap;
@@ -399,7 +399,11 @@ static void the_real_alertmanager_takes_our_alerts(void **state)
     }
     close(listen_anywhere(&port));
     pid_t pid = start_alertmanager(port);
-    for (int i = 0; i < 100 && (ask_alertmanager(port, text, sizeof text), !*text); i++) usleep(100000);
+    *text = '\0';
+    for (int i = 0; i < 100 && !*text; i++) {
+        usleep(100000);
+        ask_alertmanager(port, text, sizeof text);
+    }
     settings("notify: [{name: am, type: alertmanager, url: 'http://127.0.0.1:%d'}]", port);
     now = clock_fixed(clock_now(&clock_system));
     struct alert al = drift;

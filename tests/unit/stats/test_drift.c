@@ -176,12 +176,14 @@ static void small_windows_keep_their_effect(void **state)
     rng_seed(&r, 12);
     const double even[] = { 0.25, 0.25, 0.25, 0.25 }, one[] = { 1 };
     struct frame *a = frame_new(), *b = frame_new();
-    add_levels(a, "channel", 20000, even, 4, &r), add_levels(b, "channel", 200, one, 1, &r);
+    add_levels(a, "channel", 20000, even, 4, &r);
+    add_levels(b, "channel", 200, one, 1, &r);
     struct drift_report s = compare(a, b, "sound");
     assert_int_equal(s.features[0].state, DRIFT_DRIFTED);
     vectors_near(s.features[0].value.effect, sqrt(0.6), 0.01, 0, "shares 1 and 1/4");
     drift_report_done(&s);
-    frame_free(a), frame_free(b);
+    frame_free(a);
+    frame_free(b);
 }
 
 static void values_outside_the_range_count(void **state)

@@ -35,7 +35,8 @@ int err_sys(struct err *e, enum err_kind kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* Puts "text: " before the message. Returns -kind of the error. */
 int err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Sets the hint. Returns -kind of the error. */
+/* Sets the hint. Returns -kind of the error; without an e the kind is not known and it is
+ * -ERR_INTERNAL, so who looks at a kind passes an e. The same holds for err_prefix. */
 int err_hint(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void err_clear(struct err *e);
 

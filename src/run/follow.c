@@ -64,10 +64,14 @@ static void end(struct follow *w, int rc)
 
 /* -- news ----------------------------------------------------------------- */
 
+/* Row and pipe each may lag behind the other: while an attempt runs, neither takes progress
+ * back. */
 static void tell(struct follow *w, double progress, const char *message, const char *state)
 {
     struct told *t = &w->told;
+    bool on = str_eq(state, "running") && str_eq(t->state, "running");
 
+    if (on && progress < t->progress) return;
     if (t->progress == progress && str_eq(t->message, message) && str_eq(t->state, state)) return;
     t->progress = progress;
     snprintf(t->message, sizeof t->message, "%s", message);
@@ -77,13 +81,9 @@ static void tell(struct follow *w, double progress, const char *message, const c
                             .progress = t->progress, .message = t->message, .state = t->state });
 }
 
-/* The row lags behind the pipe: while an attempt runs it takes no progress back. */
 static void tell_row(struct follow *w, const struct job *j)
 {
-    bool on = str_eq(j->state, "running") && str_eq(w->told.state, "running");
-
-    if (!on || j->progress >= w->told.progress)
-        tell(w, j->progress, j->message ? j->message : "", j->state);
+    tell(w, j->progress, j->message ? j->message : "", j->state);
 }
 
 static void tell_line(struct follow *w, const char *text, size_t n)

@@ -8,7 +8,7 @@ cd "${top_srcdir:-.}"
 # shellcheck disable=SC2016 # awk's dollars
 find src -name '*.[ch]' | LC_ALL=C sort | xargs awk '
 BEGIN {
-    n = split("base 0 codec 1 engine 1 store 1 app 2 run 3 views 4 http 4 batch 4 worker 4 main.c 5", w, " ")
+    n = split("base 0 codec 1 engine 1 store 1 app 2 run 3 serve 4 views 5 http 5 batch 5 worker 5 main.c 6", w, " ")
     for (i = 1; i < n; i += 2) layer[w[i]] = w[i + 1]
     # header -> the only path prefix that may include it
     only["ncurses.h"] = only["curses.h"] = only["term.h"] = "src/views/canvas_curses.c"

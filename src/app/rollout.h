@@ -1,0 +1,93 @@
+/* rollout.h: how the traffic of a model is split between its versions: the document, its checks,
+ * and the state machine of a canary. Pure policy over stored rows; serve/ carries it out.
+ *
+ *             start                 step / advance by evidence
+ *   (none) ---------> running(step 0) ------------------> running(last step) --promote--> done
+ *                      |   ^  hold                            |
+ *            max time  v   | step                             | evidence "worse", hard limit,
+ *                     paused                                  v abort
+ *                        '------------------------------> aborted (all traffic to stable)
+ *
+ * - One rollout a model; the document is one row, replaced as a whole, its number counts up.
+ * - Evidence belongs to a rollout id; starting, stepping and shifting shares of A/B keeps it,
+ *   another set of versions gets a new id (and salt), so no sample is used for two questions.
+ * - A promotion or rollback in the registry that changes the stable version ends a rollout
+ *   that does not fit any more: traffic goes to what is in Production (never elsewhere).
+ * - The stable version is where everything goes back to; it is arms[0].
+ * Every change is one transaction with its audit row. Any thread with its own app. */
+#pragma once
+#include "app/app.h"
+#include "engine/stats/sequential.h"
+#include "store/rollout.h"
+
+enum rollout_mode {
+#define MODE(id, help) ROLLOUT_##id,
+#include "app/modes.def"
+#undef MODE
+    ROLLOUT_MODES
+};
+const char *rollout_mode_name(enum rollout_mode m);
+
+struct rollout_arm {
+    int64_t version;
+    const char *role;   /* production canary shadow a b … member fast complex fallback */
+    double share;       /* 0..1; single, shadow, members: 1 or weight */
+};
+struct rollout_rule {   /* mode rules: the first that matches decides */
+    const char *feature, *op, *text; /* op: = != < <= > >= */
+    double num;         /* NaN: compare text */
+    size_t arm;
+};
+struct rollout_limits { /* canary guardrails; see rollout.c for the defaults */
+    double alpha, tau;            /* mSPRT */
+    double margin;                /* non-inferiority margin of the error rate */
+    int64_t min_samples, min_time_us, max_time_us;
+    double max_p99_ms;            /* hard: NaN none */
+    int64_t consecutive_errors;   /* hard: trips at once */
+    bool auto_advance, auto_promote;
+};
+struct rollout {        /* the document, bound and checked */
+    const char *id;     /* ULID; salt of the assignment */
+    const char *model;
+    int64_t number;     /* counts changes */
+    enum rollout_mode mode;
+    const char *state;  /* "active" for modes without steps; running held paused aborted done */
+    size_t n_arms, n_rules, n_steps, n_fallback;
+    const struct rollout_arm *arms;
+    const struct rollout_rule *rules;
+    const double *steps;          /* canary: shares, increasing */
+    size_t step;                  /* current */
+    const size_t *fallback;       /* arms tried in order after a failure or timeout */
+    const struct val *constant;   /* last resort: {"prediction", "probabilities"}; NULL: none */
+    const char *key;              /* request field or header with the assignment key; NULL: id */
+    const char *combine;          /* ensemble: mean vote weighted stack */
+    double threshold;             /* tiered: confidence that the fast model must reach */
+    int64_t timeout_us;           /* of one arm; 0: none */
+    int breaker_failures;         /* consecutive; 0: no breaker */
+    int64_t breaker_us;           /* time until it is tried again */
+    double sample;                /* shadow: share of requests that are mirrored */
+    struct rollout_limits limits;
+    int64_t started_us, step_us;  /* when it and its step began */
+    const char *reason;           /* of the last change */
+};
+/* Text of the row to the document and back. ERR_INVALID names the field. Lives in the arena. */
+int rollout_parse(struct arena *a, const struct rollout_row *row, const struct rollout **ret,
+                  struct err *e);
+struct val *rollout_val(struct arena *a, const struct rollout *r);
+/* The rollout that holds for a model now: the stored one if its versions still fit the registry,
+ * else mode single on the version in Production. ERR_NOTFOUND: nothing in Production. */
+int rollout_current(struct app *app, struct arena *a, const char *model,
+                    const struct rollout **ret, struct err *e);
+/* Share of a key: FNV-1a64 of salt ":" key through fmix64, in [0, 10000). */
+unsigned rollout_bucket(const char *salt, const char *key, size_t n_key);
+
+/* What is known of a canary against the concurrent stable version, and what follows. Pure. */
+struct rollout_evidence {
+    int64_t n[2], errors[2];      /* [0] stable, [1] candidate; since the rollout began */
+    double p99_ms[2];
+    struct sequential error_rate; /* verdict, difference, interval */
+    const char *verdict;          /* "hold" "advance" "rollback" "pause" */
+    const char *why;
+};
+struct rollout_evidence rollout_judge(const struct rollout *r, const struct serving_sum *stable,
+                                      const struct serving_sum *candidate, int64_t now_us);

@@ -1,8 +1,10 @@
 /* drift.c: the verb drift: compares two tables and says which features changed, by how much,
- * and by what rule that was decided. Two tables come from files or data sets; nothing is
- * written. With --fail-on-drift a drifted table is the answer "no" (exit 3). */
+ * and by what rule that was decided. The tables come from files or data sets, or are what a
+ * model was asked and its monitoring reference. No row is written. With --fail-on-drift a
+ * drifted table is the answer "no" (exit 3). */
 #include "app/driftval.h"
 #include "app/ingest.h"
+#include "app/monitor_window.h"
 #include "app/verb.h"
 #include "engine/drift/drift.h"
 #include "engine/pool.h"
@@ -34,7 +36,6 @@ static void write_report(struct reply *r, const struct drift_profile *p,
 {
     struct val *list;
 
-    r->v = val_obj(&r->arena);
     val_set_bool(r->v, "drift", d->drift);
     val_set_real(r->v, "share_drifted", d->share);
     val_set_int(r->v, "features_tested", (int64_t)d->tested);
@@ -49,14 +50,15 @@ static void write_report(struct reply *r, const struct drift_profile *p,
 }
 
 /* The profile, with the tests the caller chose instead of its own. */
-static int choose_profile(const struct val *args, struct drift_profile *ret, struct err *e)
+static int choose_profile(const struct val *args, const char *preset, struct drift_profile *ret,
+                          struct err *e)
 {
     static const struct {
         const char *option;
         enum drift_kind kind;
     } slots[] = { { "numeric-test", DRIFT_NUMERIC }, { "categorical-test", DRIFT_CATEGORICAL } };
 
-    *ret = *drift_profile_find(val_get_str(args, "profile", drift_profiles[0].name));
+    *ret = *drift_profile_find(val_get_str(args, "profile", preset));
     for (size_t i = 0; i < 2; i++) {
         const char *name = val_get_str(args, slots[i].option, NULL);
         const struct drift_test *t = name ? drift_test_find(name) : NULL;
@@ -78,27 +80,103 @@ static const char *const *names_of(struct arena *a, const struct val *list)
     return v;
 }
 
+/* ---- the two sides ---------------------------------------------------------------------- */
+
+struct sides {
+    struct frame *ref, *cur; /* owned */
+    struct monitor_window window; /* of a model's log; its frames are the two above */
+    const char *model;       /* NULL: two tables */
+    const char *profile;     /* where the caller names none */
+};
+
+/* Exactly one of the two forms. */
+static int check_form(const struct val *args, struct err *e)
+{
+    bool model = val_has(args, "model"), reference = val_has(args, "reference");
+    bool current = val_has(args, "current");
+    int rc = 0;
+
+    if (model && (reference || current))
+        rc = err_set(e, ERR_INVALID, "--model brings both sides along: --%s does not go with it",
+                     reference ? "reference" : "current");
+    else if (!model && val_has(args, "window"))
+        rc = err_set(e, ERR_INVALID, "--window is for --model");
+    else if (!model && !(reference && current))
+        rc = err_set(e, ERR_INVALID, "%s is missing", reference ? "--current" : "--reference");
+    return rc ? err_hint(e, "either --reference FILE --current FILE, or --model NAME [--window W]")
+              : 0;
+}
+
+static int read_model(struct app *app, const struct val *args, struct arena *a, struct sides *s,
+                      struct err *e)
+{
+    struct app mine = *app;
+    int64_t threads = val_get_int(args, "threads", 0);
+
+    if (!app->store) {
+        err_set(e, ERR_NOTFOUND, "--model needs a workspace and there is none");
+        return err_hint(e, "choose one with --workspace DIR");
+    }
+    if (threads > 0) mine.threads = (int)threads;
+    s->model = val_get_str(args, "model", "");
+    int rc = monitor_window_read(&mine, a, s->model, val_get_str(args, "window", NULL), &s->window,
+                                 e);
+    if (rc < 0) return rc;
+    s->profile = s->window.profile;
+    s->ref = s->window.reference;
+    s->cur = s->window.current;
+    return 0;
+}
+
+static int read_sides(struct app *app, const struct val *args, struct arena *a, struct sides *s,
+                      struct err *e)
+{
+    int rc = check_form(args, e);
+
+    s->profile = drift_profiles[0].name;
+    if (rc == 0 && val_has(args, "model")) return read_model(app, args, a, s, e);
+    if (rc == 0) rc = ingest_data(app, val_get_str(args, "reference", ""), NULL, &s->ref, NULL, e);
+    if (rc == 0) rc = ingest_data(app, val_get_str(args, "current", ""), NULL, &s->cur, NULL, e);
+    return rc;
+}
+
+static void write_window(struct val *o, const struct sides *s)
+{
+    const struct monitor_window *w = &s->window;
+    char text[32];
+
+    if (!s->model) return;
+    val_set_str(o, "model", s->model);
+    if (w->version) val_set_int(o, "version", w->version);
+    else val_set_str(o, "version", NULL);
+    val_set_str(o, "window_start", clock_format(text, w->w.start_us));
+    val_set_str(o, "window_end", clock_format(text, w->w.end_us));
+    val_set_int(o, "volume", (int64_t)w->rows);
+    val_set_str(o, "reference", w->data);
+}
+
 int verb_drift(struct app *app, const struct val *args, struct reply *r, struct err *e)
 {
     const char *const *skip = names_of(&r->arena, val_get(args, "drop"));
-    struct frame *ref = NULL, *cur = NULL;
+    struct sides s = { 0 };
     struct drift_profile profile;
     struct drift_report report;
     struct engine en = { .seed = 0 };
-    int rc = choose_profile(args, &profile, e);
+    int rc = read_sides(app, args, &r->arena, &s, e);
 
-    if (rc == 0) rc = ingest_data(app, val_get_str(args, "reference", ""), NULL, &ref, NULL, e);
-    if (rc == 0) rc = ingest_data(app, val_get_str(args, "current", ""), NULL, &cur, NULL, e);
+    if (rc == 0) rc = choose_profile(args, s.profile, &profile, e);
     if (rc == 0 && !(en.pool = pool_new((int)val_get_int(args, "threads", 0))))
         rc = err_set(e, ERR_NOMEM, "cannot start threads");
-    if (rc == 0) rc = drift_compare(&en, ref, cur, &profile, skip, &report, e);
+    if (rc == 0) rc = drift_compare(&en, s.ref, s.cur, &profile, skip, &report, e);
     if (rc == 0) {
+        r->v = val_obj(&r->arena);
+        write_window(r->v, &s);
         write_report(r, &profile, &report);
         if (report.drift && val_get_bool(args, "fail-on-drift", false)) r->exit = 3;
         drift_report_done(&report);
     }
     pool_free(en.pool);
-    frame_free(ref);
-    frame_free(cur);
+    frame_free(s.ref);
+    frame_free(s.cur);
     return rc;
 }

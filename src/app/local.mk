@@ -55,6 +55,8 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/monitor_rows.c \
 	%D%/monitor_status.c \
 	%D%/monitor_trend.c \
+	%D%/monitor_window.c \
+	%D%/monitor_window.h \
 	%D%/output.c \
 	%D%/output.h \
 	%D%/overview.c \

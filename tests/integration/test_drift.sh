@@ -35,5 +35,12 @@ grep -q '^amount,.*drifted' out
 expect 0 "$SIGNALBOX" drift --reference ref.csv --current moved.csv --drop amount,channel --fail-on-drift
 expect 2 "$SIGNALBOX" drift --reference ref.csv --current moved.csv --numeric-test chi2
 expect 2 "$SIGNALBOX" drift --reference ref.csv --current moved.csv --numeric-test nosuch
+expect 2 "$SIGNALBOX" drift
+grep -q -e '--model NAME' err
+expect 2 "$SIGNALBOX" drift --current moved.csv
+grep -q -e '--reference is missing' err
+expect 2 "$SIGNALBOX" drift --reference ref.csv --current moved.csv --window 1d
+expect 2 "$SIGNALBOX" drift --model fraud --reference ref.csv
+expect 5 "$SIGNALBOX" --workspace "$dir/none" drift --model fraud
 expect 5 "$SIGNALBOX" drift --reference none.csv --current moved.csv
 say "drift: all as expected"

@@ -78,6 +78,33 @@ exits 2 box monitor trend fraud --metric nosuch
 exits 5 box monitor trend nobody
 exits 5 box monitor status nobody
 
+# -- the same comparison by hand: drift of a window of the log
+drift=$(box -o json drift --model fraud)
+equal "$(printf '%s' "$drift" | field window_start)" 2026-04-13T00:00:00Z 'newest closed window'
+equal "$(printf '%s' "$drift" | field version)" 1 'version in Production'
+equal "$(printf '%s' "$drift" | field reference)" card_transactions:1 'reference'
+for key in share_drifted volume; do
+    equal "$(printf '%s' "$drift" | field $key)" "$(printf '%s' "$status" | field $key)" "$key of both"
+done
+numbers() { grep -E '"(p_value|effect|psi|js|wasserstein|n_current)" *:' | tr -d ' ,'; }
+[ "$(printf '%s' "$drift" | numbers | wc -l)" -ge 50 ] || die "few figures: $drift"
+equal "$(printf '%s' "$drift" | numbers)" \
+    "$(printf '%s' "$status" | sed -n '/"drift" *:/,/"prediction_drift"/p' | grep -v season |
+        sed '/"prediction_drift"/d' | numbers)" 'figures of the verb and of the snapshot'
+equal "$(box -o json drift --model fraud --window last)" "$drift" 'the newest window by name'
+equal "$(box -o json drift --model fraud --window 2026-04-13T15:00:00Z)" "$drift" 'and by time'
+quiet=$(box -o json drift --model fraud --window 2026-04-07 --fail-on-drift)
+equal "$(printf '%s' "$quiet" | field drift)" false 'a quiet day'
+days=$(box -o json drift --model fraud --window 2d)
+equal "$(printf '%s' "$days" | field window_start | cut -c 1-10)" 2026-04-11 'two days back'
+exits 3 box drift --model fraud --fail-on-drift
+exits 5 box drift --model fraud --window 2026-05-01
+exits 5 box drift --model nobody
+exits 2 box drift --model fraud --window soon
+exits 2 box drift --model fraud --current "$dir/traffic.csv"
+exits 2 box drift --window 1d --reference "$dir/train.csv" --current "$dir/traffic.csv"
+exits 2 box drift --reference "$dir/train.csv"
+
 # -- the same rows give the same bytes: another log of the same model, in other portions
 cp -r "$dir/ws" "$dir/again"
 again() { "$SIGNALBOX" -q -w "$dir/again" "$@"; }

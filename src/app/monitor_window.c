@@ -62,8 +62,10 @@ static int choose_window(struct app *app, const char *model, const char *text, i
 static int no_reference(const char *model, struct err *e)
 {
     err_set(e, ERR_NOTFOUND, "model '%s' has no reference to compare with", model);
-    return err_hint(e, "promote a version, or name a data set as monitoring.models.%s.reference "
-                       "in signalbox.yaml", model);
+    return err_hint(e,
+                    "promote a version, or name a data set as monitoring.models.%s.reference "
+                    "in signalbox.yaml",
+                    model);
 }
 
 static int read_rows(struct monitor *m, struct monitor_window *ret, struct err *e)

@@ -32,6 +32,14 @@ expect 3 "$SIGNALBOX" drift --reference ref.csv --current moved.csv --fail-on-dr
 grep -q 'PSI' out
 expect 0 "$SIGNALBOX" drift --reference ref.csv --current moved.csv --numeric-test wasserstein -o csv
 grep -q '^amount,.*drifted' out
+for test in ks cvm ad mwu welch wasserstein energy z fisher psi js kl hellinger tvd; do
+    expect 0 "$SIGNALBOX" drift --reference ref.csv --current moved.csv --numeric-test $test -o csv
+    grep -q "^amount,[^,]*,$test," out
+done
+for test in chi2 g z fisher psi js kl hellinger tvd; do
+    expect 0 "$SIGNALBOX" drift --reference ref.csv --current moved.csv --categorical-test $test -o csv
+    grep -q "^channel,[^,]*,$test,.*drifted" out
+done
 expect 0 "$SIGNALBOX" drift --reference ref.csv --current moved.csv --drop amount,channel --fail-on-drift
 expect 2 "$SIGNALBOX" drift --reference ref.csv --current moved.csv --numeric-test chi2
 expect 2 "$SIGNALBOX" drift --reference ref.csv --current moved.csv --numeric-test nosuch

@@ -216,6 +216,9 @@ static void compare_column(void *arg, size_t i, int thread)
         f->state = DRIFT_TOO_FEW;
         NOTE(f, "%zu and %zu values; at least %zu each are needed", f->n_ref, f->n_cur,
              w->profile->min_rows);
+    } else if (isnan(f->value.statistic)) {
+        f->state = DRIFT_SKIPPED;
+        NOTE(f, "%s says nothing about these values", f->test->title);
     }
 }
 

@@ -70,6 +70,56 @@ static void measure_g(const struct drift_pair *p, struct drift_value *v)
     *v = (struct drift_value){ t.stat, t.p, dist_balanced_v(p->p, p->q, p->k) };
 }
 
+/* How often the second of two values occurs in a sorted sample: false when there are others. */
+static bool count_second(const struct sample *s, double first, double second, double *ret)
+{
+    size_t low = 0, high = s->n;
+    while (low < high) { /* values equal to the first end here */
+        size_t mid = low + (high - low) / 2;
+        if (s->x[mid] <= first) low = mid + 1;
+        else high = mid;
+    }
+    *ret = (double)(s->n - low);
+    return low == s->n || (s->x[low] == second && s->x[s->n - 1] == second);
+}
+
+/* A feature of two values as a table {first, second} of each side. */
+static bool two_values(const struct drift_pair *p, double ref[2], double cur[2])
+{
+    if (p->kind == DRIFT_CATEGORICAL) {
+        for (size_t i = 0; i < 2; i++) {
+            ref[i] = i < p->k ? p->p[i] : 0;
+            cur[i] = i < p->k ? p->q[i] : 0;
+        }
+        return p->k <= 2;
+    }
+    double first = fmin(p->ref.x[0], p->cur.x[0]);
+    double second = fmax(p->ref.x[p->ref.n - 1], p->cur.x[p->cur.n - 1]);
+    if (!count_second(&p->ref, first, second, &ref[1])) return false;
+    if (!count_second(&p->cur, first, second, &cur[1])) return false;
+    ref[0] = p->n_ref - ref[1];
+    cur[0] = p->n_cur - cur[1];
+    return true;
+}
+
+static void measure_z(const struct drift_pair *p, struct drift_value *v)
+{
+    double a[2], b[2];
+    *v = (struct drift_value){ NAN, NAN, NAN };
+    if (!two_values(p, a, b)) return;
+    struct z_test t = two_proportion_z(a[1], p->n_ref, b[1], p->n_cur);
+    *v = (struct drift_value){ isnan(t.z) ? 0 : t.z, t.p, dist_balanced_v(a, b, 2) };
+}
+
+static void measure_fisher(const struct drift_pair *p, struct drift_value *v)
+{
+    double a[2], b[2];
+    *v = (struct drift_value){ NAN, NAN, NAN };
+    if (!two_values(p, a, b)) return;
+    *v = (struct drift_value){ b[1] / p->n_cur - a[1] / p->n_ref,
+                               table_fisher(a[0], a[1], b[0], b[1]), dist_balanced_v(a, b, 2) };
+}
+
 static void measure_psi(const struct drift_pair *p, struct drift_value *v)
 {
     double psi = dist_psi_jeffreys(p->p, p->q, p->k);

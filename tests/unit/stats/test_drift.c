@@ -186,6 +186,45 @@ static void small_windows_keep_their_effect(void **state)
     frame_free(b);
 }
 
+static void features_of_two_values(void **state)
+{
+    (void)state;
+    struct rng r;
+    rng_seed(&r, 21);
+    struct frame *a = frame_new(), *b = frame_new();
+    enum { N = 400 };
+    const double before[] = { 0.7, 0.3 }, after[] = { 0.4, 0.6 };
+    add_levels(a, "level", N, before, 2, &r);
+    add_levels(b, "level", N, after, 2, &r);
+    add_normal(a, "flag", N, 0, &r);
+    add_normal(b, "flag", N, 0, &r);
+    add_normal(a, "real", N, 0, &r);
+    add_normal(b, "real", N, 0, &r);
+    for (int i = 0; i < N; i++) { /* the same two columns as numbers */
+        a->cols[1].num[i] = dict_str(a->cols[0].dict, a->cols[0].code[i], NULL)[1] == '1';
+        b->cols[1].num[i] = dict_str(b->cols[0].dict, b->cols[0].code[i], NULL)[1] == '1';
+    }
+    struct drift_profile profile = *drift_profile_find("sound");
+    double p[2];
+    for (int i = 0; i < 2; i++) {
+        struct drift_report s;
+        profile.numeric = profile.categorical = i ? "fisher" : "z";
+        assert_int_equal(drift_compare(&engine, a, b, &profile, NULL, &s, NULL), 0);
+        assert_int_equal(s.features[0].state, DRIFT_DRIFTED);
+        assert_int_equal(s.features[1].state, DRIFT_DRIFTED);
+        vectors_near(s.features[0].value.p, s.features[1].value.p, 0, 1e-12, "level and flag");
+        vectors_near(s.features[0].value.effect, s.features[1].value.effect, 0, 1e-12, "effects");
+        assert_int_equal(s.features[2].state, DRIFT_SKIPPED);
+        assert_non_null(strstr(s.features[2].note, "says nothing"));
+        assert_int_equal(s.tested, 2);
+        p[i] = s.features[0].value.p;
+        drift_report_done(&s);
+    }
+    assert_true(p[0] < 1e-10 && p[1] < 1e-10 && p[0] != p[1]);
+    frame_free(a);
+    frame_free(b);
+}
+
 static void values_outside_the_range_count(void **state)
 {
     (void)state;
@@ -274,6 +313,7 @@ int main(void)
         cmocka_unit_test(false_alarms_and_power),
         cmocka_unit_test(rare_and_new_levels),
         cmocka_unit_test(small_windows_keep_their_effect),
+        cmocka_unit_test(features_of_two_values),
         cmocka_unit_test(values_outside_the_range_count),
         cmocka_unit_test(tables_that_do_not_match),
         cmocka_unit_test(threads_do_not_matter),

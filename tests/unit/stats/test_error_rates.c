@@ -4,10 +4,10 @@
  * Protocol: pair r has 250 values a side, normals made of twelve uniforms (pairs.h) with seeds
  * 7,000,000 + 2 r and the one after; the current side is moved by 0.25 standard deviations, or
  * widened by a quarter. Levels: five with weights 0.4 0.3 0.15 0.1 0.05, moved to 0.33 0.3 0.19
- * 0.12 0.06. The figures of SciPy 1.17.1 below are shares of the same 1,000 pairs found at 5 %:
+ * 0.12 0.06. Features of two values: share 0.3, moved to 0.42. The figures of SciPy 1.17.1 below are shares of the same 1,000 pairs found at 5 %:
  * ks_2samp, cramervonmises_2samp, anderson_ksamp (midranks), mannwhitneyu, ttest_ind
- * (equal_var=False), chi2_contingency without and with lambda_="log-likelihood". SciPy has no
- * test for the index of population stability. */
+ * (equal_var=False), chi2_contingency without (also for z) and with lambda_="log-likelihood",
+ * fisher_exact. SciPy has no test for the index of population stability. */
 #include "engine/drift/drift.h"
 #include "engine/stats/bins.h"
 #include "pairs.h"
@@ -18,7 +18,7 @@ enum { PAIRS = 1000, N = 250, LEVELS = 5, BIN_COUNT = 10 };
 enum change { NOTHING, MOVED, WIDENED, CHANGES }; /* levels have one change only, twice */
 
 /* Found among 1,000: nothing to find, moved, widened. -1: SciPy has no such test. */
-static const struct {
+static const struct known {
     const char *test;
     int scipy[CHANGES];
 } numeric[] = {
@@ -32,6 +32,9 @@ static const struct {
     { "chi2", { 49, 311, 311 } },
     { "g", { 51, 318, 318 } },
     { "psi", { 49, -1, -1 } },
+}, two[] = {
+    { "z", { 44, 786, 786 } },
+    { "fisher", { 38, 756, 756 } },
 };
 
 static void normal_sample(uint64_t seed, enum change c, double *x)
@@ -55,6 +58,12 @@ static void level_counts(uint64_t seed, enum change c, double *counts)
         while (l + 1 < LEVELS && u >= w[l]) u -= w[l++];
         counts[l]++;
     }
+}
+
+static void two_counts(uint64_t seed, enum change c, double *counts)
+{
+    counts[0] = counts[1] = 0;
+    for (uint64_t i = 0; i < N; i++) counts[pair_u(seed, i + 1) >= (c == NOTHING ? 0.3 : 0.42)]++;
 }
 
 /* What compare_numeric of drift.c hands to a test. */
@@ -119,24 +128,44 @@ static void numeric_tests(void **state)
         judge(numeric[t].test, hits[t], numeric[t].scipy);
 }
 
-static void level_tests(void **state)
+static void count_levels(uint64_t r, enum change c, size_t k, double *a, double *b)
 {
-    static int hits[sizeof levels / sizeof *levels][CHANGES];
+    if (k == 2) {
+        two_counts(9000000 + 2 * r, NOTHING, a);
+        two_counts(9000001 + 2 * r, c, b);
+    } else {
+        level_counts(8000000 + 2 * r, NOTHING, a);
+        level_counts(8000001 + 2 * r, c, b);
+    }
+}
 
-    (void)state;
+static void measure_levels(size_t k, const struct known *tests, size_t n)
+{
+    int hits[4][CHANGES] = { { 0 } };
+
+    assert_true(n <= 4);
     for (uint64_t r = 0; r < PAIRS; r++)
         for (int c = NOTHING; c < CHANGES; c++) {
             double a[LEVELS], b[LEVELS];
-            level_counts(8000000 + 2 * r, NOTHING, a);
-            level_counts(8000001 + 2 * r, (enum change)c, b);
+            count_levels(r, (enum change)c, k, a, b);
             struct drift_pair p = {
-                .kind = DRIFT_CATEGORICAL, .k = LEVELS, .p = a, .q = b, .n_ref = N, .n_cur = N
+                .kind = DRIFT_CATEGORICAL, .k = k, .p = a, .q = b, .n_ref = N, .n_cur = N
             };
-            for (size_t t = 0; t < sizeof levels / sizeof *levels; t++)
-                hits[t][c] += found(drift_test_find(levels[t].test), &p);
+            for (size_t t = 0; t < n; t++) hits[t][c] += found(drift_test_find(tests[t].test), &p);
         }
-    for (size_t t = 0; t < sizeof levels / sizeof *levels; t++)
-        judge(levels[t].test, hits[t], levels[t].scipy);
+    for (size_t t = 0; t < n; t++) judge(tests[t].test, hits[t], tests[t].scipy);
+}
+
+static void level_tests(void **state)
+{
+    (void)state;
+    measure_levels(LEVELS, levels, sizeof levels / sizeof *levels);
+}
+
+static void two_value_tests(void **state)
+{
+    (void)state;
+    measure_levels(2, two, sizeof two / sizeof *two);
 }
 
 /* A test that gets a p-value is measured above. */
@@ -160,6 +189,8 @@ static void none_is_left_out(void **state)
             listed += str_eq(numeric[i].test, t->name);
         for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
             listed += str_eq(levels[i].test, t->name);
+        for (size_t i = 0; i < sizeof two / sizeof *two; i++)
+            listed += str_eq(two[i].test, t->name);
         if (t->kinds & DRIFT_NUMERIC) {
             t->measure(&n, &v);
             wanted += !isnan(v.p);
@@ -178,6 +209,7 @@ int main(void)
 {
     const struct CMUnitTest t[] = { cmocka_unit_test(none_is_left_out),
                                     cmocka_unit_test(numeric_tests),
-                                    cmocka_unit_test(level_tests) };
+                                    cmocka_unit_test(level_tests),
+                                    cmocka_unit_test(two_value_tests) };
     return cmocka_run_group_tests_name("drift.error_rates", t, NULL, NULL);
 }

@@ -4,6 +4,7 @@
  * incident that says the data is broken lets drift speak again. */
 #include "app/alert_fold.h"
 #include "app/alertval.h"
+#include "app/monitor.h"
 #include "app/retrain.h"
 #include "app/settings.h"
 #include "app/verb.h"
@@ -17,9 +18,12 @@ enum { EVENTS_SHOWN = 50 };
 int verb_alert_list(struct app *app, const struct val *args, struct reply *r, struct err *e)
 {
     struct val *list = NULL;
-    int rc = alerts_to_val(app, &r->arena, val_get_str(args, "model", NULL),
-                           !val_get_bool(args, "all", false), &list, e);
+    struct alert_query q = { .model = val_get_str(args, "model", NULL),
+                             .only_open = !val_get_bool(args, "all", false),
+                             .at_us = INT64_MAX };
+    int rc = monitor_time(args, "at", &q.at_us, e);
 
+    if (!rc) rc = alerts_to_val(app, &r->arena, &q, &list, e);
     if (rc) return rc;
     r->v = val_obj(&r->arena);
     val_set(r->v, "alerts", list);

@@ -526,6 +526,27 @@ void fold_finish(struct fold *f)
     }
 }
 
+static void drop_later(struct fold_alert *al, int64_t at_us)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < al->inputs.n; i++)
+        if (al->inputs.p[i].until_us <= at_us) al->inputs.p[n++] = al->inputs.p[i];
+    al->inputs.n = n;
+    al->row.silenced_until_us = 0;
+}
+
+void fold_until(struct fold *f, int64_t at_us)
+{
+    while (f->windows.n && f->windows.p[f->windows.n - 1].start_us > at_us) f->windows.n--;
+    f->newest_us = f->windows.n ? f->windows.p[f->windows.n - 1].start_us : INT64_MIN;
+    for (size_t i = 0; i < f->alerts.n; i++) drop_later(f->alerts.p[i], at_us);
+    fold_again(f);
+    settle(f, INT64_MAX);
+    fold_finish(f);
+    f->due.n = 0;
+}
+
 /* ---- judging a window ---------------------------------------------------------------------------
  */
 

@@ -67,6 +67,9 @@ void fold_judge(struct fold *f, const struct esc_window *w, const struct fold_ru
                 size_t n_rules);
 /* Every rule over all windows from the beginning; changes nothing if all is well. */
 void fold_again(struct fold *f);
+/* The alerts as they stood after the last window that began by then: later windows and acts are
+ * passed over, and the rows finished. For looking back: such rows are never stored. */
+void fold_until(struct fold *f, int64_t at_us);
 /* Writes the rows' details; after the last step, before rows are stored or compared. */
 void fold_finish(struct fold *f);
 /* What an operator did; ev->until_us of resolve, ack and unack is set to the window it is made
@@ -79,6 +82,9 @@ void fold_operate(struct fold *f, struct fold_alert *al, struct alert_event *ev)
 struct app;
 int alert_load(struct app *app, struct fold *f, bool inputs, struct err *e);
 int alert_save(struct app *app, struct fold *f, struct err *e);
+/* All alerts of a model (NULL: of all) as fold_until has them, worst first. Reads only. */
+int alert_list_at(struct app *app, struct arena *a, const char *model, int64_t at_us,
+                  struct alert **ret, size_t *ret_n, struct err *e);
 /* The one id of (model, rule) for ever. */
 void alert_make_id(char id[ALERT_ID_LEN + 1], const char *model, const char *rule);
 /* What a rule's verdict on a window rests on: bounds, columns, the features that moved most. */

@@ -1,7 +1,7 @@
 /* alertval.c: see alertval.h. */
 #include "app/alertval.h"
 
-#include "app/escalate.h"
+#include "app/alert_fold.h"
 #include "app/runval.h"
 
 #include <string.h>
@@ -79,15 +79,19 @@ struct val *alert_event_to_val(struct arena *a, const struct alert_event *ev)
     return o;
 }
 
-int alerts_to_val(struct app *app, struct arena *a, const char *model, bool only_open,
-                  struct val **ret, struct err *e)
+int alerts_to_val(struct app *app, struct arena *a, const struct alert_query *q, struct val **ret,
+                  struct err *e)
 {
+    bool past = q->at_us != INT64_MAX;
     struct alert *rows = NULL;
     size_t n = 0;
-    int rc = alert_list(app->store, a, model, only_open, &rows, &n, e);
+    int rc = past ? alert_list_at(app, a, q->model, q->at_us, &rows, &n, e)
+                  : alert_list(app->store, a, q->model, q->only_open, &rows, &n, e);
 
     if (rc) return rc;
     *ret = val_list(a);
-    for (size_t i = 0; i < n; i++) val_push(*ret, alert_to_val(a, &rows[i], clock_now(app->clock)));
+    for (size_t i = 0; i < n; i++)
+        if (!past || !q->only_open || !str_eq(rows[i].state, "none"))
+            val_push(*ret, alert_to_val(a, &rows[i], clock_now(app->clock)));
     return 0;
 }

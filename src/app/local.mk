@@ -6,6 +6,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/alert_fold.c \
 	%D%/alert_fold.h \
 	%D%/alert_judge.c \
+	%D%/alert_past.c \
 	%D%/alert_replay.c \
 	%D%/alertval.c \
 	%D%/alertval.h \
@@ -46,6 +47,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/monitor.h \
 	%D%/monitor_check.c \
 	%D%/monitor_drift.c \
+	%D%/monitor_heatmap.c \
 	%D%/monitor_ingest.c \
 	%D%/monitor_measure.c \
 	%D%/monitor_performance.c \

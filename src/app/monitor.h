@@ -39,6 +39,8 @@ struct window monitor_window(int64_t at_us, int64_t length_us);
 /* The model's settings (app/settings.h) and its window length. */
 int monitor_settings(struct app *app, struct arena *a, const char *model, const struct val **ret,
                      int64_t *ret_length_us, struct err *e);
+/* A time among a verb's arguments; absent: *ret_us stays as it is. */
+int monitor_time(const struct val *args, const char *key, int64_t *ret_us, struct err *e);
 /* Measures one window now and stores its next snapshot. ret_data may be NULL. */
 int monitor_measure(struct app *app, const char *model, struct window w, struct val **ret_data,
                     struct arena *a, struct err *e);

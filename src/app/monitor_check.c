@@ -298,12 +298,12 @@ static int models_named(struct app *app, struct arena *a, const struct val *args
     return 0;
 }
 
-static int until(const struct val *args, int64_t *ret_us, struct err *e)
+int monitor_time(const struct val *args, const char *key, int64_t *ret_us, struct err *e)
 {
-    const char *text = val_get_str(args, "until", NULL);
+    const char *text = val_get_str(args, key, NULL);
 
     if (!text || clock_parse(text, strlen(text), ret_us)) return 0;
-    err_set(e, ERR_INVALID, "--until '%s' is no time", text);
+    err_set(e, ERR_INVALID, "--%s '%s' is no time", key, text);
     return err_hint(e, "write it as 2026-01-31 or 2026-01-31T23:59:59Z");
 }
 
@@ -317,7 +317,7 @@ int verb_monitor_check(struct app *app, const struct val *args, struct reply *r,
     };
     const char *const *models = NULL;
     int64_t until_us = 0;
-    int rc = until(args, &until_us, e);
+    int rc = monitor_time(args, "until", &until_us, e);
 
     if (rc == 0) rc = models_named(app, &r->arena, args, &models, e);
 

@@ -38,6 +38,14 @@ static void set_fields(struct arena *a, struct val *o, const struct val *data)
     }
 }
 
+/* What is asked: a model's state now, or in the window that began by at_us. */
+struct ask {
+    struct app *app;
+    struct arena *a;
+    int64_t at_us; /* INT64_MAX: now */
+    bool whole;    /* the snapshot too */
+};
+
 static void set_age(struct val *o, const char *key, int64_t now_us, int64_t then_us)
 {
     if (then_us) val_set_real(o, key, (double)(now_us - then_us) / 1e6);
@@ -45,67 +53,81 @@ static void set_age(struct val *o, const char *key, int64_t now_us, int64_t then
 }
 
 /* The worst alert speaks for the model. */
-static void set_escalation(struct val *o, const struct alert *worst)
+static void set_escalation(struct val *o, const struct val *worst)
 {
     struct val *v = val_set_obj(o, "escalation");
 
-    val_set_str(v, "state", worst ? worst->state : "none");
-    val_set_str(v, "rule", worst ? worst->rule : NULL);
-    val_set_int(v, "streak", worst ? worst->streak : 0);
-    val_set_str(v, "recommended_action", worst ? worst->recommended_action : "none");
+    val_set_str(v, "state", val_get_str(worst, "state", "none"));
+    val_set_str(v, "rule", val_get_str(worst, "rule", NULL));
+    val_set_int(v, "streak", val_get_int(worst, "breach_streak", 0));
+    val_set_str(v, "recommended_action", val_get_str(worst, "recommended_action", "none"));
 }
 
-static int set_alerts(struct app *app, struct arena *a, const char *model, struct val *o,
-                      struct err *e)
+static int set_alerts(const struct ask *q, const char *model, struct val *o, struct err *e)
 {
-    struct alert *list = NULL;
-    size_t n = 0, i = 0;
-    int rc = alert_list(app->store, a, model, true, &list, &n, e);
+    struct val *alerts = NULL;
+    const struct alert_query open = { model, true, q->at_us };
+    int rc = alerts_to_val(q->app, q->a, &open, &alerts, e);
 
     if (rc < 0) return rc;
-    struct val *alerts = val_set_list(o, "alerts");
-    for (size_t k = 0; k < n; k++)
-        val_push(alerts, alert_to_val(a, &list[k], clock_now(app->clock)));
-    while (i < n && str_eq(list[i].state, "none")) i++;
-    set_escalation(o, i < n ? &list[i] : NULL);
+    size_t i = 0, n = val_len(alerts);
+    val_set(o, "alerts", alerts);
+    while (i < n && str_eq(val_get_str(val_at(alerts, i), "state", "none"), "none")) i++;
+    set_escalation(o, i < n ? val_at(alerts, i) : NULL);
     return 0;
 }
 
-static int set_snapshot(struct app *app, struct arena *a, const char *model, bool whole,
-                        struct val *o, struct err *e)
+static int set_snapshot(const struct ask *q, const char *model, struct val *o,
+                        const struct val **ret_data, struct err *e)
 {
     struct snapshot *list = NULL;
     struct val *data = NULL;
     size_t n = 0;
-    int rc = snapshot_list(app->store, a, model, INT64_MIN, INT64_MAX, 1, &list, &n, e);
+    int64_t to_us = q->at_us == INT64_MAX ? INT64_MAX : q->at_us + 1;
+    int rc = snapshot_list(q->app->store, q->a, model, INT64_MIN, to_us, 1, &list, &n, e);
 
-    if (rc == 0 && n) rc = val_parse_json(a, list[n - 1].data, strlen(list[n - 1].data), &data, e);
+    if (rc == 0 && n)
+        rc = val_parse_json(q->a, list[n - 1].data, strlen(list[n - 1].data), &data, e);
     if (rc < 0) return rc;
     val_set_str(o, "model", model);
     val_set_str(o, "window_start", val_get_str(data, "window_start", NULL));
     val_set_str(o, "window_end", val_get_str(data, "window_end", NULL));
-    set_fields(a, o, data);
-    if (whole) val_set(o, "snapshot", data ? data : val_null(a));
+    set_fields(q->a, o, data);
+    if (q->whole) val_set(o, "snapshot", data ? data : val_null(q->a));
+    *ret_data = data;
     return 0;
 }
 
-static int set_model(struct app *app, struct arena *a, const char *model, bool whole, struct val *o,
-                     struct err *e)
+/* Of the past there is no age but the one that the window's end saw. */
+static void set_ages(const struct ask *q, const struct prediction_totals *t, const struct val *data,
+                     struct val *o)
 {
-    int64_t now_us = clock_now(app->clock);
-    struct prediction_totals t;
-    int rc = prediction_totals(app->store, model, &t, e);
+    int64_t now_us = clock_now(q->app->clock);
+    const struct val *then = val_get(val_get(data, "freshness"), "data_s");
 
-    if (rc == 0 && t.rows == 0 && whole) {
+    if (q->at_us == INT64_MAX) {
+        set_age(o, "data_freshness_s", now_us, t->last_us);
+        set_age(o, "pipeline_freshness_s", now_us, t->last_ingest_us);
+    } else {
+        val_set(o, "data_freshness_s", then ? val_copy(q->a, then) : val_null(q->a));
+        val_set_str(o, "pipeline_freshness_s", NULL);
+    }
+}
+
+static int set_model(const struct ask *q, const char *model, struct val *o, struct err *e)
+{
+    struct prediction_totals t;
+    const struct val *data = NULL;
+    int rc = prediction_totals(q->app->store, model, &t, e);
+
+    if (rc == 0 && t.rows == 0 && q->whole) {
         err_set(e, ERR_NOTFOUND, "model '%s' has no predictions", model);
         return err_hint(e, "bring some with `signalbox monitor ingest %s --data FILE`", model);
     }
-    if (rc == 0) rc = set_snapshot(app, a, model, whole, o, e);
-    if (rc == 0) rc = set_alerts(app, a, model, o, e);
-    if (rc < 0) return rc;
-    set_age(o, "data_freshness_s", now_us, t.last_us);
-    set_age(o, "pipeline_freshness_s", now_us, t.last_ingest_us);
-    return 0;
+    if (rc == 0) rc = set_snapshot(q, model, o, &data, e);
+    if (rc == 0) rc = set_alerts(q, model, o, e);
+    if (rc == 0) set_ages(q, &t, data, o);
+    return rc;
 }
 
 static const struct reply_column columns[] = {
@@ -126,13 +148,16 @@ int verb_monitor_status(struct app *app, const struct val *args, struct reply *r
 {
     const char *name = val_get_str(args, "name", NULL);
     const char *const *models = NULL;
+    struct ask q = { app, &r->arena, INT64_MAX, name != NULL };
+    int rc = monitor_time(args, "at", &q.at_us, e);
 
+    if (rc) return rc;
     r->v = val_obj(&r->arena);
-    if (name) return set_model(app, &r->arena, name, true, r->v, e);
+    if (name) return set_model(&q, name, r->v, e);
     struct val *list = val_set_list(r->v, "models");
-    int rc = prediction_models(app->store, &r->arena, &models, e);
+    rc = prediction_models(app->store, &r->arena, &models, e);
     for (size_t i = 0; rc == 0 && models[i]; i++)
-        rc = set_model(app, &r->arena, models[i], false, val_push_obj(list), e);
+        rc = set_model(&q, models[i], val_push_obj(list), e);
     reply_table(r, "models", columns);
     return rc;
 }

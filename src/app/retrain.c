@@ -1,6 +1,7 @@
 /* retrain.c: the decision whether to train a model again, and the verbs that show and queue it.
  * See retrain.h. Evidence and blockers are lists of small functions, one rule each. */
 #include "app/retrain.h"
+#include "app/jobs.h"
 #include "app/runval.h"
 #include "app/verb.h"
 #include "base/digest.h"
@@ -457,8 +458,62 @@ static const struct reply_column decision_columns[] = {
     { "at", "decided", "age" },      { "model", "model", NULL },
     { "trigger", "trigger", NULL },  { "should_retrain", "retrain", NULL },
     { "job_id", "job", "id" },       { "duplicate_of", "duplicate of", "id" },
+    { "job.state", "state", NULL },  { "job.version", "version", NULL },
     { "reasons.0", "reason", NULL }, { NULL, NULL, NULL },
 };
+
+/* How far the decision's job has come, and once it has ended what it found; a job that is gone is
+ * null. */
+static int put_job(struct app *app, struct arena *a, const char *id, struct val *o, struct err *e)
+{
+    static const char *const kept[] = { "state",  "progress",    "message",
+                                        "run_id", "finished_at", "error" };
+    static const char *const found[] = { "outcome",   "metric",     "margin",  "challenger",
+                                         "incumbent", "registered", "version", "stage" };
+    struct val *result = NULL;
+    struct job j;
+    int rc = id ? store_job_get(app->store, a, id, &j, e) : -ERR_NOTFOUND;
+
+    val_set_str(o, "job", NULL);
+    if (rc == -ERR_NOTFOUND) {
+        err_clear(e);
+        return 0;
+    }
+    if (rc) return rc;
+    const struct val *job = job_to_val(a, &j, clock_now(app->clock));
+    struct val *out = val_set_obj(o, "job");
+    for (size_t k = 0; k < ARRAY_LEN(kept); k++)
+        val_set(out, kept[k], val_copy(a, val_get(job, kept[k])));
+    if (!j.result || val_parse_json(a, j.result, strlen(j.result), &result, NULL)) return 0;
+    for (size_t k = 0; k < ARRAY_LEN(found); k++)
+        if (val_has(result, found[k]))
+            val_set(out, found[k], val_copy(a, val_get(result, found[k])));
+    return 0;
+}
+
+static int put_decision(struct app *app, struct arena *a, const struct retrain_row *row,
+                        struct val *o, struct err *e)
+{
+    static const char *const kept[] = { "version",           "reasons",
+                                        "evidence",          "blockers",
+                                        "rollback_criteria", "avoidable_misclassifications",
+                                        "data_window" };
+    struct val *d = NULL;
+
+    if (val_parse_json(a, row->decision, strlen(row->decision), &d, NULL)) d = NULL;
+    val_set_str(o, "id", row->id);
+    val_set_str(o, "model", row->model);
+    val_set_time(o, "at", row->at_us);
+    val_set_str(o, "actor", row->actor);
+    val_set_str(o, "trigger", row->trigger);
+    val_set_bool(o, "should_retrain", row->should_retrain);
+    val_set_bool(o, "dry_run", row->dry_run);
+    val_set_str(o, "job_id", row->job_id);
+    val_set_str(o, "duplicate_of", row->duplicate_of);
+    for (size_t k = 0; k < ARRAY_LEN(kept); k++)
+        val_set(o, kept[k], val_copy(a, val_get(d, kept[k])));
+    return put_job(app, a, row->job_id, o, e);
+}
 
 int verb_retrain_list(struct app *app, const struct val *args, struct reply *r, struct err *e)
 {
@@ -471,27 +526,8 @@ int verb_retrain_list(struct app *app, const struct val *args, struct reply *r, 
     if (rc) return rc;
     r->v = val_obj(a);
     struct val *list = val_set_list(r->v, "decisions");
-    for (size_t i = 0; i < n; i++) {
-        static const char *const kept[] = { "reasons",
-                                            "evidence",
-                                            "blockers",
-                                            "rollback_criteria",
-                                            "avoidable_misclassifications",
-                                            "data_window" };
-        struct val *o = val_push_obj(list), *d = NULL;
-        if (val_parse_json(a, row[i].decision, strlen(row[i].decision), &d, NULL)) d = NULL;
-        val_set_str(o, "id", row[i].id);
-        val_set_str(o, "model", row[i].model);
-        val_set_time(o, "at", row[i].at_us);
-        val_set_str(o, "actor", row[i].actor);
-        val_set_str(o, "trigger", row[i].trigger);
-        val_set_bool(o, "should_retrain", row[i].should_retrain);
-        val_set_bool(o, "dry_run", row[i].dry_run);
-        val_set_str(o, "job_id", row[i].job_id);
-        val_set_str(o, "duplicate_of", row[i].duplicate_of);
-        for (size_t k = 0; k < ARRAY_LEN(kept); k++)
-            val_set(o, kept[k], val_copy(a, val_get(d, kept[k])));
-    }
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = put_decision(app, a, &row[i], val_push_obj(list), e);
     reply_table(r, "decisions", decision_columns);
-    return 0;
+    return rc;
 }

@@ -315,6 +315,43 @@ static void acknowledged_until_it_clears(void **state)
     assert_true(replays(f));
 }
 
+/* The alerts after each window, with what operators did meanwhile, are found again when nothing
+ * came late: states, streaks, figures and evidence. */
+static void the_past_is_found_as_it_was(void **state)
+{
+    struct fixture *f = *state;
+    static const double shares[] = { 0.1, 0.5, 0.5, 0.6, 0.7, 0, 0, 0.5, 0.4, 0.3 };
+    enum { DAYS = ARRAY_LEN(shares) };
+    struct alert then[DAYS], *rows;
+    size_t n;
+    for (int day = 0; day < DAYS; day++) {
+        if (day == 4) settings(f, "monitoring: {rules: [{name: drift, value: 0.45}]}\n");
+        share(f, day, shares[day]);
+        if (day == 2) acks(f, "drift");
+        if (day == 8) assert_int_equal(act(f, "alert resolve", args_of(f, "drift")), 0);
+        then[day] = get(f, "drift");
+    }
+    for (int day = 0; day < DAYS; day++) {
+        assert_int_equal(
+            alert_list_at(&f->app, &f->a, "fraud", START + day * DAY + DAY / 2, &rows, &n, &f->e),
+            0);
+        size_t at = 0;
+        while (at < n && !str_eq(rows[at].rule, "drift")) at++;
+        assert_true(at < n);
+        const struct alert *now = &rows[at];
+        assert_string_equal(now->state, then[day].state);
+        assert_true(now->value == then[day].value && now->threshold == then[day].threshold);
+        assert_int_equal(now->streak, then[day].streak);
+        assert_int_equal(now->since_us, then[day].since_us);
+        assert_int_equal(now->window_us, START + day * DAY);
+        assert_string_equal(now->recommended_action, then[day].recommended_action);
+        assert_true(str_eq(now->acked_by, then[day].acked_by));
+    }
+    assert_int_equal(alert_list_at(&f->app, &f->a, NULL, START - DAY, &rows, &n, &f->e), 0);
+    for (size_t i = 0; i < n; i++) assert_string_equal(rows[i].state, "none");
+    assert_true(replays(f)); /* looking changed nothing */
+}
+
 static void silence_holds_messages_back(void **state)
 {
     struct fixture *f = *state;
@@ -642,6 +679,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(late_labels_change_the_past, setup, teardown),
         cmocka_unit_test_setup_teardown(windows_keep_the_rules_of_their_time, setup, teardown),
         cmocka_unit_test_setup_teardown(acknowledged_until_it_clears, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_past_is_found_as_it_was, setup, teardown),
         cmocka_unit_test_setup_teardown(silence_holds_messages_back, setup, teardown),
         cmocka_unit_test_setup_teardown(resolved_alerts_start_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(resolving_bad_data_lets_drift_speak, setup, teardown),

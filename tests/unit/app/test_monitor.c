@@ -520,6 +520,72 @@ static void a_change_that_was_there_before_is_recurring(void **state)
     assert_string_equal(val_get_str(c, "like", ""), "2026-01-05T00:00:00Z");
 }
 
+static const struct val *heat_row(struct fixture *f, size_t i, const char *name)
+{
+    const struct val *row = val_at(val_get(f->r.v, "rows"), i);
+    assert_string_equal(val_get_str(row, "name", ""), name);
+    return row;
+}
+
+/* Two days as in the reference, then one whose x and shop are not. */
+static void the_heat_map_has_trouble_first(void **state)
+{
+    struct fixture *f = *state;
+    write_reference(f, "");
+    ingest_day(f, 5, 0, NULL, NULL);
+    ingest_day(f, 6, 0, NULL, NULL);
+    ingest_day(f, 7, 0.6, NULL, NULL);
+    check(f, JAN5 + 3 * DAY);
+    ok(f, call(f, "monitor heatmap", "name", "m", NULL));
+    const struct val *windows = val_get(f->r.v, "windows");
+    assert_int_equal(val_len(windows), 3);
+    assert_string_equal(val_get_str(val_at(windows, 2), "start", ""), "2026-01-07T00:00:00Z");
+    assert_int_equal(val_len(val_get(f->r.v, "rows")), 4);
+    assert_string_equal(val_get_str(heat_row(f, 0, "prediction"), "kind", ""), "score");
+    const struct val *x = heat_row(f, 1, "x");
+    assert_string_equal(val_get_str(x, "metric", ""), "feature:x");
+    assert_int_equal(val_get_int(x, "drifted", 0), 1);
+    assert_int_equal(val_get_int(x, "streak", 0), 1);
+    assert_string_equal(val_as_str(val_at(val_get(x, "states"), 0), ""), "ok");
+    assert_string_equal(val_as_str(val_at(val_get(x, "states"), 2), ""), "drifted");
+    const struct val *d = data_at(f, JAN5 + 2 * DAY, NULL);
+    double effect = val_get_real(named(val_get(val_get(d, "drift"), "features"), "x"), "effect", 0);
+    assert_near(val_as_real(val_at(val_get(x, "values"), 2), NAN), effect, 0);
+    assert_near(val_get_real(x, "floor", NAN), 0.1, 0);
+    assert_int_equal(val_get_int(heat_row(f, 2, "code"), "drifted", -1), 0);
+    assert_non_null(strstr(f->r.text, "  x          |.."));
+    assert_non_null(strstr(f->r.text, "| 1 drifted\n"));
+    assert_int_equal(val_len(val_get(f->r.v, "deploys")), 0);
+    ok(f, call(f, "monitor heatmap", "name", "m", "metric", "missing", "last", "1", NULL));
+    assert_int_equal(val_len(val_get(f->r.v, "windows")), 1);
+    assert_near(val_as_real(val_at(val_get(heat_row(f, 1, "x"), "values"), 0), NAN), 0, 0);
+    assert_int_equal(call(f, "monitor heatmap", "name", "other", NULL), -ERR_NOTFOUND);
+    assert_int_equal(call(f, "monitor heatmap", "name", "m", "metric", "beauty", NULL),
+                     -ERR_INVALID);
+}
+
+/* Status at an earlier instant is that of its window, with the alerts of then. */
+static void status_looks_back(void **state)
+{
+    struct fixture *f = *state;
+    write_reference(f, "");
+    for (int day = 5; day < 9; day++) ingest_day(f, day, day > 6 ? 0.6 : 0, NULL, NULL);
+    check(f, JAN5 + 4 * DAY);
+    ok(f, call(f, "monitor status", "name", "m", NULL));
+    assert_string_equal(val_get_str(f->r.v, "window_start", ""), "2026-01-08T00:00:00Z");
+    assert_true(val_len(val_get(f->r.v, "alerts")) > 0);
+    ok(f, call(f, "monitor status", "name", "m", "at", "2026-01-06T12:00:00Z", NULL));
+    assert_string_equal(val_get_str(f->r.v, "window_start", ""), "2026-01-06T00:00:00Z");
+    assert_near(real(f->r.v, "share_drifted", NULL, NULL), 0, 0);
+    assert_int_equal(val_len(val_get(f->r.v, "alerts")), 0);
+    assert_string_equal(val_get_str(val_get(f->r.v, "escalation"), "state", ""), "none");
+    assert_false(val_has(f->r.v, "pipeline_freshness_s"));
+    ok(f, call(f, "monitor status", "at", "2025-01-01", NULL));
+    const struct val *m = val_at(val_get(f->r.v, "models"), 0);
+    assert_false(val_has(m, "window_start"));
+    assert_int_equal(call(f, "monitor status", "name", "m", "at", "once", NULL), -ERR_INVALID);
+}
+
 static void old_predictions_are_removed_window_by_window(void **state)
 {
     struct fixture *f = *state;
@@ -572,6 +638,8 @@ int main(void)
         TEST(without_a_reference_there_is_no_drift),
         TEST(status_and_trend_read_snapshots),
         TEST(a_change_that_was_there_before_is_recurring),
+        TEST(the_heat_map_has_trouble_first),
+        TEST(status_looks_back),
         TEST(old_predictions_are_removed_window_by_window),
         TEST(rows_that_cannot_be_used_say_why),
     };

@@ -308,6 +308,15 @@ static void the_challenger_wins_after_drift(void **state)
     for (size_t i = 0; i < r.n_params; i++)
         followed |= str_eq(r.params[i].key, "n_estimators") && str_eq(r.params[i].value, "15");
     assert_true(followed);
+    struct reply listed;
+    reply_init(&listed);
+    assert_int_equal(verb_call(&b->app, verb_find("retrain list"), NULL, &listed, NULL), 0);
+    const struct val *job = val_get(val_at(val_get(listed.v, "decisions"), 0), "job");
+    assert_string_equal(val_get_str(job, "state", ""), "succeeded");
+    assert_int_equal(val_get_int(job, "version", 0), 2);
+    assert_true(val_get_real(val_get(job, "challenger"), "value", 0) == new);
+    assert_non_null(val_get_str(job, "outcome", NULL));
+    reply_done(&listed);
 }
 
 static void a_challenger_that_is_not_better_is_not_registered(void **state)

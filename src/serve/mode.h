@@ -12,7 +12,9 @@
 #include "serve/serve.h"
 
 struct ask;
-/* One version asked for all rows of a call. p: rows * outputs, the ask's own memory. */
+/* One version asked for rows of a call (all of them, or a part). p: rows * outputs, the ask's
+ * own memory. Mode code owns the ask; once done was called nobody else touches it or its p any
+ * more (a worker that is still busy writes to memory of its own), so it may be freed there. */
 typedef void ask_done(struct ask *k, int rc, const struct err *e);
 struct ask {
     struct serve_io *io;
@@ -21,7 +23,8 @@ struct ask {
     const struct rows *rows;
     double *p;
     int64_t deadline_us;
-    double model_us, queue_us;
+    double model_us, queue_us; /* set before done */
+    size_t batch;    /* rows of the batch it ran in, set on the first ask of each batch, else 0 */
     bool low;        /* shadow: runs after everything else, dropped when the queue is full */
     ask_done *done;
     void *user;
@@ -29,23 +32,52 @@ struct ask {
 };
 
 /* -- provided by score.c ---------------------------------------------------------------------- */
-/* Scores here and now: fills p; no malloc but for what p needs. */
+/* Scores here and now: fills p; no malloc. ERR_INVALID: the rows lack a column of this model. */
 int score_now(const struct arm *arm, const struct rows *rows, double *p, double *ret_model_us,
               struct err *e);
 /* Puts the rows into the arm's batch queue; done is called on io's thread, at the latest shortly
- * after the deadline (ERR_TIMEOUT; the worker's late result is dropped). ERR_BUSY: queue full. */
+ * after the deadline (ERR_TIMEOUT; the worker's late result is dropped). ERR_BUSY: queue full.
+ * Never calls done before it returned, nor at all when it failed. Takes what it needs of the
+ * rows: they may be cleared as soon as it returned. Holds a reference to the catalog itself. */
 int score_later(struct ask *k, struct err *e);
 
+/* -- provided by serve.c ---------------------------------------------------------------------- */
+/* Room for n doubles, for a call that is answered at once: valid until the next call of
+ * serve_predict or of this on the thread. */
+double *serve_io_room(struct serve_io *io, size_t n);
+/* The cache's answer of an arm for all these rows into p; false: none, or no cache. */
+bool serve_io_cached(struct serve_io *io, const struct arm *arm, const struct rows *rows,
+                     double *p);
+void serve_io_cache(struct serve_io *io, const struct arm *arm, const struct rows *rows,
+                    const double *p);
+/* For a call for which mode_run returned 1: it has its answer (rc, err, arm, p … are set). Does
+ * what serve_predict does after an answer at once (log, …), then calls done. */
+void serve_answer(struct serve_io *io, struct predict_call *c);
+/* The newest catalog; main thread. NULL before the first. */
+struct catalog *serve_catalog(struct serve *s);
+
 /* -- provided by mode.c ----------------------------------------------------------------------- */
-/* Answers the call or arranges that it will be. As serve_predict. */
+/* Answers the call or arranges that it will be. As serve_predict: 0 answered, 1 later. The call's
+ * deadline is set. serve_predict copies the rows of a call for which 1 was returned and lets
+ * c->rows point to the copy until done; a mode reads c->rows anew each time it needs them. */
 int mode_run(struct serve_io *io, struct predict_call *c);
-/* State shared by the threads for one route; taken over from the route of the same name in the
- * catalog before it where the rollout is the same. */
+/* State shared by the threads for one route; taken over from `before`, the state of the route
+ * of the same name in the catalog before it (NULL: none), where the rollout is the same: call
+ * it once the route's arms and rollout stand, and store it in r->state. Any one thread. */
 void *mode_state_new(const struct serve_route *r, void *before);
-void mode_state_free(void *state);
-/* Evidence and breakers since the last call, for the flush to the store; main thread. Appends
- * one serving_sum per arm. */
+void mode_state_free(void *state); /* with its route, when no call uses it; NULL is fine */
+/* What of the rollout cannot be carried out with these models ("vote" over numbers, arms that
+ * answer other classes, …): text for serve_problems; the stable version answers instead. NULL:
+ * all can. */
+const char *mode_problem(const struct serve_route *r);
+/* Evidence since the last call, for the flush to the store; main thread. Appends one serving_sum
+ * per version and role that has some; from_us and to_us are left to the caller. *sums is grown
+ * in the arena. */
 void mode_flush(struct serve *s, struct arena *a, struct serving_sum **sums, size_t *n);
+/* The counters of a route's arms since the process began, appended as mode_flush does; any
+ * thread that holds the catalog. */
+void mode_counts(const struct serve_route *r, struct arena *a, struct serve_count **counts,
+                 size_t *n);
 /* Hard limits: a canary that trips one gets no further request from this moment on, on all
  * threads; the reason is for the audit log. NULL: none tripped. Main thread. */
 const char *mode_tripped(const struct serve_route *r);

@@ -60,6 +60,8 @@ struct predict_call {
     const struct arm *arm;    /* who answered (ensemble: the stable arm) */
     const char *arm_role;     /* "production" "canary" "ensemble" "constant" … */
     const double *p;          /* rows * model_outputs(arm->by->model), until done returned */
+    const struct arm *const *row_arm; /* who answered each row, where it was not one arm for all
+                               * (tiered, rules); p is in arm's order of classes. NULL: arm */
     const char *fallback;     /* why somebody else answered: "timeout" "breaker" "error"; NULL */
     bool cached, sticky;
     double model_us, queue_us; /* time in the model and time waited, for this request */
@@ -75,7 +77,11 @@ int serve_predict(struct serve_io *io, struct predict_call *c);
 struct serve_count { /* of one arm since the process began */
     const char *model, *role;
     int64_t version;
-    uint64_t requests, rows, errors, cached, fallbacks;
+    uint64_t requests, rows; /* assigned to the arm (or asked as member, shadow) */
+    uint64_t errors;         /* of these: the arm failed, was late, or its breaker was open */
+    uint64_t cached;
+    uint64_t fallbacks;      /* of the errors: somebody else answered the caller */
+    uint64_t dropped;        /* shadow: not asked, its queue was full */
     struct hist seconds_request, seconds_model, seconds_queue, batch_rows;
 };
 struct serve_totals {
@@ -88,3 +94,9 @@ struct serve_totals {
 /* A consistent-enough copy for /metrics; any thread; arena owns it. */
 size_t serve_counts(struct serve *s, struct arena *a, struct serve_count **ret);
 void serve_totals(struct serve *s, struct serve_totals *ret);
+
+/* Canaries that tripped a hard limit: they get no request any more, but nothing is stored yet.
+ * The main loop looks a few times a second, calls the verb `canary abort MODEL --reason R` for
+ * each, then serve_reload; one is reported until a catalog without it is out. Main thread. */
+struct serve_trip { const char *model, *rollout_id, *reason; };
+size_t serve_trips(struct serve *s, struct arena *a, struct serve_trip **ret);

@@ -18,6 +18,7 @@
 #define TAKE_RULE(...)       SKIP()
 #define TAKE_RECEIVER(...)   SKIP()
 #define TAKE_RETRAIN(...)    SKIP()
+#define TAKE_SERVE(...)      SKIP()
 static const struct param monitoring_params[] = {
 #include "app/settings.def"
     { .name = NULL },
@@ -43,6 +44,14 @@ static const struct param receiver_params[] = {
 #define TAKE_RECEIVER(...) SKIP()
 #define TAKE_RETRAIN(...)  AS_PARAM(__VA_ARGS__)
 static const struct param retrain_params[] = {
+#include "app/settings.def"
+    { .name = NULL },
+};
+#undef TAKE_RETRAIN
+#undef TAKE_SERVE
+#define TAKE_RETRAIN(...) SKIP()
+#define TAKE_SERVE(...)   AS_PARAM(__VA_ARGS__)
+static const struct param serve_params[] = {
 #include "app/settings.def"
     { .name = NULL },
 };
@@ -91,7 +100,7 @@ static int bind_list(struct arena *a, const struct val *in, const struct param *
 static int check_durations(const struct val *section, const char *where, struct err *e)
 {
     static const char *const names[] = { "window", "retention", "cooldown", "train_window",
-                                         "season" };
+                                         "season", "cache_ttl" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *text = val_get_str(section, names[i], NULL);
         int64_t us;
@@ -145,9 +154,37 @@ static int bind_monitoring(struct arena *a, const struct val *in, struct val *ou
     return 0;
 }
 
+/* Settings of the daemon: general ones, then per model what it changes, bound over them. */
+static int bind_serve(struct arena *a, const struct val *in, struct val *out, struct err *e)
+{
+    const struct val *models = val_get(in, "models");
+    struct val *general, *bound = val_obj(a);
+    int rc;
+
+    if (val_type(in) != VAL_NULL && val_type(in) != VAL_OBJ)
+        return err_set(e, ERR_INVALID, "serve must hold names and values");
+    struct val *own = without(a, in, "models", NULL);
+    rc = param_bind_val(serve_params, a, own, &general, e);
+    if (rc == 0) rc = check_durations(general, "serve", e);
+    for (size_t i = 0; rc == 0 && i < val_len(models); i++) {
+        struct val *merged = val_copy(a, own), *m = NULL;
+        const struct val *changes = val_at(models, i);
+        for (size_t k = 0; k < val_len(changes); k++)
+            val_set(merged, val_key(changes, k), val_copy(a, val_at(changes, k)));
+        rc = param_bind_val(serve_params, a, merged, &m, e);
+        if (rc == 0) rc = check_durations(m, val_key(models, i), e);
+        if (rc) return err_prefix(e, "serve.models.%s", val_key(models, i));
+        val_set(bound, val_key(models, i), m);
+    }
+    if (rc) return err_prefix(e, "serve");
+    val_set(general, "models", bound);
+    val_set(out, "serve", general);
+    return 0;
+}
+
 static int bind_all(struct arena *a, const struct val *in, struct val **ret, struct err *e)
 {
-    static const char *const known[] = { "monitoring", "notify", "retrain", NULL };
+    static const char *const known[] = { "monitoring", "notify", "retrain", "serve", NULL };
     static const char *const needed[] = { "name", "url", NULL };
     struct val *out = val_obj(a), *retrain;
     int rc;
@@ -159,7 +196,7 @@ static int bind_all(struct arena *a, const struct val *in, struct val **ret, str
         for (const char *const *k = known; *k; k++) found |= str_eq(*k, val_key(in, i));
         if (found) continue;
         err_set(e, ERR_INVALID, "there is no section '%s'", val_key(in, i));
-        return err_hint(e, "sections are monitoring, notify and retrain");
+        return err_hint(e, "sections are monitoring, notify, retrain and serve");
     }
     if ((rc = bind_monitoring(a, val_get(in, "monitoring"), out, e))) return rc;
     if ((rc = bind_list(a, val_get(in, "notify"), receiver_params, "notify", needed, out, e)))
@@ -168,6 +205,7 @@ static int bind_all(struct arena *a, const struct val *in, struct val **ret, str
         return err_prefix(e, "retrain");
     if ((rc = check_durations(retrain, "retrain", e))) return rc;
     val_set(out, "retrain", retrain);
+    if ((rc = bind_serve(a, val_get(in, "serve"), out, e))) return rc;
     *ret = out;
     return 0;
 }
@@ -188,6 +226,14 @@ const struct val *settings_model(const struct val *settings, const char *model)
 {
     const struct val *general = val_get(settings, "monitoring");
     const struct val *own = val_get(val_get(general, "models"), model);
+
+    return own ? own : general;
+}
+
+const struct val *settings_serve(const struct val *settings, const char *model)
+{
+    const struct val *general = val_get(settings, "serve");
+    const struct val *own = model ? val_get(val_get(general, "models"), model) : NULL;
 
     return own ? own : general;
 }

@@ -12,7 +12,8 @@
  *       - { name: auc_low, metric: auc, op: "<", value: 0.8, kind: performance }
  *   notify:
  *     - { name: oncall, type: webhook, url: "http://…", secret_env: SIGNALBOX_HOOK_SECRET }
- *   retrain: { cooldown: 1d, min_labels: 500, schedule: "0 3 * * 1", … } */
+ *   retrain: { cooldown: 1d, min_labels: 500, schedule: "0 3 * * 1", … }
+ *   serve: { timeout_ms: 500, default: fraud, models: { fraud: { cache_entries: 0 } } } */
 #pragma once
 #include "base/val.h"
 
@@ -22,5 +23,7 @@ int settings_load(struct arena *a, const char *dir, struct val **ret, struct err
 /* Monitoring settings of a model: its own over the general ones. Same fields as `monitoring`
  * without `models`. */
 const struct val *settings_model(const struct val *settings, const char *model);
+/* Settings of the daemon for a model (NULL: the general ones), likewise. */
+const struct val *settings_serve(const struct val *settings, const char *model);
 /* "90s" "15m" "1h" "1d" "1w" -> microseconds. */
 bool settings_duration(const char *text, int64_t *ret_us);

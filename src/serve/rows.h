@@ -6,21 +6,26 @@
  * is converted to a category's code here, because that differs from model to model. A rows
  * object belongs to one I/O thread and is used again for the next request: cleared, not freed.
  *
- * Limits: SERVE_MAX_ROWS rows, cells of 64 KiB. Unknown names are passed over (and counted);
- * a name that occurs twice in one object is ERR_INVALID. */
+ * Limits: SERVE_MAX_ROWS rows, SERVE_MAX_CELLS cells, a cell of SERVE_MAX_TEXT bytes. Unknown
+ * names are passed over with whatever they hold (and counted); a known name that occurs twice in
+ * one object is ERR_INVALID. */
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
 #include "engine/model/model.h"
 #include <stdint.h>
 
-#define SERVE_MAX_ROWS 100000
+#define SERVE_MAX_ROWS  100000
+#define SERVE_MAX_CELLS ((size_t)4 << 20)
+#define SERVE_MAX_TEXT  ((size_t)64 << 10)
 
 struct schema;
 struct schema_field {
     const char *name;
     uint32_t n_name;
-    bool text; /* a category in at least one model */
+    bool text;          /* a category in at least one model */
+    bool plain;         /* the name needs no escapes in JSON */
+    enum col_type type; /* as the first model that has it knows it */
 };
 /* Borrows nothing. */
 struct schema *schema_new(const struct model *const *models, size_t n);
@@ -32,10 +37,11 @@ int schema_find(const struct schema *s, const char *name, size_t n); /* slot; -1
 enum cell_kind { CELL_ABSENT, CELL_NULL, CELL_NUM, CELL_TEXT };
 struct cell {
     enum cell_kind kind;
-    uint32_t n;       /* CELL_TEXT: bytes */
-    const char *text; /* CELL_TEXT; not terminated */
+    uint32_t n;       /* bytes of text */
+    const char *text; /* not terminated. CELL_NUM: the number as it was written, NULL: unknown */
     double num;       /* CELL_NUM; true and false are 1 and 0 */
 };
+struct predict_cache;
 struct rows {
     const struct schema *schema;
     size_t n;           /* rows */
@@ -44,12 +50,15 @@ struct rows {
     size_t unknown;     /* names passed over */
     bool list;          /* the body was a list: the answer is one, too */
     struct arena text;  /* resolved escapes, and whatever else lives as long as the rows */
+    struct predict_cache *cache; /* of the I/O thread, while it answers these rows; else NULL */
 };
 void rows_init(struct rows *r);
 void rows_done(struct rows *r);
 void rows_clear(struct rows *r, const struct schema *s);
 /* The next row, all cells absent. ERR_LIMIT. */
 int rows_add(struct rows *r, struct cell **ret, struct err *e);
+/* Copies into the rows' own memory what still points into the body. */
+void rows_own(struct rows *r);
 
 /* One JSON object {"column": value, …} or a list of them; the text must stay as long as the
  * rows. Numbers are read exactly as strtod would; null is missing, nested values are

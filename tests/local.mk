@@ -52,3 +52,4 @@ include tests/fuzz/local.mk
 include tests/unit/app/local.mk
 include tests/unit/stats/local.mk
 include tests/tui/local.mk
+include tests/unit/serve/local.mk

@@ -81,6 +81,20 @@ static void models_change_the_general_values(void **state)
     assert_true(val_get_bool(rule, "enabled", false));
 }
 
+static void the_daemon_has_settings_per_model(void **state)
+{
+    (void)state;
+    const struct val *s = loaded("serve:\n  timeout_ms: 50\n  models:\n    fraud: {log: false}\n");
+    const struct val *fraud = settings_serve(s, "fraud"), *other = settings_serve(s, "other");
+    assert_int_equal(val_get_int(fraud, "timeout_ms", 0), 50);
+    assert_false(val_get_bool(fraud, "log", true));
+    assert_true(val_get_bool(other, "log", false));
+    assert_ptr_equal(other, settings_serve(s, NULL));
+    refused("serve: {timeout: 1}\n", "timeout");
+    refused("serve: {cache_ttl: soon}\n", "is no duration");
+    refused("serve: {models: {a: {log: perhaps}}}\n", "serve.models.a");
+}
+
 static void receivers(void **state)
 {
     (void)state;
@@ -124,6 +138,7 @@ int main(void)
     const struct CMUnitTest t[] = {
         cmocka_unit_test(without_a_file_defaults_hold),
         cmocka_unit_test(models_change_the_general_values),
+        cmocka_unit_test(the_daemon_has_settings_per_model),
         cmocka_unit_test(receivers),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(durations),

@@ -1,0 +1,9 @@
+# tests of serve: real models, and real stores in temporary workspaces
+if HAVE_CMOCKA
+SERVE_TESTS = %D%/test_rows
+check_PROGRAMS += $(SERVE_TESTS)
+TESTS += $(SERVE_TESTS)
+SERVE_TEST_LIBS = $(SERVE_LIBS) $(CMOCKA_LIBS)
+%C%_test_rows_SOURCES = %D%/test_rows.c %D%/sample.c %D%/sample.h
+%C%_test_rows_LDADD = $(SERVE_TEST_LIBS)
+endif

@@ -17,6 +17,7 @@ void hist_merge(struct hist *into, const struct hist *from);
 double hist_quantile(const struct hist *h, double q); /* NaN when empty */
 double hist_bound(int bucket);                        /* its upper end, in seconds */
 uint64_t hist_below(const struct hist *h, double seconds); /* values <= that, to the bucket */
-/* Text "n sum max b:c b:c …", for a row of the store. ERR_PARSE -> -1. */
+/* Text "n sum max b:c b:c …", for a row of the store. Reading what is none: -ERR_PARSE, and h
+ * stays as it is. */
 void hist_write(const struct hist *h, struct str *out);
 int hist_read(struct hist *h, const char *text);

@@ -6,6 +6,7 @@ base_tests = \
 	%D%/test_digest \
 	%D%/test_err \
 	%D%/test_file \
+	%D%/test_hist \
 	%D%/test_id \
 	%D%/test_log \
 	%D%/test_map \
@@ -21,6 +22,7 @@ TESTS += $(base_tests)
 %C%_test_digest_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_err_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_file_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+%C%_test_hist_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_id_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_log_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_map_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)

@@ -93,6 +93,8 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/stats/ks_law.c \
 	%D%/stats/sample.c \
 	%D%/stats/sample.h \
+	%D%/stats/sequential.c \
+	%D%/stats/sequential.h \
 	%D%/stats/special.c \
 	%D%/stats/special.h \
 	%D%/stats/table.c \

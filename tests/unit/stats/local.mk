@@ -8,6 +8,7 @@ stats_tests = \
 	%D%/test_drift \
 	%D%/test_error_rates \
 	%D%/test_performance \
+	%D%/test_sequential \
 	%D%/test_special \
 	%D%/test_table \
 	%D%/test_two_sample
@@ -24,6 +25,7 @@ TESTS += $(stats_tests)
 %C%_test_error_rates_LDADD = $(ENGINE_LIBS) $(CMOCKA_LIBS)
 %C%_test_performance_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%
 %C%_test_performance_LDADD = $(ENGINE_LIBS) $(CMOCKA_LIBS)
+%C%_test_sequential_LDADD = $(ENGINE_LIBS) $(CMOCKA_LIBS)
 %C%_test_special_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%
 %C%_test_special_LDADD = $(ENGINE_LIBS) $(CMOCKA_LIBS)
 %C%_test_table_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%

@@ -212,6 +212,33 @@ static const char schedules[] =
     "CREATE INDEX retrain_by_model ON retrain (model, at_us, id);"
     "CREATE INDEX retrain_by_key ON retrain (dedup_key);";
 
+/* One document a model; what served is counted in buckets of ten seconds. */
+static const char rollouts[] =
+    "CREATE TABLE rollout ("
+    " model {text} PRIMARY KEY, id {text} NOT NULL, number {i64} NOT NULL,"
+    " document {text} NOT NULL, updated_us {i64} NOT NULL) {table};"
+
+    "CREATE TABLE rollout_event ("
+    " seq {i64} PRIMARY KEY, at_us {i64} NOT NULL, model {text} NOT NULL, id {text} NOT NULL,"
+    " type {text} NOT NULL, actor {text} NOT NULL, reason {text} NOT NULL,"
+    " detail {text} NOT NULL) {table};"
+    "CREATE INDEX rollout_event_by_model ON rollout_event (model, seq);"
+
+    "CREATE TABLE serving_bucket ("
+    " model {text} NOT NULL, start_us {i64} NOT NULL, version {i64} NOT NULL,"
+    " role {text} NOT NULL, rollout_id {text} NOT NULL, requests {i64} NOT NULL,"
+    " n_rows {i64} NOT NULL, errors {i64} NOT NULL, cached {i64} NOT NULL,"
+    " fallbacks {i64} NOT NULL, seconds {text} NOT NULL, compared {i64} NOT NULL,"
+    " agreed {i64} NOT NULL, sum_abs_dp {f64} NOT NULL, max_abs_dp {f64} NOT NULL,"
+    " abs_dp {text} NOT NULL, confusion00 {i64} NOT NULL, confusion01 {i64} NOT NULL,"
+    " confusion10 {i64} NOT NULL, confusion11 {i64} NOT NULL,"
+    " PRIMARY KEY (model, start_us, version, role, rollout_id)) {table_by_key};"
+    "CREATE INDEX serving_bucket_by_time ON serving_bucket (start_us);"
+
+    "CREATE TABLE serving_daemon ("
+    " id {text} PRIMARY KEY, listen {text} NOT NULL, detail {text} NOT NULL, pid {i64} NOT NULL,"
+    " started_us {i64} NOT NULL, seen_us {i64} NOT NULL) {table};";
+
 /* In order of version; rows of one version run in one transaction. dialect NULL: every engine. */
 static const struct migration {
     int version;
@@ -226,6 +253,7 @@ static const struct migration {
     { 2, NULL, snapshots },
     { 2, NULL, alerts },
     { 2, NULL, schedules },
+    { 3, NULL, rollouts },
 };
 
 int schema_latest(void)

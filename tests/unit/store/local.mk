@@ -11,6 +11,7 @@ store_tests = %D%/test_alert \
 	%D%/test_prediction \
 	%D%/test_prediction_procs \
 	%D%/test_registry \
+	%D%/test_rollout \
 	%D%/test_run \
 	%D%/test_schedule \
 	%D%/test_search \
@@ -34,6 +35,8 @@ store_test_ldadd = $(STORE_LIBS) $(CMOCKA_LIBS)
 %C%_test_job_procs_LDADD = $(store_test_ldadd)
 %C%_test_registry_SOURCES = %D%/test_registry.c %D%/storetest.h
 %C%_test_registry_LDADD = $(store_test_ldadd)
+%C%_test_rollout_SOURCES = %D%/test_rollout.c %D%/storetest.h
+%C%_test_rollout_LDADD = $(store_test_ldadd)
 %C%_test_run_SOURCES = %D%/test_run.c %D%/storetest.h
 %C%_test_run_LDADD = $(store_test_ldadd)
 %C%_test_search_SOURCES = %D%/test_search.c %D%/storetest.h

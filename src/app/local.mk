@@ -44,6 +44,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/modelref.h \
 	%D%/modelval.c \
 	%D%/modelval.h \
+	%D%/modes.def \
 	%D%/monitor.h \
 	%D%/monitor_check.c \
 	%D%/monitor_drift.c \
@@ -78,6 +79,8 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/retrain_job.c \
 	%D%/retrain_watch.c \
 	%D%/revision.c \
+	%D%/rollout.c \
+	%D%/rollout.h \
 	%D%/rules.def \
 	%D%/run.c \
 	%D%/run_compare.c \

@@ -27,6 +27,7 @@ enum rollout_mode {
     ROLLOUT_MODES
 };
 const char *rollout_mode_name(enum rollout_mode m);
+bool rollout_mode_find(const char *name, enum rollout_mode *ret);
 
 struct rollout_arm {
     int64_t version;
@@ -45,6 +46,8 @@ struct rollout_limits { /* canary guardrails; see rollout.c for the defaults */
     double max_p99_ms;            /* hard: NaN none */
     int64_t consecutive_errors;   /* hard: trips at once */
     bool auto_advance, auto_promote;
+    double slo_ms;         /* latency guardrail: share of requests slower than that; NaN: log-latency */
+    double latency_margin; /* how much slower is still as good: 0.25 is a quarter */
 };
 struct rollout {        /* the document, bound and checked */
     const char *id;     /* ULID; salt of the assignment */
@@ -78,8 +81,22 @@ struct val *rollout_val(struct arena *a, const struct rollout *r);
  * else mode single on the version in Production. ERR_NOTFOUND: nothing in Production. */
 int rollout_current(struct app *app, struct arena *a, const char *model,
                     const struct rollout **ret, struct err *e);
+/* Whether traffic goes by the document: not for a canary that is over. */
+bool rollout_splits(const struct rollout *r);
+/* *ret_why: why the document does not fit the registry any more; NULL: it does. */
+int rollout_fits(struct app *app, struct arena *a, const struct rollout *r, const char **ret_why,
+                 struct err *e);
+int rollout_check(const struct rollout *r, struct err *e); /* ERR_INVALID; parse does it, too */
+struct rollout_limits rollout_default_limits(void);
 /* Share of a key: FNV-1a64 of salt ":" key through fmix64, in [0, 10000). */
 unsigned rollout_bucket(const char *salt, const char *key, size_t n_key);
+/* The same in two parts, the first done once a rollout. */
+uint64_t rollout_salt(const char *salt);
+unsigned rollout_bucket_salted(uint64_t salt, const char *key, size_t n_key);
+/* The arm of a key, modes ab and canary: the last arm has the buckets below its share, the one
+ * before it those that follow, and the stable one what is left, so a share of a candidate that
+ * grows never moves anybody out. */
+size_t rollout_arm_of(const struct rollout *r, uint64_t salt, const char *key, size_t n_key);
 
 /* What is known of a canary against the concurrent stable version, and what follows. Pure. */
 struct rollout_evidence {

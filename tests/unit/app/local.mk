@@ -15,6 +15,7 @@ app_tests = \
 	%D%/test_registry \
 	%D%/test_retrain \
 	%D%/test_retrain_job \
+	%D%/test_rollout \
 	%D%/test_schedule \
 	%D%/test_settings \
 	%D%/test_runs \
@@ -35,6 +36,7 @@ TESTS += $(app_tests)
 %C%_test_registry_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_retrain_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_retrain_job_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_rollout_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_schedule_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_settings_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_runs_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)

@@ -51,5 +51,6 @@ include tests/unit/codec/local.mk
 include tests/fuzz/local.mk
 include tests/unit/app/local.mk
 include tests/unit/stats/local.mk
+include tests/unit/http/local.mk
 include tests/tui/local.mk
 include tests/unit/serve/local.mk

@@ -98,6 +98,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/settings.c \
 	%D%/settings.def \
 	%D%/settings.h \
+	%D%/user.c \
 	%D%/verb.c \
 	%D%/verb.h \
 	%D%/verbs.def

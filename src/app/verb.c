@@ -92,10 +92,29 @@ const char *perm_name(enum perm p)
     return perm_names[p];
 }
 
+bool perm_find(const char *role, enum perm *ret)
+{
+    for (size_t i = 0; i < ARRAY_LEN(perm_names); i++) {
+        if (!str_eq(perm_names[i], role)) continue;
+        *ret = (enum perm)i;
+        return true;
+    }
+    return false;
+}
+
+bool perm_allows(const char *role, enum perm need)
+{
+    enum perm has;
+
+    if (!perm_find(role, &has)) return false;
+    if (has == PERM_ADMIN || has == need) return true;
+    if (has == PERM_AUDITOR || need == PERM_AUDITOR) return need == PERM_VIEWER;
+    return has > need;
+}
+
 static int check_role(const struct app *app, const struct verb *v, struct err *e)
 {
-    for (size_t i = v->perm; i < ARRAY_LEN(perm_names); i++)
-        if (str_eq(perm_names[i], app->role)) return 0;
+    if (perm_allows(app->role, v->perm)) return 0;
     err_set(e, ERR_DENIED, "'%s' needs the role %s; %s has %s", v->name, perm_name(v->perm),
             app->actor, app->role ? app->role : "none");
     return err_hint(e, "ask an admin for the role %s", perm_name(v->perm));

@@ -10,6 +10,11 @@
 
 enum perm { PERM_VIEWER, PERM_AUDITOR, PERM_DEVELOPER, PERM_OPERATOR, PERM_APPROVER, PERM_ADMIN };
 const char *perm_name(enum perm p); /* "viewer" … "admin" */
+bool perm_find(const char *role, enum perm *ret);
+/* Roles are no straight line: viewer < developer < operator < approver < admin, and beside the
+ * three that change things viewer < auditor < admin, who reads everything and changes nothing.
+ * role NULL or unknown: nothing is allowed. */
+bool perm_allows(const char *role, enum perm need);
 
 enum verb_flag {
     VERB_WRITE = 1,        /* changes the workspace; serialised in the console's writer thread */

@@ -1,12 +1,13 @@
 /* auth.h: who calls, and how often they may. Keys are looked up in a table in memory that is
  * rebuilt from the store when users changed; a look-up hashes the key and compares in constant
- * time. Rate limits are token buckets per key and per address. I/O threads share the table
- * behind a generation counter; buckets are per I/O thread, each with its share of the rate. */
+ * time. Rate limits are token buckets per key and, for requests without one, per address. I/O
+ * threads share the table behind a generation counter, and the buckets, so that a client gets its
+ * whole rate whichever thread its connection landed on. */
 #pragma once
 #include "http/http.h"
 
 struct auth;    /* main thread: the table */
-struct auth_io; /* one I/O thread: its reference to the table, its buckets */
+struct auth_io; /* one I/O thread: its reference to the table */
 
 struct auth_config {
     const struct app_config *app;
@@ -29,7 +30,9 @@ int auth_identify(struct auth_io *io, struct arena *a, const char *api_key,
 /* May this identity use the route? ERR_DENIED says which role it takes. */
 int auth_allow(const struct auth_io *io, const struct identity *who, const struct http_route *r,
                struct err *e);
-/* Takes one token. false: over the limit, try again in *ret_after_s seconds. */
+/* Takes one token, of the key or, without one (who NULL: it was refused), of the address. false:
+ * over the limit, try again in *ret_after_s seconds. *ret_left -1: there is no limit. */
 bool auth_rate(struct auth_io *io, const struct identity *who, const char *address,
                int64_t mono_us, int *ret_after_s, int *ret_left);
+int auth_limit(const struct auth_io *io, const struct identity *who); /* a full bucket; 0: none */
 uint64_t auth_rejections(const struct auth *a); /* by rate, since the start */

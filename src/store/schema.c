@@ -239,6 +239,17 @@ static const char rollouts[] =
     " id {text} PRIMARY KEY, listen {text} NOT NULL, detail {text} NOT NULL, pid {i64} NOT NULL,"
     " started_us {i64} NOT NULL, seen_us {i64} NOT NULL) {table};";
 
+/* One row a key; what is stored of it is a keyed hash. */
+static const char keys[] =
+    "CREATE TABLE api_key ("
+    " id {text} PRIMARY KEY, name {text} NOT NULL,"
+    " role {text} NOT NULL CHECK (role IN"
+    "  ('viewer', 'developer', 'operator', 'approver', 'auditor', 'admin')),"
+    " hash {text} NOT NULL UNIQUE, prefix {text} NOT NULL, created_us {i64} NOT NULL,"
+    " expires_us {i64} NOT NULL DEFAULT 0, revoked_us {i64} NOT NULL DEFAULT 0,"
+    " created_by {text} NOT NULL) {table};"
+    "CREATE INDEX api_key_by_name ON api_key (name);";
+
 /* In order of version; rows of one version run in one transaction. dialect NULL: every engine. */
 static const struct migration {
     int version;
@@ -254,6 +265,7 @@ static const struct migration {
     { 2, NULL, alerts },
     { 2, NULL, schedules },
     { 3, NULL, rollouts },
+    { 3, NULL, keys },
 };
 
 int schema_latest(void)

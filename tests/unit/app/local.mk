@@ -21,12 +21,14 @@ app_tests = \
 	%D%/test_runs \
 	%D%/test_scoring \
 	%D%/test_train \
+	%D%/test_user \
 	%D%/test_verb
 check_PROGRAMS += $(app_tests)
 TESTS += $(app_tests)
 %C%_test_alert_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_app_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_cron_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_user_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_data_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_doctor_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_demo_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)

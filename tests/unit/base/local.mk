@@ -12,6 +12,7 @@ base_tests = \
 	%D%/test_map \
 	%D%/test_param \
 	%D%/test_rng \
+	%D%/test_secret \
 	%D%/test_str \
 	%D%/test_utf8 \
 	%D%/test_val
@@ -28,6 +29,7 @@ TESTS += $(base_tests)
 %C%_test_map_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_param_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_rng_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+%C%_test_secret_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_str_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_utf8_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_val_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)

@@ -17,7 +17,8 @@ store_tests = %D%/test_alert \
 	%D%/test_search \
 	%D%/test_search_random \
 	%D%/test_snapshot \
-	%D%/test_store
+	%D%/test_store \
+	%D%/test_user
 check_PROGRAMS += $(store_tests)
 TESTS += $(store_tests)
 store_test_ldadd = $(STORE_LIBS) $(CMOCKA_LIBS)
@@ -45,6 +46,8 @@ store_test_ldadd = $(STORE_LIBS) $(CMOCKA_LIBS)
 %C%_test_search_random_LDADD = $(store_test_ldadd)
 %C%_test_store_SOURCES = %D%/test_store.c %D%/storetest.h
 %C%_test_store_LDADD = $(store_test_ldadd)
+%C%_test_user_SOURCES = %D%/test_user.c %D%/storetest.h
+%C%_test_user_LDADD = $(store_test_ldadd)
 %C%_test_alert_SOURCES = %D%/test_alert.c %D%/storetest.h
 %C%_test_alert_LDADD = $(store_test_ldadd)
 %C%_test_prediction_SOURCES = %D%/test_prediction.c %D%/storetest.h

@@ -1,0 +1,10 @@
+# tests of http
+if HAVE_CMOCKA
+http_tests = \
+	%D%/test_auth \
+	%D%/test_limit
+check_PROGRAMS += $(http_tests)
+TESTS += $(http_tests)
+%C%_test_auth_LDADD = $(HTTP_LIBS) $(CMOCKA_LIBS)
+%C%_test_limit_LDADD = src/http/libhttp.a $(BASE_LIBS) $(CMOCKA_LIBS)
+endif

@@ -7,6 +7,7 @@
  * a job goes on without its terminal. The console and workers install handlers of their own. */
 #include "batch/batch.h"
 #include "batch/help.h"
+#include "http/server.h"
 #include "run/fetch.h"
 #include "views/console.h"
 #include "worker/worker.h"
@@ -113,6 +114,19 @@ static int run_worker(struct arena *a, const struct host *h, const struct option
     return worker_main(&cfg, &opt);
 }
 
+static int run_server(struct arena *a, const struct host *h, const struct options *o, struct err *e)
+{
+    static const struct ports ports = { .http_post = fetch_post, .secret = secret };
+    struct app_config cfg;
+    struct val *args = NULL;
+    int rc = param_bind_argv(serve_params, a, o->argc - 1, o->argv + 1, &args, e);
+    if (!rc) rc = batch_config(a, h, o, &cfg, e);
+    if (rc) return batch_fail(h, o, e);
+    cfg.ports = &ports;
+    rc = serve_main(&cfg, args, e);
+    return e->kind ? batch_fail(h, o, e) : rc;
+}
+
 static int run_console(struct arena *a, const struct host *h, const struct options *o,
                        struct err *e)
 {
@@ -141,6 +155,7 @@ int main(int argc, char **argv)
 {
     static const struct command commands[] = {
         { "help", "show help, also for a verb", help_params },
+        { "serve", "answer over HTTP: predictions, and every verb", serve_params },
         { "worker", "run queued jobs in this process", worker_params },
         { NULL, NULL, NULL },
     };
@@ -157,6 +172,8 @@ int main(int argc, char **argv)
         code = batch_main(&h, &o);
     } else if (o.command && str_eq(o.command->name, "worker")) {
         code = run_worker(&a, &h, &o, &e);
+    } else if (o.command && str_eq(o.command->name, "serve")) {
+        code = run_server(&a, &h, &o, &e);
     } else if (o.once || (!o.batch && !o.argc)) {
         code = run_console(&a, &h, &o, &e);
     } else {

@@ -1,10 +1,26 @@
 # http: the daemon. One file a line, sorted.
 noinst_LIBRARIES += %D%/libhttp.a
 %C%_libhttp_a_SOURCES = \
+	%D%/answer.c \
 	%D%/auth.c \
 	%D%/auth.h \
+	%D%/exchange.c \
+	%D%/handlers.h \
+	%D%/head.c \
+	%D%/head.h \
 	%D%/http.h \
+	%D%/io.c \
 	%D%/limit.c \
 	%D%/limit.h \
+	%D%/listen.c \
+	%D%/listen.h \
 	%D%/metrics.h \
-	%D%/server.h
+	%D%/page.c \
+	%D%/priv.h \
+	%D%/router.c \
+	%D%/router.h \
+	%D%/routes.def \
+	%D%/server.c \
+	%D%/server.h \
+	%D%/target.c \
+	%D%/target.h

@@ -38,7 +38,8 @@ int score_now(const struct arm *arm, const struct rows *rows, double *p, double 
 /* Puts the rows into the arm's batch queue; done is called on io's thread, at the latest shortly
  * after the deadline (ERR_TIMEOUT; the worker's late result is dropped). ERR_BUSY: queue full.
  * Never calls done before it returned, nor at all when it failed. Takes what it needs of the
- * rows: they may be cleared as soon as it returned. Holds a reference to the catalog itself. */
+ * rows: they may be cleared as soon as it returned. Until done returned it holds a reference to
+ * the catalog of k->route (which is not always the newest one: a fallback is asked later). */
 int score_later(struct ask *k, struct err *e);
 
 /* -- provided by serve.c ---------------------------------------------------------------------- */

@@ -1,7 +1,16 @@
 # serve: predictions, and no HTTP. One file a line, sorted.
 noinst_LIBRARIES += %D%/libserve.a
 %C%_libserve_a_SOURCES = \
+	%D%/mode.c \
 	%D%/mode.h \
+	%D%/mode_ensemble.c \
+	%D%/mode_guard.c \
+	%D%/mode_pick.c \
+	%D%/mode_priv.h \
+	%D%/mode_rows.c \
+	%D%/mode_shadow.c \
+	%D%/mode_state.c \
+	%D%/mode_tally.c \
 	%D%/rows.c \
 	%D%/rows.h \
 	%D%/rows_scan.c \

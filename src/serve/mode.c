@@ -18,11 +18,10 @@
  *
  * A flight lives on the stack of mode_run as long as it needs nobody to wait for. On the thread
  * of its serve_io. */
-#include "serve/mode_priv.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "serve/mode_priv.h"
 #include <assert.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,7 +42,7 @@ static void flight_free(struct flight *f)
     for (size_t i = 0; i < f->n_legs; i++) {
         free(f->legs[i].p);
         free(f->legs[i].pick);
-        free(f->legs[i].sub.cells);
+        rows_done(&f->legs[i].sub);
     }
     if (f->legs != &f->one) free(f->legs);
     free(f->p);
@@ -90,20 +89,16 @@ static int leg_room(struct leg *l, struct err *e)
     return l->p != NULL ? 0 : err_set(e, ERR_NOMEM, "no memory for the answers to %zu rows", l->n);
 }
 
-/* The rows the leg is about; the call's may have moved since it was last asked for. */
-static const struct rows *leg_rows(struct leg *l)
+/* The rows the leg is about. Made anew for each arm: the call's may have moved meanwhile. */
+static int leg_rows(struct leg *l, struct err *e)
 {
-    const struct rows *all = l->f->c->rows;
-    size_t width = schema_width(all->schema);
+    if (l->pick == NULL) return 0;
+    return mode_some_rows(l->f->c->rows, l->pick, l->n, &l->sub, e);
+}
 
-    if (l->pick == NULL) return all;
-    if (l->sub.cells == NULL) l->sub.cells = mem_alloc(l->n * width * sizeof *all->cells + 1);
-    l->sub.schema = all->schema;
-    l->sub.n = l->n;
-    for (size_t i = 0; i < l->n; i++)
-        memcpy(l->sub.cells + i * width, all->cells + l->pick[i] * width,
-               width * sizeof *all->cells);
-    return &l->sub;
+static const struct rows *rows_of(const struct leg *l)
+{
+    return l->pick != NULL ? &l->sub : l->f->c->rows;
 }
 
 /* -- the answer -------------------------------------------------------------------------------- */
@@ -168,6 +163,7 @@ int flight_answer(struct flight *f, const struct arm *arm, const char *role, con
 
 int flight_fail(struct flight *f, int rc)
 {
+    if (f->c->err.kind != ERR_OK) rc = -(int)f->c->err.kind; /* the last of several */
     f->c->rc = rc;
     f->c->p = NULL;
     return flight_end(f);
@@ -199,7 +195,7 @@ static bool refused(struct leg *l)
     const struct arm *stable = &l->f->route->arms[0];
 
     return l->index == 0 || l->index == MODE_NONE ||
-           rows_check(leg_rows(l), stable->by->model, NULL) != 0;
+           rows_check(rows_of(l), stable->by->model, NULL) != 0;
 }
 
 /* The reason that stays is the first one. */
@@ -229,8 +225,7 @@ static int leg_judge(struct leg *l, int rc, int64_t now_us)
         struct asked w = { rc == 0, l->probe, now_us };
         guard_result(f->state->guard, l->index, r, &w);
     }
-    if (rc == 0 && !f->c->no_cache && !l->cached)
-        serve_io_cache(f->io, l->arm, leg_rows(l), l->p);
+    if (rc == 0 && !f->c->no_cache && !l->cached) serve_io_cache(f->io, l->arm, rows_of(l), l->p);
     return rc;
 }
 
@@ -273,8 +268,13 @@ static int leg_later(struct leg *l, int64_t now_us)
     struct flight *f = l->f;
     int rc;
 
-    l->ask = (struct ask){ .io = f->io, .route = f->route, .arm = l->arm, .rows = leg_rows(l),
-                           .p = l->p, .deadline_us = ask_deadline(l, now_us), .done = ask_came,
+    l->ask = (struct ask){ .io = f->io,
+                           .route = f->route,
+                           .arm = l->arm,
+                           .rows = rows_of(l),
+                           .p = l->p,
+                           .deadline_us = ask_deadline(l, now_us),
+                           .done = ask_came,
                            .user = l };
     if (l->ask.deadline_us <= now_us) {
         rc = err_set(&f->c->err, ERR_TIMEOUT, "no time was left to ask version %lld of %s",
@@ -285,6 +285,16 @@ static int leg_later(struct leg *l, int64_t now_us)
     if (rc != 0) return leg_judge(l, rc, now_us);
     f->later = l->waits = true;
     return 1;
+}
+
+static int leg_now(struct leg *l, int64_t now_us)
+{
+    struct predict_call *c = l->f->c;
+    double us = 0;
+    int rc = score_now(l->arm, rows_of(l), l->p, &us, &c->err);
+
+    l->model_us += us;
+    return leg_judge(l, rc, now_us);
 }
 
 /* Asks l->arm: 0 good, 1 later, else it failed. A flight that has to wait moves to the heap. */
@@ -310,18 +320,12 @@ static int leg_try(struct leg **pl)
         *pl = l = flight_grow(f, 1)->legs;
         f = l->f;
     }
-    if ((rc = leg_room(l, e)) != 0) return leg_failed(l, "error", rc);
-    if (!f->c->no_cache && serve_io_cached(f->io, l->arm, leg_rows(l), l->p)) {
+    if ((rc = leg_rows(l, e)) != 0 || (rc = leg_room(l, e)) != 0) return leg_failed(l, "error", rc);
+    if (!f->c->no_cache && serve_io_cached(f->io, l->arm, rows_of(l), l->p)) {
         l->cached = true;
         return leg_judge(l, 0, now);
     }
-    if (!here(l)) return leg_later(l, now);
-    {
-        double us = 0;
-        rc = score_now(l->arm, leg_rows(l), l->p, &us, e);
-        l->model_us += us;
-        return leg_judge(l, rc, now);
-    }
+    return here(l) ? leg_now(l, now) : leg_later(l, now);
 }
 
 /* -- the chain --------------------------------------------------------------------------------- */
@@ -360,12 +364,16 @@ static void leg_count(const struct leg *l)
 {
     const struct flight *f = l->f;
     double seconds = (double)(l->ended_us - l->began_us) * 1e-6;
-    struct tally_add add = { .rows = l->n, .batch = l->batch, .error = l->why != NULL,
-                             .cached = l->cached, .fallback = l->why != NULL && l->rc == 0,
-                             .seconds = seconds, .model_us = l->model_us,
+    struct tally_add add = { .rows = l->n,
+                             .batch = l->batch,
+                             .error = l->why != NULL,
+                             .cached = l->cached,
+                             .fallback = l->why != NULL && l->rc == 0,
+                             .seconds = seconds,
+                             .model_us = l->model_us,
                              .queue_us = l->queue_us };
 
-    if (l->refused) return;
+    if (l->refused || l->uncounted) return;
     if (l->assigned == MODE_NONE) {
         struct tally *t = book_tally(f->state->book, "named", l->arm->by->version, "");
         tally_count(t, f->io, &add);
@@ -436,13 +444,14 @@ static int run_named(struct flight *f)
 {
     struct predict_call *c = f->c;
     const struct arm *arm = NULL;
+    int rc;
 
     for (size_t i = 0; i < f->state->n_arms && arm == NULL; i++)
         if (f->route->arms[i].by->version == c->version) arm = &f->route->arms[i];
     if (arm == NULL) arm = catalog_version(serve_io_catalog(f->io), f->route, c->version);
     if (arm == NULL) {
-        int rc = err_set(&c->err, ERR_BUSY, "version %lld of %s is not loaded", (long long)c->version,
-                         f->route->name);
+        rc = err_set(&c->err, ERR_BUSY, "version %lld of %s is not loaded", (long long)c->version,
+                     f->route->name);
         err_hint(&c->err, "it is being loaded if it exists: ask again");
         return flight_fail(f, rc);
     }
@@ -463,8 +472,13 @@ static mode_run_fn *const modes[ROLLOUT_MODES] = {
 
 int mode_run(struct serve_io *io, struct predict_call *c)
 {
-    struct flight f = { .io = io, .c = c, .route = c->route, .state = c->route->state,
-                        .began_us = clock_mono_us(), .n_legs = 1, .then = flight_answer_leg };
+    struct flight f = { .io = io,
+                        .c = c,
+                        .route = c->route,
+                        .state = c->route->state,
+                        .began_us = clock_mono_us(),
+                        .n_legs = 1,
+                        .then = flight_answer_leg };
 
     f.legs = &f.one;
     f.one.f = &f;

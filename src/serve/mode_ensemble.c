@@ -12,8 +12,8 @@
  * all of its members, so there the stable version answers alone. When none is left the fallback
  * chain is. Classes are in the stable arm's order. Every member is compared with the stable
  * version. On the thread of the call's serve_io. */
-#include "serve/mode_priv.h"
 #include "base/mem.h"
+#include "serve/mode_priv.h"
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -144,6 +144,7 @@ static int rescue(struct flight *f, const char *why)
     l->index = l->assigned = 0;
     l->n = flight_rows(f);
     l->why = why;
+    l->uncounted = true;
     l->rc = f->legs[0].rc;
     for (size_t i = 0; i + 1 < f->n_legs; i++) l->tried |= f->legs[i].tried;
     f->then = rescue_through;

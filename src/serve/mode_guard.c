@@ -15,8 +15,8 @@
  * number, 99th percentile of its requests over the limit. The first thread that sees one claims
  * the trip; from then on no thread sends the candidate anything, whatever the stored document
  * says, as long as it is the same rollout. A guard is shared by all catalogs of one rollout. */
-#include "serve/mode_priv.h"
 #include "base/mem.h"
+#include "serve/mode_priv.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ enum { TRIP_NO, TRIP_CLAIMED, TRIP_YES };
 enum { SLOW_LEAST = 100, SLOW_WINDOW = 2000 }; /* requests that a percentile is taken over */
 
 struct breaker {
-    atomic_int failures;     /* in a row, while closed */
+    atomic_int failures; /* in a row, while closed */
     _Atomic int64_t until_us;
 };
 struct guard {

@@ -7,12 +7,13 @@
 #include "serve/mode_priv.h"
 #include <string.h>
 
-static unsigned bucket_of(const struct flight *f)
+static size_t assigned(const struct flight *f)
 {
     const struct predict_call *c = f->c;
     const char *key = c->key != NULL ? c->key : c->request_id != NULL ? c->request_id : "";
 
-    return rollout_bucket(f->route->rollout->id, key, c->key != NULL ? c->n_key : strlen(key));
+    return rollout_arm_of(f->route->rollout, f->state->salt, key,
+                          c->key != NULL ? c->n_key : strlen(key));
 }
 
 int mode_run_single(struct flight *f)
@@ -22,21 +23,14 @@ int mode_run_single(struct flight *f)
 
 int mode_run_ab(struct flight *f)
 {
-    unsigned bucket = bucket_of(f);
-    const struct mode_state *s = f->state;
-
-    for (size_t i = 0; i < s->n_arms; i++)
-        if (bucket < s->arms[i].until) return leg_start(&f->one, i);
-    return leg_start(&f->one, 0); /* shares that add up to less than one */
+    return leg_start(&f->one, assigned(f));
 }
 
 int mode_run_canary(struct flight *f)
 {
-    const struct mode_state *s = f->state;
-    bool candidate = s->candidate != MODE_NONE && bucket_of(f) < s->share &&
-                     !guard_tripped(s->guard);
+    bool over = f->state->ended || guard_tripped(f->state->guard);
 
-    return leg_start(&f->one, candidate ? s->candidate : 0);
+    return leg_start(&f->one, over ? 0 : assigned(f));
 }
 
 static int answer_and_mirror(struct flight *f, struct leg *l)

@@ -38,6 +38,8 @@ void book_unref(struct book *b); /* NULL is fine */
 /* Found or made; referenced. Any thread. */
 struct tally *book_tally(struct book *b, const char *role, int64_t version, const char *rollout);
 void tally_unref(struct tally *t); /* NULL is fine */
+/* Agreement of requests that are counted elsewhere. */
+void tally_agree(struct tally *t, const struct serve_io *io, const struct agreement *a);
 void tally_count(struct tally *t, const struct serve_io *io, const struct tally_add *add);
 void book_flush(struct book *b, struct arena *a, struct serving_sum **sums, size_t *n);
 void book_counts(struct book *b, struct arena *a, struct serve_count **counts, size_t *n);
@@ -78,7 +80,6 @@ struct mode_arm {
     const int32_t *align; /* its class i is class align[i] of the stable arm; NULL: the same */
     bool fits;            /* task and classes are those of the stable arm */
     bool fallback_only;
-    unsigned until;       /* ab: chosen below this bucket */
 };
 struct mode_state {
     struct arena arena;
@@ -86,8 +87,9 @@ struct mode_state {
     struct guard *guard;
     struct mode_arm *arms;
     size_t n_arms;
-    size_t candidate;     /* canary: arm, or MODE_NONE while it gets nothing */
-    unsigned share;       /* its buckets */
+    uint64_t salt;
+    size_t candidate;     /* canary: its arm; else MODE_NONE */
+    bool ended;           /* the canary gets nothing any more */
     size_t fast, complex; /* tiered */
     struct mode_rule *rules; /* as many as the rollout has */
     const double *constant; /* one row in the stable arm's outputs; NULL: none */
@@ -107,10 +109,11 @@ struct leg {
     size_t assigned;        /* index of the first one */
     uint32_t *pick;         /* rows of the call it is about; NULL: all; the leg's own */
     size_t n;               /* how many */
-    struct rows sub;        /* the picked rows, while an arm is asked */
+    struct rows sub;        /* the picked rows, made anew for each arm */
     double *p;              /* on the heap when the flight is */
     bool alone;             /* nobody else is asked when it fails */
     bool probe, cached, constant;
+    bool uncounted;         /* other legs of the flight counted for it */
     bool refused;           /* the rows lack what any version needs: the caller's mistake */
     bool waits;             /* its ask is under way */
     uint64_t tried;         /* arms, as bits */
@@ -157,6 +160,9 @@ int mode_rule_op(const char *op);                        /* mode_rows.c; -1 */
 
 /* -- mode_shadow.c ----------------------------------------------------------------------------- */
 
+/* Some rows of all, as rows of their own: rows_done frees them. They point to all's text. */
+int mode_some_rows(const struct rows *all, const uint32_t *pick, size_t n, struct rows *ret,
+                   struct err *e);
 /* Two answers over the same rows, each in the order of its own arm's classes. */
 void mode_compare(const struct serve_route *r, size_t arm, const double *stable, const double *p,
                   size_t n, struct agreement *ret);

@@ -8,8 +8,8 @@
  * Each version is asked once for all its rows. An answer that several versions made is in the
  * order of the stable arm's classes, and row_arm says who answered which row. On the thread of
  * the call's serve_io. */
-#include "serve/mode_priv.h"
 #include "base/mem.h"
+#include "serve/mode_priv.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +17,11 @@
 /* -- one rule ---------------------------------------------------------------------------------- */
 
 enum { LESS = 1, EQUAL = 2, MORE = 4 };
-static const struct { const char *op; int holds; } ops[] = {
-    { "=", EQUAL }, { "!=", LESS | MORE },        { "<", LESS },
+static const struct {
+    const char *op;
+    int holds;
+} ops[] = {
+    { "=", EQUAL }, { "!=", LESS | MORE },  { "<", LESS },
     { ">", MORE },  { "<=", LESS | EQUAL }, { ">=", MORE | EQUAL },
 };
 
@@ -38,7 +41,7 @@ static double cell_number(const struct cell *c)
     if (c->kind != CELL_TEXT || c->n >= sizeof text) return NAN;
     memcpy(text, c->text, c->n);
     text[c->n] = '\0';
-    return str_to_real(text, &v) ? v : NAN;
+    return str_to_real(text, &v) ? v : (double)NAN;
 }
 
 static int compare_text(const struct cell *c, const struct mode_rule *u)
@@ -128,8 +131,7 @@ static int part_through(struct flight *f, struct leg *l)
         if (part->rc == 0 && put_rows(f, part)) continue;
         if (failed == NULL) failed = part;
     }
-    if (failed == NULL)
-        return flight_answer(f, &f->route->arms[0], f->route->arms[0].role, f->p);
+    if (failed == NULL) return flight_answer(f, &f->route->arms[0], f->route->arms[0].role, f->p);
     if (failed->rc != 0) return flight_fail(f, failed->rc);
     return flight_fail(f, err_set(&f->c->err, ERR_STATE,
                                   "version %lld of %s answers other classes than version %lld",
@@ -196,16 +198,13 @@ static int complex_through(struct flight *f, struct leg *l)
 {
     struct leg *fast = &f->legs[0];
 
+    f->c->cached = l->cached && (l->pick == NULL || fast->cached);
     if (l->why != NULL) f->c->fallback = l->why;
-    if (l->rc == 0 && l->n == flight_rows(f)) {
-        f->c->cached = l->cached;
-        return flight_answer(f, l->arm, l->arm->role, l->p);
-    }
-    if (put_rows(f, fast) && l->rc == 0) (void)put_rows(f, l);
-    if (l->rc == 0) return flight_answer(f, &f->route->arms[0], f->route->arms[0].role, f->p);
-    free(f->row_arm);
-    f->row_arm = NULL;
-    return flight_answer(f, fast->arm, fast->arm->role, fast->p);
+    if (l->rc != 0) return flight_answer(f, fast->arm, fast->arm->role, fast->p);
+    if (l->pick == NULL) return flight_answer(f, l->arm, l->arm->role, l->p);
+    if (make_room(f) != 0) return flight_fail(f, -ERR_NOMEM);
+    (void)(put_rows(f, fast) && put_rows(f, l)); /* they fit, or the mode is not carried out */
+    return flight_answer(f, &f->route->arms[0], f->route->arms[0].role, f->p);
 }
 
 static int fast_through(struct flight *f, struct leg *l)
@@ -214,7 +213,6 @@ static int fast_through(struct flight *f, struct leg *l)
     double threshold = f->route->rollout->threshold;
     struct flight *h;
     struct leg *complex;
-    int rc;
 
     if (l->rc != 0 || l->constant || l->index != f->state->fast) return flight_answer_leg(f, l);
     for (size_t i = 0; i < rows; i++) n += confidence(l->arm, l->p + i * k) < threshold;
@@ -222,7 +220,6 @@ static int fast_through(struct flight *f, struct leg *l)
     h = flight_grow(f, 2);
     complex = &h->legs[1];
     h->then = complex_through;
-    if ((rc = make_room(h)) != 0) return flight_fail(h, rc);
     if (n < rows) {
         const double *p = h->legs[0].p;
         complex->pick = mem_alloc(n * sizeof *complex->pick);

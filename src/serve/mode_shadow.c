@@ -8,14 +8,14 @@
  * Compared are the decisions, by label, and the probabilities: |dp| is the largest difference
  * over the classes, for numbers the absolute difference. Numbers agree when they differ by at
  * most one percent. On the thread of the call's serve_io. */
-#include "serve/mode_priv.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "serve/mode_priv.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MIRROR_ROWS = 1000 };        /* of one call */
+enum { MIRROR_ROWS = 1000 }; /* of one call */
 static const int64_t MIRROR_US = 10000000;
 static const double CLOSE = 0.01;
 
@@ -76,10 +76,13 @@ static void mirror_came(struct ask *k, int rc, const struct err *e)
     const struct mode_arm *arm = &s->arms[m->arm];
     size_t own = mode_outputs(k->arm);
     struct agreement agreement;
-    struct tally_add add = { .rows = m->n, .batch = k->batch, .error = rc != 0,
+    struct tally_add add = { .rows = m->n,
+                             .batch = k->batch,
+                             .error = rc != 0,
                              .dropped = rc == -ERR_TIMEOUT || rc == -ERR_BUSY,
                              .seconds = (k->model_us + k->queue_us) * 1e-6,
-                             .model_us = k->model_us, .queue_us = k->queue_us };
+                             .model_us = k->model_us,
+                             .queue_us = k->queue_us };
 
     (void)e;
     for (size_t i = 0; i < m->n * own && rc == 0; i++)
@@ -92,35 +95,64 @@ static void mirror_came(struct ask *k, int rc, const struct err *e)
     free(m);
 }
 
-static void mirror_arm(struct flight *f, size_t arm, const double *p)
+static void mirror_arm(struct flight *f, size_t arm, const struct rows *rows, const double *p)
 {
-    const struct rows *all = f->c->rows;
-    struct rows some = { .schema = all->schema, .cells = all->cells,
-                         .n = all->n < MIRROR_ROWS ? all->n : MIRROR_ROWS };
-    size_t own = some.n * mode_outputs(&f->route->arms[arm]);
-    size_t stable = some.n * mode_outputs(&f->route->arms[0]);
+    size_t own = rows->n * mode_outputs(&f->route->arms[arm]);
+    size_t stable = rows->n * mode_outputs(&f->route->arms[0]);
     struct mirror *m = mem_alloc(sizeof *m + (own + stable) * sizeof *m->p);
 
     memset(m, 0, sizeof *m);
     m->arm = arm;
-    m->n = some.n;
+    m->n = rows->n;
     memcpy(m->p + own, p, stable * sizeof *p);
-    m->ask = (struct ask){ .io = f->io, .route = f->route, .arm = &f->route->arms[arm],
-                           .rows = &some, .p = m->p, .deadline_us = clock_mono_us() + MIRROR_US,
-                           .low = true, .done = mirror_came, .user = m };
+    m->ask = (struct ask){ .io = f->io,
+                           .route = f->route,
+                           .arm = &f->route->arms[arm],
+                           .rows = rows,
+                           .p = m->p,
+                           .deadline_us = clock_mono_us() + MIRROR_US,
+                           .low = true,
+                           .done = mirror_came,
+                           .user = m };
     if (score_later(&m->ask, &m->err) == 0) return;
     tally_count(f->state->arms[arm].tally, f->io,
-                &(struct tally_add){ .rows = m->n, .dropped = m->err.kind == ERR_BUSY,
+                &(struct tally_add){ .rows = m->n,
+                                     .dropped = m->err.kind == ERR_BUSY,
                                      .error = m->err.kind != ERR_BUSY });
     free(m);
+}
+
+int mode_some_rows(const struct rows *all, const uint32_t *pick, size_t n, struct rows *ret,
+                   struct err *e)
+{
+    size_t width = schema_width(all->schema);
+    int rc = 0;
+
+    rows_clear(ret, all->schema);
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        struct cell *c;
+        rc = rows_add(ret, &c, e);
+        if (rc == 0)
+            memcpy(c, all->cells + (pick != NULL ? pick[i] : i) * width, width * sizeof *c);
+    }
+    return rc;
 }
 
 void mode_mirror(struct flight *f, const double *p)
 {
     const struct rollout *r = f->route->rollout;
     const char *id = f->c->request_id != NULL ? f->c->request_id : "";
+    const struct rows *rows = f->c->rows;
+    struct rows some;
 
-    if (r->sample < 1 && rollout_bucket(r->id, id, strlen(id)) >= r->sample * 10000) return;
+    if (r->sample < 1 && rollout_bucket_salted(f->state->salt, id, strlen(id)) >= r->sample * 10000)
+        return;
+    rows_init(&some);
+    if (rows->n > MIRROR_ROWS) {
+        if (mode_some_rows(rows, NULL, MIRROR_ROWS, &some, NULL) != 0) return rows_done(&some);
+        rows = &some;
+    }
     for (size_t i = 1; i < f->state->n_arms; i++)
-        if (!f->state->arms[i].fallback_only) mirror_arm(f, i, p);
+        if (!f->state->arms[i].fallback_only) mirror_arm(f, i, rows, p);
+    rows_done(&some);
 }

@@ -4,13 +4,11 @@
  * stable version answers, each answer says that it is a substitute, and serve_problems says
  * why. Immutable once built, but for the tallies and the guard, which are shared by the
  * catalogs of a name and of a rollout. */
-#include "serve/mode_priv.h"
 #include "base/mem.h"
+#include "serve/mode_priv.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { BUCKETS = 10000 };
 
 size_t mode_outputs(const struct arm *arm)
 {
@@ -51,14 +49,15 @@ void mode_align(const struct serve_route *r, size_t arm, const double *p, size_t
     }
     for (size_t i = 0; i < n; i++, p += k, out += k) {
         if (k == 1) *out = 1 - *p; /* binary: the other class is the positive one */
-        else for (size_t c = 0; c < k; c++) out[to[c]] = p[c];
+        else
+            for (size_t c = 0; c < k; c++) out[to[c]] = p[c];
     }
 }
 
 /* -- problems ---------------------------------------------------------------------------------- */
 
-static void __attribute__((format(printf, 2, 3))) problem(struct mode_state *s, const char *fmt,
-                                                          ...)
+static void __attribute__((format(printf, 2, 3)))
+problem(struct mode_state *s, const char *fmt, ...)
 {
     va_list ap;
 
@@ -85,8 +84,8 @@ static void check_arms(struct mode_state *s, const struct serve_route *r)
         m->fits = align(&s->arena, stable, arm->by->model, &m->align);
         m->fallback_only = str_eq(arm->role, "fallback");
         if (m->fits || m->fallback_only || !mixes(r->rollout->mode)) continue;
-        problem(s, "version %lld answers other classes than version %lld", (long long)arm->by->version,
-                (long long)r->arms[0].by->version);
+        problem(s, "version %lld answers other classes than version %lld",
+                (long long)arm->by->version, (long long)r->arms[0].by->version);
         s->degraded = s->degraded || r->rollout->mode != ROLLOUT_shadow;
     }
 }
@@ -113,8 +112,10 @@ static void check_mode(struct mode_state *s, const struct serve_route *r)
     for (size_t i = 0; i < ro->n_rules && ro->mode == ROLLOUT_rules; i++) {
         const struct mode_rule *u = &s->rules[i];
         if (u->op >= 0 && u->slot != MODE_NONE && u->arm < s->n_arms) continue;
-        problem(s, "rule %zu cannot be applied: \"%s\" is no input of any of the versions, or \"%s\" "
-                "no comparison", i + 1, ro->rules[i].feature, ro->rules[i].op);
+        problem(s,
+                "rule %zu cannot be applied: \"%s\" is no input of any of the versions, or \"%s\" "
+                "no comparison",
+                i + 1, ro->rules[i].feature, ro->rules[i].op);
         s->degraded = true;
     }
 }
@@ -146,23 +147,17 @@ static size_t arm_of_role(const struct serve_route *r, const char *role, size_t 
     return otherwise;
 }
 
-static void set_shares(struct mode_state *s, const struct serve_route *r)
+static void set_roles(struct mode_state *s, const struct serve_route *r)
 {
-    double sum = 0;
-    size_t second = s->n_arms > 1 ? 1 : 0;
     const char *state = r->rollout->state;
 
-    for (size_t i = 0; i < s->n_arms; i++) {
-        if (!s->arms[i].fallback_only) sum += r->arms[i].share;
-        s->arms[i].until = (unsigned)lround(fmin(sum, 1) * BUCKETS);
-    }
+    s->salt = rollout_salt(r->rollout->id != NULL ? r->rollout->id : "");
     s->fast = arm_of_role(r, "fast", 0);
-    s->complex = arm_of_role(r, "complex", second);
+    s->complex = arm_of_role(r, "complex", s->n_arms > 1 ? 1 : 0);
     s->candidate = MODE_NONE;
-    if (r->rollout->mode != ROLLOUT_canary || s->n_arms < 2) return;
-    s->candidate = arm_of_role(r, "canary", 1);
-    s->share = (unsigned)lround(fmin(fmax(r->arms[s->candidate].share, 0), 1) * BUCKETS);
-    if (str_eq(state, "aborted") || str_eq(state, "done")) s->share = 0;
+    if (r->rollout->mode == ROLLOUT_canary && s->n_arms > 1)
+        s->candidate = arm_of_role(r, "canary", 1);
+    s->ended = str_eq(state, "aborted") || str_eq(state, "done");
 }
 
 /* The constant is {"prediction": label or number, "probabilities": {label: p}}; without
@@ -203,8 +198,11 @@ static void set_constant(struct mode_state *s, const struct serve_route *r)
         good = constant_class(m, v, p);
     }
     if (good) s->constant = p;
-    else problem(s, "the constant answer names no class of version %lld, or its probabilities do "
-                 "not add up to 1", (long long)r->arms[0].by->version);
+    else
+        problem(s,
+                "the constant answer names no class of version %lld, or its probabilities do "
+                "not add up to 1",
+                (long long)r->arms[0].by->version);
 }
 
 /* -- life -------------------------------------------------------------------------------------- */
@@ -215,8 +213,8 @@ static void set_shared(struct mode_state *s, const struct serve_route *r,
     const char *id = r->rollout->id != NULL ? r->rollout->id : "";
 
     s->book = before != NULL ? book_ref(before->book) : book_new(r->name);
-    s->guard = before != NULL && guard_fits(before->guard, r) ? guard_ref(before->guard)
-                                                              : guard_new(r);
+    s->guard =
+        before != NULL && guard_fits(before->guard, r) ? guard_ref(before->guard) : guard_new(r);
     for (size_t i = 0; i < s->n_arms; i++) {
         const struct arm *arm = &r->arms[i];
         s->arms[i].tally = book_tally(s->book, arm->role, arm->by->version, id);
@@ -233,7 +231,7 @@ void *mode_state_new(const struct serve_route *r, void *before)
     set_shared(s, r, before);
     set_rules(s, r);
     check_arms(s, r);
-    set_shares(s, r);
+    set_roles(s, r);
     check_mode(s, r);
     set_constant(s, r);
     if (r->n_arms > LEG_MAX_ARMS) {
@@ -266,7 +264,7 @@ const char *mode_tripped(const struct serve_route *r)
 {
     const struct mode_state *s = r->state;
 
-    return s->candidate == MODE_NONE || s->share == 0 ? NULL : guard_reason(s->guard);
+    return s->candidate == MODE_NONE || s->ended ? NULL : guard_reason(s->guard);
 }
 
 void mode_flush(struct serve *s, struct arena *a, struct serving_sum **sums, size_t *n)

@@ -8,9 +8,9 @@
  * The book holds the tallies of one model name and outlives the catalogs: a call that was
  * answered under the catalog before last still counts where it belongs. A tally that no catalog
  * uses any more is dropped once it was flushed. Any thread. */
-#include "serve/mode_priv.h"
 #include "base/mem.h"
 #include "base/vec.h"
+#include "serve/mode_priv.h"
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -100,6 +100,16 @@ void tally_count(struct tally *t, const struct serve_io *io, const struct tally_
     pthread_mutex_lock(&l->lock);
     l->used = true;
     counts_add(&l->counts, add);
+    pthread_mutex_unlock(&l->lock);
+}
+
+void tally_agree(struct tally *t, const struct serve_io *io, const struct agreement *a)
+{
+    struct lane *l = &t->lanes[lane_of(io)];
+
+    pthread_mutex_lock(&l->lock);
+    l->used = true;
+    agreement_add(&l->counts.agreement, a);
     pthread_mutex_unlock(&l->lock);
 }
 
@@ -230,7 +240,7 @@ void book_flush(struct book *b, struct arena *a, struct serving_sum **sums, size
         struct counts c;
         if (tally_read(t, true, &c)) {
             counts_merge(&t->total, &c);
-            if (c.requests > 0) fill_sum(&all[(*n)++], b, t, &c, a);
+            if (c.requests > 0 || c.agreement.compared > 0) fill_sum(&all[(*n)++], b, t, &c, a);
         } else if (retired) {
             tally_unref(t);
             continue;

@@ -1,9 +1,11 @@
 # tests of serve: real models, and real stores in temporary workspaces
 if HAVE_CMOCKA
-SERVE_TESTS = %D%/test_rows
+SERVE_TESTS = %D%/test_rows %D%/test_mode
 check_PROGRAMS += $(SERVE_TESTS)
 TESTS += $(SERVE_TESTS)
 SERVE_TEST_LIBS = $(SERVE_LIBS) $(CMOCKA_LIBS)
 %C%_test_rows_SOURCES = %D%/test_rows.c %D%/sample.c %D%/sample.h
 %C%_test_rows_LDADD = $(SERVE_TEST_LIBS)
+%C%_test_mode_SOURCES = %D%/test_mode.c %D%/modetest.c %D%/modetest.h %D%/sample.c %D%/sample.h
+%C%_test_mode_LDADD = $(SERVE_TEST_LIBS)
 endif

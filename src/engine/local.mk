@@ -11,6 +11,7 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/drift/detector.c \
 	%D%/drift/detector.h \
 	%D%/drift/detectors.def \
+	%D%/drift/domain_classifier.c \
 	%D%/drift/drift.c \
 	%D%/drift/drift.h \
 	%D%/drift/drifts.def \
@@ -19,7 +20,11 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/drift/hddm_a.c \
 	%D%/drift/hddm_w.c \
 	%D%/drift/kswin.c \
+	%D%/drift/multivariate.c \
+	%D%/drift/multivariate.h \
+	%D%/drift/multivariates.def \
 	%D%/drift/page_hinkley.c \
+	%D%/drift/pca.c \
 	%D%/drift/tests.c \
 	%D%/engine.c \
 	%D%/engine.h \
@@ -91,6 +96,8 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/stats/exact.c \
 	%D%/stats/exact.h \
 	%D%/stats/ks_law.c \
+	%D%/stats/principal.c \
+	%D%/stats/principal.h \
 	%D%/stats/sample.c \
 	%D%/stats/sample.h \
 	%D%/stats/sequential.c \

@@ -7,6 +7,7 @@ stats_tests = \
 	%D%/test_detector \
 	%D%/test_drift \
 	%D%/test_error_rates \
+	%D%/test_multivariate \
 	%D%/test_performance \
 	%D%/test_sequential \
 	%D%/test_special \
@@ -23,6 +24,8 @@ TESTS += $(stats_tests)
 %C%_test_drift_LDADD = $(ENGINE_LIBS) $(CMOCKA_LIBS)
 %C%_test_error_rates_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%
 %C%_test_error_rates_LDADD = $(ENGINE_LIBS) $(CMOCKA_LIBS)
+%C%_test_multivariate_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%
+%C%_test_multivariate_LDADD = $(ENGINE_LIBS) $(CMOCKA_LIBS)
 %C%_test_performance_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%
 %C%_test_performance_LDADD = $(ENGINE_LIBS) $(CMOCKA_LIBS)
 %C%_test_sequential_LDADD = $(ENGINE_LIBS) $(CMOCKA_LIBS)

@@ -32,11 +32,11 @@ static void write_rule(struct val *o, const struct drift_profile *p)
 }
 
 static void write_report(struct reply *r, const struct drift_profile *p,
-                         const struct drift_report *d)
+                         const struct drift_report *d, const struct multi_result *m)
 {
     struct val *list;
 
-    val_set_bool(r->v, "drift", d->drift);
+    val_set_bool(r->v, "drift", d->drift || m->state == DRIFT_DRIFTED);
     val_set_real(r->v, "share_drifted", d->share);
     val_set_int(r->v, "features_tested", (int64_t)d->tested);
     val_set_int(r->v, "features_drifted", (int64_t)d->drifted);
@@ -46,6 +46,12 @@ static void write_report(struct reply *r, const struct drift_profile *p,
     write_rule(r->v, p);
     list = val_set_list(r->v, "features");
     for (size_t i = 0; i < d->n; i++) drift_feature_to_val(list, p, &d->features[i]);
+    if (m->test) {
+        drift_multi_to_row(list, p, m);
+        drift_multi_to_val(val_set_obj(r->v, "multivariate"), p, m);
+    } else {
+        val_set_str(r->v, "multivariate", NULL);
+    }
     reply_table(r, "features", columns);
 }
 
@@ -83,10 +89,10 @@ static const char *const *names_of(struct arena *a, const struct val *list)
 /* ---- the two sides ---------------------------------------------------------------------- */
 
 struct sides {
-    struct frame *ref, *cur; /* owned */
-    struct monitor_window window; /* of a model's log; its frames are the two above */
+    struct frame *ref, *cur, *sample; /* owned; sample: whole rows of ref, NULL: ref has them */
+    struct monitor_window window; /* of a model's log; its frames are those above */
     const char *model;       /* NULL: two tables */
-    const char *profile;     /* where the caller names none */
+    const char *profile, *multivariate; /* where the caller names none */
 };
 
 /* Exactly one of the two forms. */
@@ -123,7 +129,9 @@ static int read_model(struct app *app, const struct val *args, struct arena *a, 
                                  e);
     if (rc < 0) return rc;
     s->profile = s->window.profile;
+    s->multivariate = s->window.multivariate;
     s->ref = s->window.reference;
+    s->sample = s->window.sample;
     s->cur = s->window.current;
     return 0;
 }
@@ -134,6 +142,7 @@ static int read_sides(struct app *app, const struct val *args, struct arena *a, 
     int rc = check_form(args, e);
 
     s->profile = drift_profiles[0].name;
+    s->multivariate = "off";
     if (rc == 0 && val_has(args, "model")) return read_model(app, args, a, s, e);
     if (rc == 0) rc = ingest_data(app, val_get_str(args, "reference", ""), NULL, &s->ref, NULL, e);
     if (rc == 0) rc = ingest_data(app, val_get_str(args, "current", ""), NULL, &s->cur, NULL, e);
@@ -155,28 +164,43 @@ static void write_window(struct val *o, const struct sides *s)
     val_set_str(o, "reference", w->data);
 }
 
-int verb_drift(struct app *app, const struct val *args, struct reply *r, struct err *e)
+/* ---- the verb --------------------------------------------------------------------------- */
+
+static int compare(struct sides *s, const struct val *args, struct reply *r, struct err *e)
 {
     const char *const *skip = names_of(&r->arena, val_get(args, "drop"));
-    struct sides s = { 0 };
+    const char *method = val_get_str(args, "multivariate", s->multivariate);
+    struct engine en = { .pool = pool_new((int)val_get_int(args, "threads", 0)) };
     struct drift_profile profile;
-    struct drift_report report;
-    struct engine en = { .seed = 0 };
-    int rc = read_sides(app, args, &r->arena, &s, e);
+    struct drift_report report = { 0 };
+    struct multi_result together = { .test = multi_test_find(method) };
+    int rc = en.pool ? 0 : err_set(e, ERR_NOMEM, "cannot start threads");
 
-    if (rc == 0) rc = choose_profile(args, s.profile, &profile, e);
-    if (rc == 0 && !(en.pool = pool_new((int)val_get_int(args, "threads", 0))))
-        rc = err_set(e, ERR_NOMEM, "cannot start threads");
-    if (rc == 0) rc = drift_compare(&en, s.ref, s.cur, &profile, skip, &report, e);
+    if (rc == 0) rc = choose_profile(args, s->profile, &profile, e);
+    if (rc == 0) rc = drift_compare(&en, s->ref, s->cur, &profile, skip, &report, e);
+    if (rc == 0 && together.test)
+        rc = multi_compare(&en, together.test, s->sample ? s->sample : s->ref, s->cur, &profile,
+                           skip, &together, e);
     if (rc == 0) {
         r->v = val_obj(&r->arena);
-        write_window(r->v, &s);
-        write_report(r, &profile, &report);
-        if (report.drift && val_get_bool(args, "fail-on-drift", false)) r->exit = 3;
-        drift_report_done(&report);
+        write_window(r->v, s);
+        write_report(r, &profile, &report, &together);
     }
+    drift_report_done(&report);
     pool_free(en.pool);
+    return rc;
+}
+
+int verb_drift(struct app *app, const struct val *args, struct reply *r, struct err *e)
+{
+    struct sides s = { 0 };
+    int rc = read_sides(app, args, &r->arena, &s, e);
+
+    if (rc == 0) rc = compare(&s, args, r, e);
+    if (rc == 0 && val_get_bool(r->v, "drift", false) && val_get_bool(args, "fail-on-drift", false))
+        r->exit = 3;
     frame_free(s.ref);
     frame_free(s.cur);
+    frame_free(s.sample);
     return rc;
 }

@@ -16,6 +16,9 @@
  *     with season_effect, and bins {labels[], reference[], current[]} of counts]}
  *   prediction_drift {method, statistic, p_value, effect (0 where it is no drift), effect_raw, psi,
  *     js, drifted, state, n, bins{…}}; null without scores to compare with
+ *   multivariate {method, its figure (auc or error) and expected, each {value, low, high, n}, p_value,
+ *     effect (0 where it is no drift), effect_raw, effect_floor, n_reference, n_current, drifted,
+ *     state, features [{name, share}], note, n}; null unless settings' `multivariate` names a method
  *   concept {detector, p0, alarms, last_alarm_at, n}: the error stream in event order; the
  *     window before is its lead-in, alarms there do not count
  *   quality {schema[], nulls[], unseen[], out_of_range[], duplicates, stuck[], schema_issues,

@@ -61,6 +61,7 @@ int monitor_open(struct app *app, struct arena *a, const char *model, struct mon
     m.min_labels = (size_t)val_get_int(m.settings, "min_labels", 30);
     m.max_rows = (size_t)val_get_int(m.settings, "max_rows", 200000);
     m.profile = drift_profile_find(val_get_str(m.settings, "profile", "sound"));
+    m.together = multi_test_find(val_get_str(m.settings, "multivariate", "off"));
     m.en = (struct engine){ .pool = pool_new(app->threads) };
     if (!m.profile) rc = err_set(e, ERR_INVALID, "signalbox.yaml: no such drift profile");
     else if (!m.en.pool) rc = err_set(e, ERR_NOMEM, "cannot start threads");

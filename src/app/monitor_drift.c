@@ -1,4 +1,4 @@
-/* monitor_drift.c: features and scores of a window against the reference.
+/* monitor_drift.c: features, scores, and features together of a window against the reference.
  *
  * With a season in the settings a feature that drifted from the frozen reference is compared
  * once more, with the window that long ago: does it not differ from that, its state is "known
@@ -220,6 +220,49 @@ static int set_scores(struct measurement *ms, const struct monitor_rows *then, s
     return rc;
 }
 
+/* ---- the features together -------------------------------------------------------------- */
+
+/* Does the season explain it: the rows do not differ from those of a season ago. */
+static int together_known(struct measurement *ms, const struct monitor_rows *then, bool *ret,
+                          struct err *e)
+{
+    const struct monitor *m = ms->m;
+    struct multi_result r;
+
+    *ret = false;
+    if (then->row.n < m->min_rows || !then->features) return 0;
+    int rc = multi_compare(&m->en, m->together, then->features, ms->rows.features, m->profile,
+                           NULL, &r, e);
+    *ret = rc == 0 && (r.state == DRIFT_OK || r.state == DRIFT_NEGLIGIBLE);
+    return rc;
+}
+
+static int set_together(struct measurement *ms, const struct monitor_rows *then, struct err *e)
+{
+    const struct monitor *m = ms->m;
+    struct multi_result r;
+    bool known = false;
+    int rc = 0;
+
+    val_set_str(ms->data, "multivariate", NULL);
+    if (!m->together || !m->ref.sample || !ms->rows.features || !ms->rows.row.n) return 0;
+    rc = multi_compare(&m->en, m->together, m->ref.sample, ms->rows.features, m->profile, NULL, &r,
+                       e);
+    bool drifted = rc == 0 && r.state == DRIFT_DRIFTED;
+    if (drifted) rc = together_known(ms, then, &known, e);
+    if (rc < 0) return rc;
+    struct val *o = val_set_obj(ms->data, "multivariate");
+    drift_multi_to_val(o, m->profile, &r);
+    monitor_set_real(o, "effect", drifted && !known ? r.effect : isnan(r.p) ? (double)NAN : 0);
+    monitor_set_real(o, "effect_raw", r.effect);
+    if (known) {
+        val_set_bool(o, "drifted", false);
+        val_set_str(o, "state", "known season");
+    }
+    val_set_int(o, "n", (int64_t)r.n_cur);
+    return 0;
+}
+
 int measure_drift(struct measurement *ms, struct err *e)
 {
     struct monitor_rows then = { 0 };
@@ -227,6 +270,7 @@ int measure_drift(struct measurement *ms, struct err *e)
 
     if (rc == 0) rc = set_drift(ms, &then, e);
     if (rc == 0) rc = set_scores(ms, &then, e);
+    if (rc == 0) rc = set_together(ms, &then, e);
     monitor_rows_done(&then);
     return rc;
 }

@@ -8,7 +8,7 @@
 #include "app/feature_pack.h"
 #include "app/monitor.h"
 #include "base/vec.h"
-#include "engine/drift/drift.h"
+#include "engine/drift/multivariate.h"
 
 /* Counts of one feature by which windows are compared and drawn. */
 struct reference_bins {
@@ -24,6 +24,7 @@ struct reference {
     const char *task, *positive; /* of that version; NULL: unknown, told from the labels */
     const struct val *baseline;  /* metrics of its run, {} */
     struct frame *features;   /* NULL: no reference. Numbers are sorted: rows mean nothing */
+    struct frame *sample;     /* the same columns of whole rows, as they are, taken evenly */
     struct frame *scores;     /* one column, "prediction", of rows the model has not learned from;
                                  NULL: unknown */
     bool probable;            /* the scores are probabilities */
@@ -39,6 +40,7 @@ struct monitor {
     int64_t length_us, season_us; /* season 0: none */
     size_t min_rows, min_labels, max_rows;
     const struct drift_profile *profile;
+    const struct multi_test *together; /* NULL: features are not tested together */
     struct engine en;
     struct reference ref;
 };

@@ -164,25 +164,43 @@ static void sort_columns(struct frame *f)
         if (!f->cols[i].code) qsort(f->cols[i].num, f->n_rows, sizeof(double), by_value);
 }
 
+static int take_columns(const struct model *model, const struct frame *all, const uint32_t *rows,
+                        size_t n, struct frame **ret, struct err *e)
+{
+    struct frame *f = frame_new();
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < all->n_cols; i++)
+        if (wanted(model, all->cols[i].name) && all->cols[i].type != COL_TEXT)
+            rc = copy_column(f, &all->cols[i], rows, n, e);
+    f->n_rows = n;
+    if (rc < 0) frame_free(f);
+    else *ret = f;
+    return rc;
+}
+
 static int take_features(struct monitor *m, const struct model *model, const struct frame *all,
                          struct frame **ret, struct err *e)
 {
     size_t n;
     MEM_AUTO uint32_t *rows = even_rows(all->n_rows, m->max_rows, &n);
-    struct frame *f = frame_new();
-    int rc = rows ? 0 : err_set(e, ERR_NOMEM, "no memory for %zu rows", all->n_rows);
 
-    for (size_t i = 0; rc == 0 && i < all->n_cols; i++)
-        if (wanted(model, all->cols[i].name) && all->cols[i].type != COL_TEXT)
-            rc = copy_column(f, &all->cols[i], rows, n, e);
-    if (rc < 0) {
-        frame_free(f);
-        return rc;
-    }
-    f->n_rows = n;
-    sort_columns(f);
-    *ret = f;
-    return 0;
+    if (!rows) return err_set(e, ERR_NOMEM, "no memory for %zu rows", all->n_rows);
+    int rc = take_columns(model, all, rows, n, ret, e);
+    if (rc == 0) sort_columns(*ret);
+    return rc;
+}
+
+/* Rows for the tests of features together. */
+static int take_sample(const struct model *model, const struct frame *all, struct frame **ret,
+                       struct err *e)
+{
+    size_t n = multi_rows_wanted(all->n_rows, model ? model_features(model) : all->n_cols);
+    MEM_AUTO uint32_t *rows = mem_try(n + 1, sizeof *rows);
+
+    if (!rows) return err_set(e, ERR_NOMEM, "no memory for %zu rows", n);
+    multi_even_rows(rows, all->n_rows, n);
+    return take_columns(model, all, rows, n, ret, e);
 }
 
 /* ---- scores ------------------------------------------------------------------------------- */
@@ -392,6 +410,7 @@ static int fill(struct monitor *m, const struct origin *o, bool trained_on, stru
 
     if (rc == 0) r->rows = all->n_rows;
     if (rc == 0) rc = take_features(m, o->model, all, &r->features, e);
+    if (rc == 0) rc = take_sample(o->model, all, &r->sample, e);
     if (rc == 0) rc = reference_bins_new(r->features, &r->feature_bins, e);
     if (rc == 0) rc = find_scores(m, o, trained_on, all, &r->scores, e);
     if (rc == 0)
@@ -448,10 +467,11 @@ int reference_load(struct monitor *m, struct reference *ret, struct err *e)
 void reference_done(struct reference *r)
 {
     frame_free(r->features);
+    frame_free(r->sample);
     frame_free(r->scores);
     free(r->feature_bins);
     free(r->score_bins);
-    r->features = r->scores = NULL;
+    r->features = r->sample = r->scores = NULL;
     r->feature_bins = r->score_bins = NULL;
 }
 

@@ -39,6 +39,7 @@ static const struct {
     { "data_freshness_s", "freshness.data_s" },
     { "share_drifted", "drift.share" },
     { "prediction_drift", "prediction_drift.effect_raw" },
+    { "multivariate", "multivariate.effect_raw" },
     { "estimated_accuracy", "estimated.accuracy" },
     { "estimated_auc", "estimated.auc" },
     { "unseen_share", "quality.unseen_share" },

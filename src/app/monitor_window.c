@@ -98,11 +98,13 @@ int monitor_window_read(struct app *app, struct arena *a, const char *model, con
     if (rc == 0) rc = read_rows(&m, &w, e);
     if (rc == 0) {
         w.reference = m.ref.features;
-        m.ref.features = NULL;
+        w.sample = m.ref.sample;
+        m.ref.features = m.ref.sample = NULL;
         w.data = m.ref.data;
         w.version = m.ref.version;
         w.reference_rows = m.ref.rows;
         w.profile = m.profile->name;
+        w.multivariate = val_get_str(m.settings, "multivariate", "off");
         *ret = w;
     } else {
         monitor_window_done(&w);
@@ -115,5 +117,6 @@ void monitor_window_done(struct monitor_window *w)
 {
     frame_free(w->reference);
     frame_free(w->current);
-    w->reference = w->current = NULL;
+    frame_free(w->sample);
+    w->reference = w->current = w->sample = NULL;
 }

@@ -11,10 +11,11 @@ struct monitor_window {
     struct window w;
     size_t rows;                     /* predictions in it, before sampling */
     struct frame *reference, *current; /* reference: numbers are sorted, rows mean nothing */
+    struct frame *sample;            /* whole rows of the reference */
     const char *data;                /* what the reference was read from */
     int64_t version;                 /* in Production; 0: none */
     size_t reference_rows;           /* before sampling */
-    const char *profile;             /* the model's setting */
+    const char *profile, *multivariate; /* the model's settings */
 };
 
 /* window: NULL or "last": the newest window that has predictions and is over; a time: the

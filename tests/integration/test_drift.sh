@@ -43,6 +43,29 @@ done
 expect 0 "$SIGNALBOX" drift --reference ref.csv --current moved.csv --drop amount,channel --fail-on-drift
 expect 2 "$SIGNALBOX" drift --reference ref.csv --current moved.csv --numeric-test chi2
 expect 2 "$SIGNALBOX" drift --reference ref.csv --current moved.csv --numeric-test nosuch
+# two numbers that went together and do so no more: neither shows it alone
+pairs() {
+    awk -v seed="$2" -v tied="$3" 'BEGIN {
+        srand(seed); print "u,v"
+        for (i = 0; i < 1000; i++) {
+            u = rand(); v = tied ? u + 0.2 * rand() : rand() + 0.2 * rand()
+            printf "%.6f,%.6f\n", u, v
+        }
+    }' >"$1"
+}
+pairs tied.csv 4 1
+pairs tied2.csv 5 1
+pairs loose.csv 6 0
+expect 0 "$SIGNALBOX" drift --reference tied.csv --current loose.csv --fail-on-drift
+for method in domain_classifier pca; do
+    expect 3 "$SIGNALBOX" drift --reference tied.csv --current loose.csv --fail-on-drift --multivariate $method -o csv
+    grep -q "^(together),multivariate,$method,.*drifted" out
+    "$SIGNALBOX" drift --reference tied.csv --current loose.csv --multivariate $method --threads 1 -o csv >one
+    cmp out one
+    expect 0 "$SIGNALBOX" drift --reference tied.csv --current tied2.csv --fail-on-drift --multivariate $method
+done
+expect 2 "$SIGNALBOX" drift --reference tied.csv --current loose.csv --multivariate psychic
+
 expect 2 "$SIGNALBOX" drift
 grep -q -e '--model NAME' err
 expect 2 "$SIGNALBOX" drift --current moved.csv

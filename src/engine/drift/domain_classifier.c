@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/val.h"
+#include "engine/metric/performance.h"
 #include "engine/model/model.h"
 #include "engine/stats/special.h"
 
@@ -154,7 +155,7 @@ static void add_shares(const struct model *model, double *shares)
     double *gain = mem_zalloc(n + 1, sizeof *gain);
 
     model_importance(model, gain);
-    for (size_t i = 0; i < n; i++) shares[strtoul(model_feature(model, i, NULL), NULL, 10)] += gain[i];
+    for (size_t i = 0; i < n; i++) shares[strtol(model_feature(model, i, NULL), NULL, 10)] += gain[i];
     free(gain);
 }
 
@@ -195,8 +196,8 @@ static void conclude(double sum, double variance, size_t n, struct multi_result 
 {
     double auc = sum / (BLOCKS - 1), se = sqrt(variance) / (BLOCKS - 1), half = Z90 * se;
 
-    r->figure = (struct figure){ auc, fmax(0, auc - half), fmin(1, auc + half), n };
-    r->expected = (struct figure){ 0.5, fmax(0, 0.5 - half), fmin(1, 0.5 + half), n };
+    r->figure = (struct multi_figure){ auc, fmax(0, auc - half), fmin(1, auc + half), n };
+    r->expected = (struct multi_figure){ 0.5, fmax(0, 0.5 - half), fmin(1, 0.5 + half), n };
     r->effect = fmax(0, 2 * auc - 1);
     r->p = 1;
     if (auc > 0.5) r->p = se > 0 ? norm_sf((auc - 0.5) / se) : 0;

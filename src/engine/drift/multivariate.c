@@ -142,7 +142,7 @@ int multi_compare(const struct engine *en, const struct multi_test *test, const 
                   const struct frame *cur, const struct drift_profile *profile,
                   const char *const *skip, struct multi_result *ret, struct err *e)
 {
-    static const struct figure unknown = { NAN, NAN, NAN, 0 };
+    static const struct multi_figure unknown = { NAN, NAN, NAN, 0 };
     struct multi_result r = { .test = test, .figure = unknown, .expected = unknown, .p = NAN,
                               .effect = NAN };
     struct multi_rows m;

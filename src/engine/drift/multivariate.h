@@ -9,7 +9,6 @@
  * Every choice comes from the engine's seed; results do not depend on threads. */
 #pragma once
 #include "engine/drift/drift.h"
-#include "engine/metric/performance.h"
 
 #define MULTI_ROWS  10000   /* of each side at most */
 #define MULTI_CELLS 2000000 /* rows times columns of each side at most, above MULTI_ROWS_MIN */
@@ -28,11 +27,15 @@ struct multi_feature {
     const char *name;        /* the reference frame's */
     double share;            /* of what told the sides apart; all features sum to 1, or 0 */
 };
+struct multi_figure {
+    double value, low, high;
+    size_t n;                /* rows behind it */
+};
 struct multi_test;
 struct multi_result {
     const struct multi_test *test;
-    struct figure figure;    /* NaN: not tested */
-    struct figure expected;  /* if nothing changed; low, high: where the figure lies then */
+    struct multi_figure figure;    /* NaN: not tested */
+    struct multi_figure expected;  /* if nothing changed; low, high: where the figure lies then */
     double p, effect;
     enum drift_state state;
     size_t n_ref, n_cur;     /* rows used */

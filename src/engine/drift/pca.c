@@ -136,8 +136,8 @@ static int conclude(const struct set *ref, const struct set *cur, struct multi_r
         struct moments before = moments_of(&a, &half_a), now = moments_of(&b, &half_b);
         double band = hypot(half_a, half_b);
         bool differ = before.mean != now.mean;
-        r->figure = (struct figure){ now.mean, now.mean - half_b, now.mean + half_b, b.n };
-        r->expected = (struct figure){ before.mean, before.mean - band, before.mean + band, a.n };
+        r->figure = (struct multi_figure){ now.mean, now.mean - half_b, now.mean + half_b, b.n };
+        r->expected = (struct multi_figure){ before.mean, before.mean - band, before.mean + band, a.n };
         r->p = differ ? welch_t(&a, &b).p : 1;
         r->effect = differ ? fabs(cohens_d(&a, &b)) : 0;
     }

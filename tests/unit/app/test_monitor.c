@@ -11,6 +11,7 @@
 #include "app/verb.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -451,6 +452,92 @@ static void broken_columns_are_named(void **state)
 }
 
 /* Sampling keeps every second row of 200; all of them count in the volume. */
+/* Rows of two uniform numbers; with `tied` the second is close to the first. */
+static void add_pairs(struct str *s, const char *before, int n, bool tied, uint64_t stream)
+{
+    struct rng r;
+    rng_stream(&r, 5, stream);
+    for (int i = 0; i < n; i++) {
+        double u = rng_unit(&r), v = tied ? fmod(u + 0.1 * rng_unit(&r), 1) : rng_unit(&r);
+        if (*before) str_addf(s, "%s-%d,%sT%02d:%02d:00Z,1,0.5,", before, i, before, i / 60, i % 60);
+        str_addf(s, "%.6f,%.6f\n", u, v);
+    }
+}
+
+static void pairs_of(struct fixture *f, const char *method, const char *first_day, bool tied)
+{
+    STR_AUTO s = STR_INIT;
+    str_add(&s, "u,v\n");
+    add_pairs(&s, "", 600, true, 0);
+    const char *path = write_file(f, "pairs.csv", str_c(&s));
+    write_file(f, "signalbox.yaml",
+               arena_printf(&f->a, "monitoring: { reference: %s, multivariate: %s, season: 1w }\n",
+                            path, method));
+    s.len = 0;
+    str_add(&s, "request_id,timestamp,prediction,probability,u,v\n");
+    add_pairs(&s, first_day, 300, tied, (uint64_t)strtol(first_day + 8, NULL, 10));
+    ingest(f, str_c(&s));
+}
+
+static void features_together_are_tested_where_asked(void **state)
+{
+    struct fixture *f = *state;
+    pairs_of(f, "domain_classifier", "2026-01-05", true);
+    pairs_of(f, "domain_classifier", "2026-01-12", false);
+    pairs_of(f, "domain_classifier", "2026-01-19", false);
+    assert_int_equal(check(f, JAN5 + 15 * DAY), 3);
+    const struct val *m = val_get(data_at(f, JAN5, NULL), "multivariate");
+    assert_false(val_get_bool(m, "drifted", true));
+    assert_near(val_get_real(m, "effect", NAN), 0, 0);
+    const struct val *d = data_at(f, JAN5 + 7 * DAY, NULL);
+    assert_near(real(d, "drift", "share", NULL), 0, 0); /* no feature shows it alone */
+    m = val_get(d, "multivariate");
+    assert_string_equal(val_get_str(m, "state", ""), "drifted");
+    assert_true(real(m, "auc", "low", NULL) > 0.8 && real(m, "effect", NULL, NULL) > 0.6);
+    assert_int_equal(val_get_int(m, "n_reference", 0), 600);
+    assert_int_equal(val_get_int(m, "n", 0), 300);
+    m = val_get(data_at(f, JAN5 + 14 * DAY, NULL), "multivariate");
+    assert_string_equal(val_get_str(m, "state", ""), "known season");
+    assert_near(val_get_real(m, "effect", NAN), 0, 0);
+    assert_true(val_get_real(m, "effect_raw", NAN) > 0.6);
+    /* trend and rule */
+    ok(f, call(f, "monitor trend", "name", "m", "metric", "multivariate.auc", NULL));
+    const struct val *p = val_at(val_get(f->r.v, "points"), 1);
+    assert_true(val_get_real(p, "value", 0) > 0.8 && val_get_real(p, "low", 0) > 0.8);
+    assert_int_equal(val_get_int(p, "n", 0), val_get_int(val_get(val_get(d, "multivariate"), "auc"), "n", -1));
+    ok(f, call(f, "monitor trend", "name", "m", "metric", "multivariate", NULL));
+    p = val_at(val_get(f->r.v, "points"), 1);
+    assert_near(val_get_real(p, "value", NAN), real(d, "multivariate", "effect", NULL), 0);
+    ok(f, call(f, "alert list", "model", "m", "all", "true", NULL));
+    const struct val *list = val_get(f->r.v, "alerts");
+    bool seen = false;
+    for (size_t i = 0; i < val_len(list); i++)
+        seen |= str_eq(val_get_str(val_at(list, i), "rule", ""), "multivariate");
+    assert_true(seen);
+    /* the verb finds the same */
+    ok(f, call(f, "drift", "model", "m", "window", "2026-01-12", NULL));
+    assert_true(val_get_bool(f->r.v, "drift", false));
+    assert_near(real(f->r.v, "multivariate", "auc", "value"), real(d, "multivariate", "auc", "value"), 0);
+    assert_int_equal(val_len(val_get(f->r.v, "features")), 3);
+    ok(f, call(f, "drift", "model", "m", "window", "2026-01-12", "multivariate", "off", NULL));
+    assert_false(val_get_bool(f->r.v, "drift", true));
+    assert_false(val_has(f->r.v, "multivariate"));
+}
+
+static void components_are_another_way(void **state)
+{
+    struct fixture *f = *state;
+    pairs_of(f, "pca", "2026-01-05", false);
+    check(f, JAN5 + DAY);
+    const struct val *m = val_get(data_at(f, JAN5, NULL), "multivariate");
+    assert_string_equal(val_get_str(m, "method", ""), "pca");
+    assert_true(val_get_bool(m, "drifted", false));
+    assert_true(real(m, "error", "value", NULL) > real(m, "expected", "high", NULL));
+    pairs_of(f, "off", "2026-01-06", false);
+    check(f, JAN5 + 2 * DAY);
+    assert_int_equal(val_type(val_get(data_at(f, JAN5 + DAY, NULL), "multivariate")), VAL_NULL);
+}
+
 static void large_windows_are_sampled(void **state)
 {
     struct fixture *f = *state;
@@ -634,6 +721,8 @@ int main(void)
         TEST(equal_windows_do_not_drift),
         TEST(shifted_features_drift_unless_the_season_does),
         TEST(broken_columns_are_named),
+        TEST(features_together_are_tested_where_asked),
+        TEST(components_are_another_way),
         TEST(large_windows_are_sampled),
         TEST(without_a_reference_there_is_no_drift),
         TEST(status_and_trend_read_snapshots),

@@ -39,6 +39,8 @@ void draw_escalation(struct canvas *cv, struct rect at, const struct listing_ctx
     for (int i = 0; i < ESCALATION_STEPS; i++)
         canvas_put(cv, at.x + i, at.y, i < rank ? look.role : ROLE_RULE,
                    i < rank ? 0x25cf : 0x25cb);
+    /* One role from the dots to the word: every change of it costs bytes. */
+    if (rank == ESCALATION_STEPS) canvas_put(cv, at.x + ESCALATION_STEPS, at.y, look.role, ' ');
     if (at.w > 5)
         canvas_fit(cv, rect_make(at.x + 4, at.y, at.w - 4, 1), look.role,
                    rank == 0 ? "ok" : look.word);
@@ -65,7 +67,7 @@ const char *action_text(const char *action)
         { "observe", "observe" },
         { "investigate", "investigate what moved" },
         { "retrain_dry_run", "try retraining (x)" },
-        { "rollback", "roll back (R in Registry)" },
+        { "rollback", "roll back (R)" },
         { "fix_data", "fix the data first" },
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)

@@ -23,11 +23,11 @@ static bool shown(const struct help *h, struct ui *ui, const struct binding *b, 
            str_eq(key_label(key, b->key1), what);
 }
 
-static void draw_binding(struct canvas *cv, struct rect at, const struct view *v,
+static void draw_binding(struct canvas *cv, struct rect at, const struct ui *ui,
                          const struct binding *b)
 {
     char k1[KEY_NAME_LEN], k2[KEY_NAME_LEN], keys[40];
-    const char *why = v->ops->why_not ? v->ops->why_not(v, b->req) : NULL;
+    const char *why = ui_why_not(ui, b->req);
     key_label(k1, b->key1);
     if (b->key2) snprintf(keys, sizeof keys, "%s %s", k1, key_label(k2, b->key2));
     else snprintf(keys, sizeof keys, "%s", k1);
@@ -53,7 +53,7 @@ static void draw_group(struct help *h, struct ui *ui, struct canvas *cv, struct 
             ++*at;
         }
         any = true;
-        draw_binding(cv, rect_make(r.x, r.y + *at - h->top, r.w, 1), ui_view(ui), b);
+        draw_binding(cv, rect_make(r.x, r.y + *at - h->top, r.w, 1), ui, b);
         ++*at;
     }
     if (any) ++*at;

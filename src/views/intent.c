@@ -137,6 +137,55 @@ void intent_rollback(struct intent *out, const char *model, const struct val *pr
     expect_production(out, model, production);
 }
 
+static const struct val *version_by_number(const struct val *model, int64_t number)
+{
+    const struct val *list = val_get(model, "versions");
+    for (size_t i = 0; i < val_len(list); i++)
+        if (val_get_int(val_at(list, i), "version", 0) == number) return val_at(list, i);
+    return NULL;
+}
+
+const struct val *model_version_in(const struct val *model, const char *stage)
+{
+    const struct val *list = val_get(model, "versions");
+    for (size_t i = 0; i < val_len(list); i++)
+        if (str_eq(val_get_str(val_at(list, i), "stage", ""), stage)) return val_at(list, i);
+    return NULL;
+}
+
+const struct val *model_rollback_target(const struct val *model)
+{
+    const struct val *now = model_version_in(model, "Production"), *h = val_get(model, "history");
+    int64_t current = val_get_int(now, "version", 0);
+    for (size_t i = 0; i < val_len(h); i++) {
+        const struct val *e = val_at(h, i);
+        if (str_eq(val_get_str(e, "from", ""), "Production") &&
+            val_get_int(e, "version", 0) != current)
+            return version_by_number(model, val_get_int(e, "version", 0));
+    }
+    return NULL;
+}
+
+static void ask_rollback(const struct val *model, struct intent *out)
+{
+    const struct val *now = model_version_in(model, "Production");
+    const struct val *target = model_rollback_target(model);
+    const char *name = val_get_str(model, "name", "");
+    if (now && target) intent_rollback(out, name, now, target);
+    else
+        intent_say(out, "%s: %s", name,
+                   now ? "no version was in Production before" : "nothing is in Production");
+}
+
+void intent_rollback_of(struct intent *out, const char *model)
+{
+    out->kind = INTENT_PREPARE;
+    out->verb = "model show";
+    out->args = val_obj(out->arena);
+    val_set_str(out->args, "name", model);
+    out->then = ask_rollback;
+}
+
 void intent_job(struct intent *out, const char *verb, const struct val *job)
 {
     char id[FMT_LEN];

@@ -45,6 +45,15 @@ void layout_split(struct rect r, bool zoom, struct split_layout *ret)
     }
 }
 
+void layout_shrink(struct split_layout *s, int rows)
+{
+    int spare = s->list.h - max_int(rows, 1);
+    if (s->beside || spare <= 0 || s->detail.h <= 0) return;
+    s->list.h -= spare;
+    s->detail.y -= spare;
+    s->detail.h += spare;
+}
+
 /* Cuts a section of a heading and `want` rows (and a blank line after it when there is room)
  * off the top of *r. */
 static struct rect cut_section(struct rect *r, int want, int reserve)

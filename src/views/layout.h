@@ -22,6 +22,9 @@ struct split_layout {
 };
 void layout_split(struct rect r, bool zoom, struct split_layout *ret);
 
+/* A list above its details gets no more than so many rows; the details have the rest. */
+void layout_shrink(struct split_layout *s, int rows);
+
 /* Overview: how many rows each section would like, in; where it is, out. A section that finds
  * no room gets an empty rectangle; attention is served first, then models, jobs, changes, runs. */
 struct overview_layout {

@@ -13,6 +13,8 @@ noinst_LIBRARIES += %D%/libviews.a
 	%D%/console.c \
 	%D%/console.h \
 	%D%/console_priv.h \
+	%D%/drift.h \
+	%D%/drift_detail.c \
 	%D%/escalation.c \
 	%D%/escalation.h \
 	%D%/filter.c \
@@ -27,16 +29,22 @@ noinst_LIBRARIES += %D%/libviews.a
 	%D%/keys.def \
 	%D%/layout.c \
 	%D%/layout.h \
+	%D%/moment.c \
+	%D%/moment.h \
 	%D%/monitor.h \
 	%D%/monitor_detail.c \
 	%D%/once.c \
 	%D%/overlay.h \
+	%D%/page.c \
+	%D%/page.h \
 	%D%/pane_alerts.c \
 	%D%/pane_audit.c \
+	%D%/pane_drift.c \
 	%D%/pane_jobs.c \
 	%D%/pane_monitor.c \
 	%D%/pane_overview.c \
 	%D%/pane_registry.c \
+	%D%/pane_retrain.c \
 	%D%/pane_runs.c \
 	%D%/popup.c \
 	%D%/prompt.c \
@@ -49,6 +57,8 @@ noinst_LIBRARIES += %D%/libviews.a
 	%D%/theme.c \
 	%D%/theme.def \
 	%D%/theme.h \
+	%D%/trend.c \
+	%D%/trend.h \
 	%D%/ui.c \
 	%D%/ui.h \
 	%D%/ui_draw.c \
@@ -61,7 +71,11 @@ noinst_LIBRARIES += %D%/libviews.a
 	%D%/widgets/chart.h \
 	%D%/widgets/edit.c \
 	%D%/widgets/edit.h \
+	%D%/widgets/heat.c \
+	%D%/widgets/heat.h \
 	%D%/widgets/meter.c \
 	%D%/widgets/meter.h \
 	%D%/widgets/listing.c \
-	%D%/widgets/listing.h
+	%D%/widgets/listing.h \
+	%D%/widgets/overlap.c \
+	%D%/widgets/overlap.h

@@ -2,18 +2,18 @@
  * feature with its threshold, what drifted and by how much, data quality in words, decisions on
  * retraining. From the top in the order in which somebody woken up asks; a small screen cuts
  * from below. */
-#include "base/clock.h"
 #include "base/mem.h"
 #include "views/escalation.h"
 #include "views/monitor.h"
-#include "views/widgets/chart.h"
+#include "views/trend.h"
 #include "views/widgets/meter.h"
+#include "views/widgets/overlap.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { POINTS_MAX = 2000, MARKS_MAX = 64, QUALITY_MAX = 8 };
+enum { QUALITY_MAX = 8 };
 
 /* -- data ------------------------------------------------------------------------------- */
 
@@ -64,13 +64,6 @@ void monitor_detail_update(struct view *v)
     for (size_t i = 0; i < n; i++) val_push(out, val_copy(&s->arena, r[i].v));
     free(r);
     s->features = out;
-}
-
-static double seconds(const char *rfc3339)
-{
-    int64_t us;
-    if (!rfc3339 || !clock_parse(rfc3339, strlen(rfc3339), &us)) return (double)NAN;
-    return (double)us / 1e6;
 }
 
 /* -- state and figures ------------------------------------------------------------------- */
@@ -135,110 +128,24 @@ static int draw_figures(const struct val *model, struct canvas *cv, struct rect 
 
 /* -- trend ------------------------------------------------------------------------------ */
 
-struct trend {
-    struct chart_point *p;
-    struct chart_band *band;
-    struct chart_mark marks[MARKS_MAX];
-    size_t n, n_marks, breaches;
-};
-
-static void add_mark(struct trend *t, struct chart_mark m)
-{
-    if (t->n_marks < MARKS_MAX && isfinite(m.x)) t->marks[t->n_marks++] = m;
-}
-
-static void read_points(const struct val *trend, size_t windows, struct arena *a, struct trend *t)
-{
-    const struct val *list = val_get(trend, "points");
-    size_t all = val_len(list), first = 0;
-    if (windows && all > windows) first = all - windows;
-    if (all - first > POINTS_MAX) first = all - POINTS_MAX;
-    t->n = all - first;
-    t->p = arena_array(a, t->n + 1, struct chart_point);
-    t->band = arena_array(a, t->n + 1, struct chart_band);
-    for (size_t i = 0; i < t->n; i++) {
-        const struct val *v = val_at(list, first + i);
-        t->p[i] = (struct chart_point){ seconds(val_get_str(v, "window_start", NULL)),
-                                        val_get_real(v, "value", (double)NAN) };
-        t->band[i] = (struct chart_band){ val_get_real(v, "low", (double)NAN),
-                                          val_get_real(v, "high", (double)NAN) };
-        if (!val_get_bool(v, "breach", false)) continue;
-        t->breaches++;
-        add_mark(t, (struct chart_mark){ t->p[i].x, t->p[i].y, 0x2717, ROLE_BAD });
-    }
-}
-
-/* Promotions and rollbacks of the model, and where the trend changed, on the time axis. */
-static void read_events(const struct view *v, struct trend *t)
-{
-    const struct val *list = val_get(view_data(v, MF_HISTORY), "history");
-    for (size_t i = 0; i < val_len(list); i++) {
-        const struct val *h = val_at(list, i);
-        if (!str_eq(val_get_str(h, "to", ""), "Production")) continue;
-        double x = seconds(val_get_str(h, "at", NULL));
-        add_mark(t, (struct chart_mark){ x, (double)NAN, 0x25b2, ROLE_PROD });
-    }
-    const char *at = val_get_str(val_get(view_data(v, MF_TREND), "change"), "at", NULL);
-    if (at) add_mark(t, (struct chart_mark){ seconds(at), (double)NAN, 0x25c6, ROLE_WARN });
-}
-
-/* "✗ 3 breaches  ◆ sudden 03-14 01:00  ▲ promoted". */
-static void draw_trend_words(const struct view *v, const struct trend *t, struct canvas *cv,
-                             struct rect at)
-{
-    const struct val *change = val_get(view_data(v, MF_TREND), "change");
-    const char *when = val_get_str(change, "at", NULL), *like = val_get_str(change, "like", NULL);
-    char text[FMT_LEN], past[FMT_LEN];
-    int x = at.x;
-    if (t->breaches)
-        x += canvas_printf(cv, x, at.y, ROLE_BAD, "✗ %zu breach%s", t->breaches,
-                           t->breaches == 1 ? "" : "es") +
-             2;
-    if (when)
-        x += canvas_printf(cv, x, at.y, ROLE_WARN, "◆ %s %s%s%s", val_get_str(change, "kind", ""),
-                           fmt_time(text, when) + 5, like ? ", like " : "",
-                           like ? fmt_time(past, like) + 5 : "") +
-             2;
-    for (size_t i = 0; i < t->n_marks; i++) {
-        if (t->marks[i].glyph != 0x25b2 || t->n == 0 || t->marks[i].x < t->p[0].x ||
-            t->marks[i].x > t->p[t->n - 1].x)
-            continue;
-        if (x + 10 <= at.x + at.w) canvas_text(cv, x, at.y, ROLE_PROD, "▲ promoted");
-        return;
-    }
-}
-
 static void draw_trend(struct view *v, struct canvas *cv, struct rect r)
 {
     const struct monitor *s = v->state;
-    const struct val *trend = view_data(v, MF_TREND);
     const struct monitor_range *range = &monitor_ranges[s->range];
-    const char *asked = val_get_str(trend, "metric", monitor_metric(v));
-    bool feature = str_starts(asked, "feature:");
-    struct trend t = { .n = 0 };
-    struct arena a = ARENA_INIT;
     char title[120], right[60];
+    struct trend_look look = { .trend = view_data(v, MF_TREND),
+                               .moves = val_get(view_data(v, MF_HISTORY), "history"),
+                               .focus = v->focus,
+                               .windows = range->windows,
+                               .title = title,
+                               .right = right };
+    const char *asked = val_get_str(look.trend, "metric", monitor_metric(v));
+    bool feature = str_starts(asked, "feature:");
     snprintf(title, sizeof title, "%s%s", feature ? "effect of " : "", feature ? asked + 8 : asked);
-    int words = r.h >= 6;
-    snprintf(right, sizeof right, "%s%s", r.w >= 60 ? "n other metric  z " : "z ", range->title);
-    canvas_heading(cv, rect_make(r.x, r.y, r.w, 1), ROLE_TITLE, title, right);
-    read_points(trend, range->windows, &a, &t);
-    read_events(v, &t);
-    struct chart_series series = { t.p, t.n, "now", ROLE_S1, t.band };
-    const struct chart_line baseline = { val_get_real(trend, "baseline", (double)NAN), "promoted" };
-    struct chart c = { .series = &series,
-                       .n_series = 1,
-                       .threshold = val_get_real(trend, "threshold", (double)NAN),
-                       .threshold_name = "limit",
-                       .x_time = true,
-                       .lines = &baseline,
-                       .n_lines = 1,
-                       .marks = t.marks,
-                       .n_marks = t.n_marks };
-    if (t.n == 0) canvas_text(cv, r.x, r.y + 1, ROLE_DIM, trend ? "no measured window yet" : "");
-    else chart_draw(cv, rect_make(r.x, r.y + 1, r.w, r.h - 1 - words), &c);
-    if (t.n && words) draw_trend_words(v, &t, cv, rect_make(r.x, r.y + r.h - 1, r.w, 1));
-    arena_done(&a);
+    snprintf(right, sizeof right, "%s%s", r.w >= 60 ? "h l time  n metric  z " : "z ",
+             range->title);
+    look.bad_side = feature;
+    trend_draw(cv, r, &look);
 }
 
 /* -- features --------------------------------------------------------------------------- */
@@ -328,38 +235,6 @@ static void draw_part(struct view *v, struct canvas *cv, struct rect r, int part
         .focus = ctx->focus && v->part == part,
     };
     if (r.h >= 2) listing_draw(cv, r, &v->tables[part], &rows, &look);
-}
-
-/* Shares of the reference and of the window, bin by bin. */
-static void draw_histogram(const struct val *feature, struct canvas *cv, struct rect r)
-{
-    const struct val *bins = val_get(feature, "bins"), *labels = val_get(bins, "labels");
-    const struct val *ref = val_get(bins, "reference"), *cur = val_get(bins, "current");
-    double sum_ref = 0, sum_cur = 0, top = 0;
-    int half = (r.w - 18) / 2;
-    size_t n = val_len(ref) < val_len(cur) ? val_len(ref) : val_len(cur);
-    for (size_t i = 0; i < n; i++) {
-        sum_ref += val_as_real(val_at(ref, i), 0);
-        sum_cur += val_as_real(val_at(cur, i), 0);
-    }
-    if (n == 0 || half < 8 || !(sum_ref > 0) || !(sum_cur > 0)) return;
-    for (size_t i = 0; i < n; i++)
-        top = fmax(top, fmax(val_as_real(val_at(ref, i), 0) / sum_ref,
-                             val_as_real(val_at(cur, i), 0) / sum_cur));
-    canvas_text(cv, r.x + 2, r.y, ROLE_DIM, val_get_str(feature, "name", ""));
-    canvas_text(cv, r.x + 17, r.y, ROLE_DIM, "reference");
-    canvas_text(cv, r.x + 18 + half, r.y, ROLE_TEXT, "this window");
-    for (size_t i = 0; i < n && (int)i + 1 < r.h; i++) {
-        char buf[64];
-        int y = r.y + 1 + (int)i;
-        double a = val_as_real(val_at(ref, i), 0) / sum_ref;
-        double b = val_as_real(val_at(cur, i), 0) / sum_cur;
-        canvas_right(cv, rect_make(r.x, y, 16, 1), ROLE_TEXT,
-                     fmt_val(buf, sizeof buf, val_at(labels, i), NULL, 0));
-        meter_bar(cv, rect_make(r.x + 17, y, half - 1, 1), ROLE_DIM, a / top);
-        meter_bar(cv, rect_make(r.x + 18 + half, y, half - 1, 1),
-                  fabs(a - b) > 0.05 ? ROLE_WARN : ROLE_S1, b / top);
-    }
 }
 
 /* -- data quality in words --------------------------------------------------------------- */
@@ -452,11 +327,13 @@ static void draw_feature_below(struct view *v, struct canvas *cv, struct rect r,
                                const struct draw_ctx *ctx)
 {
     const struct val *feature = view_selected(v, MP_FEATURES);
-    int bins = (int)val_len(val_get(val_get(feature, "bins"), "labels"));
+    const struct val *histogram = val_get(feature, "bins");
+    int bins = (int)val_len(val_get(histogram, "labels"));
     int table = r.h - bins - 2;
     if (table < 4) table = 4;
     draw_part(v, cv, rect_make(r.x, r.y, r.w, table), MP_FEATURES, ctx);
-    draw_histogram(feature, cv, rect_make(r.x, r.y + table + 1, r.w, r.h - table - 1));
+    overlap_draw(cv, rect_make(r.x, r.y + table + 1, r.w, r.h - table - 1), histogram,
+                 val_get_str(feature, "name", ""), "this window");
 }
 
 /* Features, quality, decisions; what finds no room is left out from below, except the part that

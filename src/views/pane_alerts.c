@@ -3,22 +3,51 @@
 #include "base/mem.h"
 #include "views/escalation.h"
 #include "views/layout.h"
+#include "views/moment.h"
+#include "views/page.h"
 #include "views/widgets/meter.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { F_LIST };
+enum { F_LIST, F_SHOW, F_MAP };
 enum { P_LIST };
+enum { DEPLOYS = 3 }; /* shown among what changed */
 
 struct alerts {
     struct arena arena;
     const struct val *shown; /* grouped and filtered; `first`: leads its model's group */
 };
 
+static const struct val *at_rest(const struct view *v)
+{
+    const struct val *list = val_get(view_data(v, F_LIST), "alerts");
+    for (size_t i = 0; i < val_len(list); i++)
+        if (str_eq(val_get_str(val_at(list, i), "id", ""), v->rest)) return val_at(list, i);
+    return NULL;
+}
+
+static bool show_args(const struct view *v, struct val *args)
+{
+    if (!at_rest(v)) return false;
+    val_set_str(args, "alert", v->rest);
+    return true;
+}
+
+/* What moved when: alerts come of measured windows, so the model has some. */
+static bool map_args(const struct view *v, struct val *args)
+{
+    const struct val *alert = at_rest(v);
+    if (!val_has(alert, "window_start")) return false;
+    val_set_str(args, "name", val_get_str(alert, "model", ""));
+    return true;
+}
+
 static const struct feed_ops feeds[] = {
-    [F_LIST] = { "alert list", NULL, false },
+    [F_LIST] = { "alert list", moment_args, false },
+    [F_SHOW] = { "alert show", show_args, false },
+    [F_MAP] = { "monitor heatmap", map_args, false },
     { NULL, NULL, false },
 };
 
@@ -73,7 +102,8 @@ static void group(struct alerts *s, const struct val *list)
 static void alerts_update(struct view *v, int feed)
 {
     struct alerts *s = v->state;
-    const struct val *list = val_get(view_data(v, feed), "alerts");
+    const struct val *list = val_get(view_data(v, F_LIST), "alerts");
+    if (feed != F_LIST) return;
     arena_reset(&s->arena);
     s->shown = NULL;
     if (list) group(s, view_filter(&s->arena, v->filter, list));
@@ -103,9 +133,9 @@ static void draw_marks(struct canvas *cv, struct rect at, const struct listing_c
                        const struct listing_column *col)
 {
     (void)col;
-    canvas_put(cv, at.x, at.y, ROLE_MARK, val_has(c->row, "acked_by") ? 'a' : ' ');
-    canvas_put(cv, at.x + 1, at.y, ROLE_MARK, val_has(c->row, "silenced_until") ? 's' : ' ');
-    canvas_put(cv, at.x + 2, at.y, ROLE_MARK, val_has(c->row, "inhibited_by") ? 'i' : ' ');
+    if (val_has(c->row, "acked_by")) canvas_put(cv, at.x, at.y, ROLE_MARK, 'a');
+    if (val_has(c->row, "silenced_until")) canvas_put(cv, at.x + 1, at.y, ROLE_MARK, 's');
+    if (val_has(c->row, "inhibited_by")) canvas_put(cv, at.x + 2, at.y, ROLE_MARK, 'i');
 }
 
 static void draw_action(struct canvas *cv, struct rect at, const struct listing_ctx *c,
@@ -139,46 +169,42 @@ static const struct listing_column columns[] = {
 
 /* -- details ---------------------------------------------------------------------------- */
 
-struct page {
-    struct canvas *cv;
-    struct rect r; /* what is left */
-};
-
-static struct rect take(struct page *p, int h)
-{
-    struct rect line = rect_make(p->r.x, p->r.y, p->r.w, h < p->r.h ? h : p->r.h);
-    p->r.y += line.h;
-    p->r.h -= line.h;
-    return line;
-}
-
-static void fact(struct page *p, const char *label, enum role role, const char *text)
-{
-    if (!text || !*text || p->r.h <= 0) return;
-    struct rect at = rect_make(p->r.x + 11, p->r.y, p->r.w - 11, p->r.h);
-    canvas_fit(p->cv, rect_make(p->r.x, p->r.y, 10, 1), ROLE_DIM, label);
-    int n = canvas_wrap(p->cv, at, role, text);
-    take(p, n > 0 ? n : 1);
-}
-
 static void draw_standing(struct page *p, const struct val *alert, int64_t now_us)
 {
     char text[200], a[FMT_LEN], b[FMT_LEN];
     const char *since = val_get_str(alert, "since", NULL);
     alert_sentence(text, sizeof text, alert);
-    fact(p, "measured", ROLE_STRONG, text);
+    page_fact(p, "measured", ROLE_STRONG, text);
     snprintf(text, sizeof text, "%s, %s", fmt_time(a, since), fmt_ago(b, since, now_us));
-    fact(p, "since", ROLE_TEXT, since ? text : NULL);
-    fact(p, "do", ROLE_STRONG, action_text(val_get_str(alert, "recommended_action", NULL)));
+    page_fact(p, "since", ROLE_TEXT, since ? text : NULL);
+    page_fact(p, "do", ROLE_STRONG, action_text(val_get_str(alert, "recommended_action", NULL)));
     snprintf(text, sizeof text, "by %.60s", val_get_str(alert, "acked_by", ""));
-    fact(p, "ack", ROLE_MARK, val_has(alert, "acked_by") ? text : NULL);
+    page_fact(p, "ack", ROLE_MARK, val_has(alert, "acked_by") ? text : NULL);
     snprintf(text, sizeof text, "until %s",
              fmt_time(a, val_get_str(alert, "silenced_until", NULL)));
-    fact(p, "silenced", ROLE_MARK, val_has(alert, "silenced_until") ? text : NULL);
+    page_fact(p, "silenced", ROLE_MARK, val_has(alert, "silenced_until") ? text : NULL);
     snprintf(text, sizeof text, "%.60s explains it, so nobody is told",
              val_get_str(alert, "inhibited_by", ""));
-    fact(p, "inhibited", ROLE_MARK, val_has(alert, "inhibited_by") ? text : NULL);
-    fact(p, "cause", ROLE_TEXT, val_get_str(alert, "group", NULL));
+    page_fact(p, "inhibited", ROLE_MARK, val_has(alert, "inhibited_by") ? text : NULL);
+}
+
+/* Alerts of one group began in the same window: "began 11-21 04:00, with brier, auc". */
+static void draw_cause(struct page *p, const struct val *reply, const struct val *alert)
+{
+    const struct val *list = val_get(reply, "alerts");
+    const char *group = val_get_str(alert, "group", NULL), *at = group ? strrchr(group, '/') : NULL;
+    char text[200], when[FMT_LEN];
+    STR_AUTO others = STR_INIT;
+    if (!at || moment_us(at + 1) == INT64_MIN) return;
+    for (size_t i = 0; i < val_len(list); i++) {
+        const struct val *o = val_at(list, i);
+        if (!str_eq(val_get_str(o, "group", ""), group) ||
+            str_eq(val_get_str(o, "id", ""), val_get_str(alert, "id", NULL)))
+            continue;
+        str_addf(&others, "%s%s", others.len ? ", " : ", with ", val_get_str(o, "rule", ""));
+    }
+    snprintf(text, sizeof text, "%s%.150s", moment_text(when, at + 1), str_c(&others));
+    page_fact(p, "began", ROLE_TEXT, text);
 }
 
 static void draw_feature(struct page *p, const struct val *f)
@@ -186,7 +212,7 @@ static void draw_feature(struct page *p, const struct val *f)
     char num[FMT_LEN];
     bool drifted = val_get_bool(f, "drifted", false);
     double effect = fabs(val_get_real(f, "effect", (double)NAN));
-    struct rect at = take(p, 1);
+    struct rect at = page_take(p, 1);
     int name = at.w > 50 ? 22 : at.w / 2 - 8;
     canvas_text(p->cv, at.x, at.y, drifted ? ROLE_WARN : ROLE_DIM, drifted ? "!" : "·");
     canvas_fit(p->cv, rect_make(at.x + 2, at.y, name, 1), ROLE_TEXT, val_get_str(f, "name", "?"));
@@ -210,8 +236,8 @@ static void draw_rest(struct page *p, const struct val *detail)
         bool known = val_type(v) == VAL_LIST || val_type(v) == VAL_OBJ || val_type(v) == VAL_NULL;
         for (size_t k = 0; k < ARRAY_LEN(said); k++) known |= str_eq(val_key(detail, i), said[k]);
         if (!known)
-            fact(p, val_key(detail, i), ROLE_TEXT,
-                 fmt_val(text, sizeof text, v, val_type(v) == VAL_REAL ? "real" : NULL, 0));
+            page_fact(p, val_key(detail, i), ROLE_TEXT,
+                      fmt_val(text, sizeof text, v, val_type(v) == VAL_REAL ? "real" : NULL, 0));
     }
 }
 
@@ -229,7 +255,7 @@ static void draw_columns(struct page *p, const struct val *list)
         canvas_text(p->cv, p->r.x, p->r.y, ROLE_WARN, "!");
         canvas_fit(p->cv, rect_make(p->r.x + 2, p->r.y, p->r.w - 2, 1), ROLE_TEXT,
                    val_type(v) == VAL_STR ? val_as_str(v, "") : str_c(&s));
-        take(p, 1);
+        page_take(p, 1);
     }
 }
 
@@ -237,37 +263,131 @@ static void draw_evidence(struct page *p, const struct val *detail)
 {
     char text[100], a[FMT_LEN], b[FMT_LEN];
     if (val_type(detail) != VAL_OBJ || p->r.h < 3) return;
-    take(p, 1);
-    canvas_heading(p->cv, take(p, 1), ROLE_DIM, "Evidence", val_get_str(detail, "metric", NULL));
+    page_section(p, "Evidence", val_get_str(detail, "metric", NULL));
     snprintf(text, sizeof text, "%s to %s", fmt_time(a, val_get_str(detail, "window_start", NULL)),
              fmt_time(b, val_get_str(detail, "window_end", NULL)));
-    fact(p, "window", ROLE_TEXT, val_has(detail, "window_start") ? text : NULL);
+    page_fact(p, "window", ROLE_TEXT, val_has(detail, "window_start") ? text : NULL);
     snprintf(text, sizeof text, "%s to %s, 95 %%",
              fmt_metric(a, val_get_real(detail, "low", (double)NAN)),
              fmt_metric(b, val_get_real(detail, "high", (double)NAN)));
-    fact(p, "between", ROLE_TEXT, val_has(detail, "low") ? text : NULL);
+    page_fact(p, "between", ROLE_TEXT, val_has(detail, "low") ? text : NULL);
     draw_rest(p, detail);
     const struct val *features = val_get(detail, "features");
-    if (val_len(features) && p->r.h > 2) take(p, 1);
+    if (val_len(features) && p->r.h > 2) page_take(p, 1);
     for (size_t i = 0; i < val_len(features) && p->r.h > 0; i++)
         draw_feature(p, val_at(features, i));
     draw_columns(p, val_get(detail, "columns"));
 }
 
+/* -- what changed ----------------------------------------------------------------------- */
+
+/* Windows in a row, up to the cursor's, in which a row of the heat map drifted. */
+static long drifting(const struct val *row, long at)
+{
+    const struct val *states = val_get(row, "states");
+    long n = 0;
+    while (at >= n && str_eq(val_as_str(val_at(states, (size_t)(at - n)), ""), "drifted")) n++;
+    return n;
+}
+
+/* Features that drift now, those that began together in one line: a shared beginning is a shared
+ * cause. */
+static void draw_moved(struct page *p, const struct val *map, long at)
+{
+    const struct val *rows = val_get(map, "rows"), *windows = val_get(map, "windows");
+    long done = -1; /* beginnings up to this many windows ago are written */
+    for (;;) {
+        long next = -1;
+        int n = 0;
+        STR_AUTO names = STR_INIT;
+        char text[300], since[FMT_LEN];
+        for (size_t i = 0; i < val_len(rows); i++) {
+            long k = drifting(val_at(rows, i), at);
+            if (k > (done < 0 ? 0 : done) && (next < 0 || k < next)) next = k;
+        }
+        if (next < 0 || p->r.h <= 0) return;
+        for (size_t i = 0; i < val_len(rows); i++) {
+            const struct val *row = val_at(rows, i);
+            if (drifting(row, at) != next) continue;
+            bool score = str_eq(val_get_str(row, "kind", ""), "score");
+            str_addf(&names, "%s%s", n++ ? ", " : "",
+                     score ? "predictions" : val_get_str(row, "name", ""));
+        }
+        const struct val *w = val_at(windows, (size_t)(at - next + 1));
+        snprintf(text, sizeof text, "! %d drift since: %.240s", n, str_c(&names));
+        page_fact(p, moment_text(since, val_get_str(w, "start", NULL)), ROLE_WARN, text);
+        done = next;
+    }
+}
+
+static void draw_changed(struct page *p, const struct val *map, const struct focus *focus)
+{
+    const struct val *deploys = val_get(map, "deploys");
+    long at = moment_index(focus, val_get(map, "windows"), "start");
+    bool any = val_len(deploys) > 0;
+    const struct val *rows = val_get(map, "rows");
+    for (size_t i = 0; i < val_len(rows); i++) any |= drifting(val_at(rows, i), at) > 0;
+    if (p->r.h < 2 || at < 0) return;
+    page_section(p, "What changed", "d drift");
+    if (!any) page_fact(p, "", ROLE_DIM, "no feature drifts and nothing was promoted");
+    for (size_t i = val_len(deploys), n = 0; i-- > 0 && n < DEPLOYS;) {
+        const struct val *d = val_at(deploys, i);
+        char text[200], when[FMT_LEN];
+        int64_t us = moment_us(val_get_str(d, "at", NULL));
+        if (focus->at_us && us > focus->at_us) continue;
+        snprintf(text, sizeof text, "▲ v%lld %s by %.30s: %.90s",
+                 (long long)val_get_int(d, "version", 0),
+                 str_eq(val_get_str(d, "verb", ""), "rollback") ? "rolled back to" : "promoted",
+                 val_get_str(d, "actor", "?"), val_get_str(d, "reason", ""));
+        page_fact(p, moment_text(when, val_get_str(d, "at", NULL)), ROLE_PROD, text);
+        n++;
+    }
+    draw_moved(p, map, at);
+}
+
+/* The newest steps of the ladder, and what was done about it. */
+static void draw_history(struct page *p, const struct val *show, const struct focus *focus,
+                         int64_t now_us)
+{
+    const struct val *events = val_get(show, "events");
+    bool begun = false;
+    for (size_t i = 0; i < val_len(events) && p->r.h > 1; i++) {
+        const struct val *e = val_at(events, i);
+        const char *type = val_get_str(e, "type", ""), *at = val_get_str(e, "at", NULL);
+        char text[300], age[FMT_LEN], step[80];
+        bool state = str_eq(type, "state");
+        if (str_eq(type, "rule") || (focus->at_us && moment_us(at) > focus->at_us)) continue;
+        if (!begun) page_section(p, "History", "newest first");
+        begun = true;
+        snprintf(step, sizeof step, "%.12s → %.12s", val_get_str(e, "from", ""),
+                 val_get_str(e, "to", ""));
+        snprintf(text, sizeof text, "%s%s%.30s: %.160s", state ? step : type, state ? "" : " by ",
+                 state ? "" : val_get_str(e, "actor", "?"), val_get_str(e, "reason", ""));
+        page_fact(p, fmt_ago(age, at, now_us),
+                  state ? escalation_look(val_get_str(e, "to", NULL)).role : ROLE_TEXT, text);
+    }
+}
+
 static void draw_detail(struct view *v, struct canvas *cv, struct rect r,
                         const struct draw_ctx *ctx)
 {
-    const struct val *alert = view_selected(v, P_LIST);
+    const struct val *alert = at_rest(v);
+    const struct val *map = view_data(v, F_MAP), *show = view_data(v, F_SHOW);
     struct page p = { cv, r };
     char title[120];
     if (!alert || rect_empty(r)) return;
     snprintf(title, sizeof title, "%.50s · %.50s", val_get_str(alert, "model", ""),
              val_get_str(alert, "rule", ""));
-    canvas_heading(cv, take(&p, 1), ROLE_TITLE, title, val_get_str(alert, "severity", NULL));
-    draw_ladder(cv, take(&p, 1), val_get_str(alert, "state", NULL));
-    if (p.r.h >= 10) take(&p, 1);
+    canvas_heading(cv, page_take(&p, 1), ROLE_TITLE, title, val_get_str(alert, "severity", NULL));
+    draw_ladder(cv, page_take(&p, 1), val_get_str(alert, "state", NULL));
+    if (p.r.h >= 10) page_take(&p, 1);
     draw_standing(&p, alert, ctx->now_us);
+    draw_cause(&p, view_data(v, F_LIST), alert);
+    if (str_eq(val_get_str(map, "model", ""), val_get_str(alert, "model", NULL)))
+        draw_changed(&p, map, v->focus);
     draw_evidence(&p, val_get(alert, "detail"));
+    if (str_eq(val_get_str(show, "id", ""), val_get_str(alert, "id", NULL)))
+        draw_history(&p, show, v->focus, ctx->now_us);
 }
 
 /* -- drawing ---------------------------------------------------------------------------- */
@@ -309,6 +429,7 @@ static void alerts_draw(struct view *v, struct canvas *cv, struct rect r,
         return;
     }
     layout_split(r, v->zoom, &at);
+    layout_shrink(&at, (int)rows.total + 4 < 8 ? 8 : (int)rows.total + 4);
     if (!rect_empty(at.list)) {
         struct listing_look look = {
             .columns = columns, .sort = -1, .now_us = ctx->now_us, .focus = ctx->focus
@@ -346,8 +467,15 @@ static bool alerts_request(struct view *v, enum request req, struct intent *out)
     case REQ_SILENCE: intent_alert(out, "alert silence", row); return true;
     case REQ_RESOLVE: intent_alert(out, "alert resolve", row); return true;
     case REQ_RETRAIN: intent_retrain(out, val_get_str(row, "model", "")); return true;
+    case REQ_ROLLBACK: intent_rollback_of(out, val_get_str(row, "model", "")); return true;
+    case REQ_SHOW_DRIFT: return intent_go(out, VIEW_drift, NULL);
     default: return false;
     }
+}
+
+static const char *alerts_model(const struct view *v)
+{
+    return val_get_str(view_selected(v, P_LIST), "model", NULL);
 }
 
 static void alerts_init(struct view *v)
@@ -366,6 +494,7 @@ const struct view_ops view_alerts = {
     .init = alerts_init,
     .done = alerts_done,
     .update = alerts_update,
+    .model = alerts_model,
     .rows = alerts_rows,
     .draw = alerts_draw,
     .request = alerts_request,

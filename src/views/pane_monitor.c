@@ -2,6 +2,7 @@
  * whether it still does its work on the right (monitor_detail.c). */
 #include "base/mem.h"
 #include "views/escalation.h"
+#include "views/moment.h"
 #include "views/monitor.h"
 #include <math.h>
 #include <stdio.h>
@@ -76,6 +77,11 @@ static bool name_args(const struct view *v, struct val *args)
     return true;
 }
 
+static bool model_args(const struct view *v, struct val *args)
+{
+    return name_args(v, args) && moment_args(v, args);
+}
+
 static bool trend_args(const struct view *v, struct val *args)
 {
     const struct monitor *s = v->state;
@@ -88,8 +94,8 @@ static bool trend_args(const struct view *v, struct val *args)
 }
 
 static const struct feed_ops feeds[] = {
-    [MF_STATUS] = { "monitor status", NULL, false },
-    [MF_MODEL] = { "monitor status", name_args, false },
+    [MF_STATUS] = { "monitor status", moment_args, false },
+    [MF_MODEL] = { "monitor status", model_args, false },
     [MF_TREND] = { "monitor trend", trend_args, false },
     [MF_HISTORY] = { "model history", name_args, false },
     [MF_DECISIONS] = { "retrain list", NULL, false },
@@ -224,6 +230,20 @@ static bool monitor_open(struct view *v, struct intent *out)
     return true;
 }
 
+/* The metric stays while time moves, also over windows that do not have it. */
+static bool step_time(struct view *v, long by, struct intent *out)
+{
+    struct monitor *s = v->state;
+    const struct val *points = val_get(view_data(v, MF_TREND), "points");
+    long n = (long)val_len(points), shown = (long)monitor_ranges[s->range].windows;
+    if (!s->metric[0]) snprintf(s->metric, sizeof s->metric, "%s", monitor_metric(v));
+    if (!moment_step(v->focus, points, "window_start", by, shown && n > shown ? n - shown : 0))
+        return intent_say(out, by > 0 ? "this is now"
+                               : n    ? "z shows earlier windows"
+                                      : "no window was measured yet");
+    return true;
+}
+
 static bool monitor_back(struct view *v)
 {
     struct monitor *s = v->state;
@@ -241,6 +261,9 @@ static bool monitor_request(struct view *v, enum request req, struct intent *out
     case REQ_METRIC_PREV: step_metric(v, -1); return true;
     case REQ_RANGE: s->range = (s->range + 1) % MONITOR_RANGES; return true;
     case REQ_RETRAIN: intent_retrain(out, v->tables[MP_MODELS].id); return true;
+    case REQ_LEFT: return step_time(v, -1, out);
+    case REQ_RIGHT: return step_time(v, 1, out);
+    case REQ_SHOW_DRIFT: return intent_go(out, VIEW_drift, NULL);
     case REQ_BACK: return monitor_back(v);
     default: return false;
     }
@@ -249,6 +272,17 @@ static bool monitor_request(struct view *v, enum request req, struct intent *out
 static void monitor_update(struct view *v, int feed)
 {
     if (feed == MF_MODEL) monitor_detail_update(v);
+}
+
+static const char *monitor_model(const struct view *v)
+{
+    return v->tables[MP_MODELS].id;
+}
+
+static void monitor_enter(struct view *v)
+{
+    const char *model = v->focus->model;
+    if (*model && !str_eq(model, v->tables[MP_MODELS].id)) view_reveal(v, model);
 }
 
 static void monitor_init(struct view *v)
@@ -269,6 +303,8 @@ const struct view_ops view_monitor = {
     .init = monitor_init,
     .done = monitor_done,
     .update = monitor_update,
+    .enter = monitor_enter,
+    .model = monitor_model,
     .rows = monitor_rows,
     .draw = monitor_draw,
     .request = monitor_request,

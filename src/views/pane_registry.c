@@ -28,36 +28,6 @@ static const struct feed_ops feeds[] = {
     { NULL, NULL, false },
 };
 
-static const struct val *version_by_number(const struct val *model, int64_t number)
-{
-    const struct val *list = val_get(model, "versions");
-    for (size_t i = 0; i < val_len(list); i++)
-        if (val_get_int(val_at(list, i), "version", 0) == number) return val_at(list, i);
-    return NULL;
-}
-
-static const struct val *version_in(const struct val *model, const char *stage)
-{
-    const struct val *list = val_get(model, "versions");
-    for (size_t i = 0; i < val_len(list); i++)
-        if (str_eq(val_get_str(val_at(list, i), "stage", ""), stage)) return val_at(list, i);
-    return NULL;
-}
-
-/* The version a rollback brings back: the last one in Production before the present one. */
-static const struct val *rollback_target(const struct val *model)
-{
-    const struct val *now = version_in(model, "Production"), *h = val_get(model, "history");
-    int64_t current = val_get_int(now, "version", 0);
-    for (size_t i = 0; i < val_len(h); i++) {
-        const struct val *e = val_at(h, i);
-        if (str_eq(val_get_str(e, "from", ""), "Production") &&
-            val_get_int(e, "version", 0) != current)
-            return version_by_number(model, val_get_int(e, "version", 0));
-    }
-    return NULL;
-}
-
 /* -- ladder ---------------------------------------------------------------------------------------
  */
 
@@ -299,7 +269,7 @@ static const struct val *subject(const struct view *v, enum request req)
 {
     const struct val *model = view_data(v, F_SHOW);
     if (v->part == P_VERSIONS) return view_selected(v, P_VERSIONS);
-    return req == REQ_PROMOTE ? version_in(model, "Staging") : NULL;
+    return req == REQ_PROMOTE ? model_version_in(model, "Staging") : NULL;
 }
 
 static const char *registry_why_not(const struct view *v, enum request req)
@@ -309,9 +279,9 @@ static const char *registry_why_not(const struct view *v, enum request req)
     if (!(binding_of(req)->flags & KEY_SELECTION)) return NULL;
     if (!view_selected(v, P_MODELS)) return "there is no model here";
     if (req == REQ_ROLLBACK)
-        return !version_in(model, "Production") ? "nothing is in Production"
-               : !rollback_target(model)        ? "no version was in Production before"
-                                                : NULL;
+        return !model_version_in(model, "Production") ? "nothing is in Production"
+               : !model_rollback_target(model)        ? "no version was in Production before"
+                                                      : NULL;
     if (req == REQ_OPEN) return NULL;
     if (!version)
         return req == REQ_PROMOTE ? "nothing is in Staging; Tab goes to the versions"
@@ -345,14 +315,16 @@ static void step_model(struct view *v, long by)
 static bool registry_request(struct view *v, enum request req, struct intent *out)
 {
     const struct val *model = view_data(v, F_SHOW), *version = subject(v, req);
-    const struct val *production = version_in(model, "Production");
+    const struct val *production = model_version_in(model, "Production");
     const char *name = val_get_str(model, "name", "");
     switch ((int)req) {
     case REQ_OPEN: return registry_open(v, out);
     case REQ_PROMOTE: intent_move(out, name, version, production, "Production"); return true;
     case REQ_STAGE: intent_move(out, name, version, production, "Staging"); return true;
     case REQ_ARCHIVE: intent_move(out, name, version, production, "Archived"); return true;
-    case REQ_ROLLBACK: intent_rollback(out, name, production, rollback_target(model)); return true;
+    case REQ_ROLLBACK:
+        intent_rollback(out, name, production, model_rollback_target(model));
+        return true;
     case REQ_LEFT: step_model(v, -1); return true;
     case REQ_RIGHT: step_model(v, 1); return true;
     default: return false;

@@ -18,6 +18,9 @@ enum {
     IN_AUDIT = 1 << VIEW_audit,
     IN_MONITOR = 1 << VIEW_monitor,
     IN_ALERTS = 1 << VIEW_alerts,
+    IN_DRIFT = 1 << VIEW_drift,
+    IN_RETRAIN = 1 << VIEW_retrain,
+    IN_TIME = IN_MONITOR | IN_ALERTS | IN_DRIFT | IN_RETRAIN, /* follow the time cursor */
     IN_ALL = (1 << VIEW_COUNT) - 1,
 };
 enum { KEY_SELECTION = 1, KEY_MUTATES = 2, KEY_CONFIRM = 4, KEY_QUIET = 8 };

@@ -20,6 +20,7 @@ struct ui *ui_new(const struct ui_options *opt, const struct ui_host *host)
     for (int i = 0; i < VIEW_COUNT; i++) {
         view_init(&ui->views[i], (enum view_id)i);
         ui->views[i].now_us = opt->now_us;
+        ui->views[i].focus = &ui->focus;
     }
     return ui;
 }
@@ -186,8 +187,12 @@ const struct ui_options *ui_opt(const struct ui *ui)
 
 void ui_show(struct ui *ui, enum view_id view)
 {
+    struct view *was = &ui->views[ui->current], *v = &ui->views[view];
+    const char *model = was->ops->model ? was->ops->model(was) : NULL;
+    if (model && *model) snprintf(ui->focus.model, sizeof ui->focus.model, "%s", model);
     ui->current = view;
     ui->dirty = true;
+    if (v != was && v->ops->enter) v->ops->enter(v);
 }
 
 void ui_welcome(struct ui *ui)
@@ -403,6 +408,7 @@ static bool handle(struct ui *ui, enum request req)
     case REQ_NEXT_VIEW: ui_show(ui, (ui->current + 1) % VIEW_COUNT); return true;
     case REQ_PREV_VIEW: ui_show(ui, (ui->current + VIEW_COUNT - 1) % VIEW_COUNT); return true;
     case REQ_REFRESH: ui_touch(ui); return true;
+    case REQ_NOW: ui->focus.at_us = 0; return true;
     case REQ_REDRAW:
         if (ui->host.redraw) ui->host.redraw(ui->host.user);
         return true;
@@ -412,24 +418,35 @@ static bool handle(struct ui *ui, enum request req)
     }
 }
 
+/* What the past shows is nothing to act on: it may be over, or another. */
+const char *ui_why_not(const struct ui *ui, enum request req)
+{
+    const struct view *v = &ui->views[ui->current];
+    bool past = ui->focus.at_us && (IN_TIME & (1u << v->id));
+    if (req == REQ_NOW && !ui->focus.at_us) return "this is now";
+    if (past && (binding_of(req)->flags & KEY_CONFIRM))
+        return "this is how it was; 0 returns to now";
+    return v->ops->why_not ? v->ops->why_not(v, req) : NULL;
+}
+
 static void request(struct ui *ui, enum request req)
 {
-    struct view *v = ui_view(ui);
     const struct binding *b = binding_of(req);
-    const char *why = v->ops->why_not ? v->ops->why_not(v, req) : NULL;
+    const char *why = ui_why_not(ui, req);
     char key[KEY_NAME_LEN];
+    int64_t at_us = ui->focus.at_us;
     if (why) {
         ui_say(ui, ROLE_WARN, "%s %s: %s", key_label(key, b->key1), b->label, why);
         return;
     }
-    if (req != REQ_BACK && ask_view(ui, req)) return;
-    handle(ui, req);
+    if (req == REQ_BACK || !ask_view(ui, req)) handle(ui, req);
+    if (ui->focus.at_us != at_us) ui->moved_us = ui->now_us;
 }
 
 static bool switch_view(struct ui *ui, uint32_t key)
 {
     for (int i = 0; i < VIEW_COUNT; i++) {
-        if (key != (uint32_t)('1' + i) && key != view_infos[i].letter) continue;
+        if (key != view_key(i) && key != view_infos[i].letter) continue;
         ui_show(ui, (enum view_id)i);
         return true;
     }

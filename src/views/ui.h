@@ -58,6 +58,8 @@ void ui_close(struct ui *ui, struct overlay *o); /* frees it */
 void ui_touch(struct ui *ui);                    /* the workspace has changed: read again */
 void ui_changed(struct ui *ui);                  /* draw again */
 struct view *ui_view(struct ui *ui);
+/* Why a request is not possible in the pane on show, NULL when it is. */
+const char *ui_why_not(const struct ui *ui, enum request req);
 const struct ui_options *ui_opt(const struct ui *ui);
 void ui_apply_filter(struct ui *ui, const char *filter);
 void ui_quit(struct ui *ui);

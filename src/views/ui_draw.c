@@ -1,4 +1,5 @@
 /* ui_draw.c: the frame around the panes: header, tabs, footer, and windows on top. */
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "views/escalation.h"
@@ -13,7 +14,7 @@ struct badge {
     enum role role;
     int drop; /* left out when narrow: highest first; 0: never */
 };
-enum { BADGES = 7 };
+enum { BADGES = 8 };
 
 static void add_badge(struct badge *out, int *n, enum role role, int drop, const char *text)
 {
@@ -40,6 +41,12 @@ static int header_badges(const struct ui *ui, struct badge out[BADGES])
     if (running) add_badge(out, &n, ROLE_TITLE, 3, text);
     if (view_stale(&ui->views[ui->current])) add_badge(out, &n, ROLE_WARN, 2, "! stale");
     if (ui->opt.actor) add_badge(out, &n, ROLE_DIM, 4, ui->opt.actor);
+    if (ui->focus.at_us && (IN_TIME & (1u << ui->current))) {
+        char at[32];
+        snprintf(text, sizeof text, "◀ %.11s", clock_format(at, ui->focus.at_us) + 5);
+        text[strlen("◀ 03-14")] = ' ';
+        add_badge(out, &n, ROLE_MARK, 0, text);
+    }
     snprintf(text, sizeof text, "%02d:%02dZ", minute / 60, minute % 60);
     add_badge(out, &n, ROLE_TEXT, 0, text);
     return n;
@@ -65,13 +72,15 @@ static void draw_header(const struct ui *ui, struct canvas *cv, struct rect r)
     struct badge badges[BADGES];
     cv->ground = GROUND_BAR;
     canvas_fill(cv, r, ROLE_TEXT, ' ');
-    int left = r.x + 1 + canvas_text(cv, r.x + 1, r.y, ROLE_STRONG, "signalbox") + 2;
+    const char *name = "signalbox";
+    int left = r.x + 1 + (int)strlen(name) + 2;
     int n = fit_badges(badges, header_badges(ui, badges), r.x + r.w - left), x = r.x + r.w - 1;
     for (int i = n - 1; i >= 0; i--) {
         x -= (int)utf8_width(badges[i].text);
         canvas_text(cv, x, r.y, badges[i].role, badges[i].text);
         x -= 2;
     }
+    if (x + 2 >= left) canvas_text(cv, r.x + 1, r.y, ROLE_STRONG, name);
     /* The end of a path says more than its start. */
     const char *ws = ui->opt.workspace ? ui->opt.workspace : "";
     int room = x - left;
@@ -91,23 +100,32 @@ static int tab_letters(int w)
     return full <= w + 1 ? 30 : three + 8 <= w ? 3 : 0;
 }
 
+/* A tab; returns its columns. Without letters only the pane on show has its name. */
+static int draw_tab(const struct ui *ui, struct canvas *cv, int x, int y, int i, int letters)
+{
+    const struct view_info *info = &view_infos[i];
+    bool here = (enum view_id)i == ui->current;
+    char title[40];
+    canvas_put(cv, x, y, ROLE_TEXT, ' ');
+    if (!here && !letters) {
+        canvas_put(cv, x + 1, y, ROLE_KEY, view_key(i));
+        return 2;
+    }
+    snprintf(title, sizeof title, "%.*s", here ? 30 : letters, info->title);
+    if (here) cv->ground = GROUND_SELECT;
+    canvas_put(cv, x, y, ROLE_TEXT, ' ');
+    canvas_put(cv, x + 1, y, ROLE_KEY, view_key(i));
+    canvas_put(cv, x + 2, y, ROLE_TEXT, ' ');
+    int used = canvas_text(cv, x + 3, y, here ? ROLE_STRONG : ROLE_DIM, title);
+    canvas_put(cv, x + 3 + used, y, ROLE_TEXT, ' ');
+    cv->ground = GROUND_PLAIN;
+    return used + 4 + (letters > 3 ? 1 : 0);
+}
+
 static void draw_tabs(const struct ui *ui, struct canvas *cv, struct rect r)
 {
     int x = r.x, letters = tab_letters(r.w);
-    for (int i = 0; i < VIEW_COUNT; i++) {
-        const struct view_info *info = &view_infos[i];
-        bool here = (enum view_id)i == ui->current;
-        char title[40];
-        snprintf(title, sizeof title, "%.*s", here ? 30 : letters, info->title);
-        if (here) cv->ground = GROUND_SELECT;
-        canvas_put(cv, x, r.y, ROLE_TEXT, ' ');
-        canvas_put(cv, x + 1, r.y, ROLE_KEY, (uint32_t)('1' + i));
-        canvas_put(cv, x + 2, r.y, ROLE_TEXT, ' ');
-        int used = canvas_text(cv, x + 3, r.y, here ? ROLE_STRONG : ROLE_DIM, title);
-        canvas_put(cv, x + 3 + used, r.y, ROLE_TEXT, ' ');
-        cv->ground = GROUND_PLAIN;
-        x += used + 4 + (letters > 3 ? 1 : 0);
-    }
+    for (int i = 0; i < VIEW_COUNT; i++) x += draw_tab(ui, cv, x, r.y, i, letters);
     const struct view *v = &ui->views[ui->current];
     char text[260];
     snprintf(text, sizeof text, "filter: %s", v->filter);
@@ -127,9 +145,8 @@ int hint_draw(struct canvas *cv, struct rect at, const char *key, const char *la
 
 static bool in_footer(const struct ui *ui, const struct binding *b, bool *ret_off)
 {
-    const struct view *v = &ui->views[ui->current];
     if ((b->flags & KEY_QUIET) || !(b->where & (1u << ui->current))) return false;
-    *ret_off = v->ops->why_not && v->ops->why_not(v, b->req);
+    *ret_off = ui_why_not(ui, b->req) != NULL;
     return true;
 }
 

@@ -136,10 +136,16 @@ static void revision_done(struct ui *ui, void *ctx, int rc, const struct reply *
     ui->seen[i] = (struct seen_revision){ handle, revision };
 }
 
-/* Details follow the cursor once it rests. Returns true while it moves. */
-static bool settle(const struct ui *ui, struct view *v)
+/* Details follow the cursors once they rest. Returns true while one moves. */
+static bool settle(struct ui *ui, struct view *v)
 {
     const char *id = v->tables[0].id;
+    struct focus *f = &ui->focus;
+    if (f->rest_us != f->at_us) {
+        if (ui->now_us - ui->moved_us < SETTLE_US) return true;
+        f->rest_us = f->at_us;
+        ui->dirty = true;
+    }
     if (str_eq(v->rest, id)) return false;
     if (v->rest[0] && ui->now_us - ui->moved_us < SETTLE_US) return true;
     memcpy(v->rest, id, sizeof v->rest); /* as large as the id */

@@ -21,6 +21,7 @@ struct ui {
     struct ui_options opt;
     struct ui_host host;
     struct view views[VIEW_COUNT];
+    struct focus focus; /* of all views */
     enum view_id current;
     struct overlay *top;
     struct ui_call *calls; /* under way */

@@ -25,6 +25,11 @@ const struct view_info *view_find(const char *id)
     return NULL;
 }
 
+uint32_t view_key(int i)
+{
+    return i < 9 ? (uint32_t)('1' + i) : view_infos[i].letter;
+}
+
 void view_init(struct view *v, enum view_id id)
 {
     *v = (struct view){ .ops = view_infos[id].ops, .id = id, .parts = 1 };

@@ -34,6 +34,16 @@ struct feed {
     char error[160];        /* why data is old; "" while it is fresh */
 };
 
+/* -- what several panes look at --------------------------------------------------------------- */
+
+/* The time cursor and the model in question: one for all panes about monitoring, so that moving
+ * it in one moves the others. Times are starts of windows. Owned by the interface. */
+struct focus {
+    int64_t at_us;   /* where the cursor is; 0: now, also when newer windows come */
+    int64_t rest_us; /* where it has come to rest: what feeds ask for */
+    char model[80];  /* "": none was chosen yet */
+};
+
 /* -- pane ------------------------------------------------------------------------------- */
 
 enum { VIEW_FEEDS = 10, VIEW_PARTS = 5 };
@@ -50,6 +60,9 @@ struct view_ops {
     void (*init)(struct view *v);
     void (*done)(struct view *v);             /* may be NULL */
     void (*update)(struct view *v, int feed); /* data of this feed is new; may be NULL */
+    void (*enter)(struct view *v);            /* it is shown from now on; may be NULL */
+    const char *(*model)(
+        const struct view *v); /* the one it is about, for the next pane; or NULL */
     /* Rows of a part that has a cursor. */
     struct listing_rows (*rows)(const struct view *v, int part);
     void (*draw)(struct view *v, struct canvas *cv, struct rect r, const struct draw_ctx *ctx);
@@ -69,6 +82,7 @@ struct view {
     char rest[LISTING_ID_LEN]; /* row of part 0 on which the cursor has come to rest:
                                 what details are about, so that moving stays cheap */
     int64_t now_us;            /* as of the last poll, for why_not and intents */
+    struct focus *focus;       /* shared with the other panes */
     void *state;
 };
 
@@ -80,6 +94,8 @@ struct view_info {
 };
 extern const struct view_info view_infos[VIEW_COUNT];
 const struct view_info *view_find(const char *id); /* by id, or a prefix of it; NULL */
+
+uint32_t view_key(int i); /* on the tab of a pane: its digit, its letter where digits end */
 
 void view_init(struct view *v, enum view_id id);
 void view_done(struct view *v);
@@ -150,6 +166,12 @@ void intent_move(struct intent *out, const char *model, const struct val *versio
 /* target: the version that comes back, NULL when it is not known here. */
 void intent_rollback(struct intent *out, const char *model, const struct val *production,
                      const struct val *target);
+/* Reads the model first, then asks. */
+void intent_rollback_of(struct intent *out, const char *model);
+/* Of a reply of model show; NULL: none. The target of a rollback is the last version in
+ * Production before the present one. */
+const struct val *model_version_in(const struct val *model, const char *stage);
+const struct val *model_rollback_target(const struct val *model);
 void intent_job(struct intent *out, const char *verb, const struct val *job);
 
 /* -- shared looks ----------------------------------------------------------------------- */

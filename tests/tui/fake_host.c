@@ -65,8 +65,12 @@ void fake_close(struct fake *f)
 
 static const struct val *reply_for(const struct fake *f, const struct posted *p)
 {
-    static const char *const subjects[] = { "metric", "run", "name", "job" };
+    static const char *const subjects[] = { "metric", "run", "name", "job", "alert" };
+    const char *at = val_get_str(p->args, "at", NULL);
+    const char *name = val_get_str(p->args, "name", NULL);
     char key[200];
+    snprintf(key, sizeof key, "%s%s%s at %s", p->verb->name, name ? " " : "", name ? name : "", at);
+    if (at && val_has(f->replies, key)) return val_get(f->replies, key);
     for (size_t i = 0; i < ARRAY_LEN(subjects); i++) {
         const char *s = val_get_str(p->args, subjects[i], NULL);
         if (!s) continue;

@@ -22,12 +22,25 @@ EXTRA_DIST += \
 	%D%/golden/alerts-evidence-120x40.screen \
 	%D%/golden/alerts-evidence-40x10.screen \
 	%D%/golden/alerts-evidence-80x24.screen \
+	%D%/golden/alerts-past-120x40.screen \
+	%D%/golden/alerts-past-40x10.screen \
+	%D%/golden/alerts-past-80x24.screen \
 	%D%/golden/audit-120x40.screen \
 	%D%/golden/audit-40x10.screen \
 	%D%/golden/audit-80x24.screen \
 	%D%/golden/cancel-120x40.screen \
 	%D%/golden/cancel-40x10.screen \
 	%D%/golden/cancel-80x24.screen \
+	%D%/golden/drift-120x40.screen \
+	%D%/golden/drift-40x10.screen \
+	%D%/golden/drift-80x24.screen \
+	%D%/golden/drift-ascii-80x24.screen \
+	%D%/golden/drift-feature-120x40.screen \
+	%D%/golden/drift-feature-40x10.screen \
+	%D%/golden/drift-feature-80x24.screen \
+	%D%/golden/drift-past-120x40.screen \
+	%D%/golden/drift-past-40x10.screen \
+	%D%/golden/drift-past-80x24.screen \
 	%D%/golden/filter-120x40.screen \
 	%D%/golden/filter-40x10.screen \
 	%D%/golden/filter-80x24.screen \
@@ -55,6 +68,9 @@ EXTRA_DIST += \
 	%D%/golden/monitor-features-120x40.screen \
 	%D%/golden/monitor-features-40x10.screen \
 	%D%/golden/monitor-features-80x24.screen \
+	%D%/golden/monitor-past-120x40.screen \
+	%D%/golden/monitor-past-40x10.screen \
+	%D%/golden/monitor-past-80x24.screen \
 	%D%/golden/monitor-quiet-120x40.screen \
 	%D%/golden/monitor-quiet-40x10.screen \
 	%D%/golden/monitor-quiet-80x24.screen \
@@ -82,6 +98,15 @@ EXTRA_DIST += \
 	%D%/golden/retrain-blocked-120x40.screen \
 	%D%/golden/retrain-blocked-40x10.screen \
 	%D%/golden/retrain-blocked-80x24.screen \
+	%D%/golden/retrain-list-120x40.screen \
+	%D%/golden/retrain-list-40x10.screen \
+	%D%/golden/retrain-list-80x24.screen \
+	%D%/golden/retrain-outcome-120x40.screen \
+	%D%/golden/retrain-outcome-40x10.screen \
+	%D%/golden/retrain-outcome-80x24.screen \
+	%D%/golden/retrain-past-120x40.screen \
+	%D%/golden/retrain-past-40x10.screen \
+	%D%/golden/retrain-past-80x24.screen \
 	%D%/golden/rollback-120x40.screen \
 	%D%/golden/rollback-40x10.screen \
 	%D%/golden/rollback-80x24.screen \

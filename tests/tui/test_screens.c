@@ -67,6 +67,14 @@ static void test_panes(void **state)
     check_screens("monitor-quiet", "6j");
     check_screens("alerts", "7");
     check_screens("alerts-evidence", "7j<Enter>");
+    check_screens("drift", "8");
+    check_screens("drift-feature", "8j<Enter>");
+    check_screens("drift-past", "8jhhhhhhhh");
+    check_screens("monitor-past", "6hhhhhhhh");
+    check_screens("alerts-past", "6hhhhhhhh7");
+    check_screens("retrain-list", "9");
+    check_screens("retrain-outcome", "9jj<Enter>");
+    check_screens("retrain-past", "6hhhhhhhh9");
 }
 
 static void test_windows(void **state)
@@ -93,6 +101,9 @@ static void test_ascii_and_small(void **state)
     fake_open(&f, 80, 24, true);
     fake_keys(&f, "2j");
     check_golden(&f, "runs-ascii");
+    for (int i = 0; i < f.cv.w * f.cv.h; i++) assert_in_range(f.cv.cells[i].cp, 32, 126);
+    fake_keys(&f, "8jhhhhhh");
+    check_golden(&f, "drift-ascii");
     for (int i = 0; i < f.cv.w * f.cv.h; i++) assert_in_range(f.cv.cells[i].cp, 32, 126);
     fake_close(&f);
     fake_open(&f, 39, 12, false);
@@ -279,10 +290,13 @@ static void test_enter_follows_things(void **state)
 static void test_every_size_can_be_drawn(void **state)
 {
     (void)state;
-    static const char *const keys[] = { "1",        "2j",      "2j<space><space>C",
-                                        "3<Tab>",   "3<Tab>p", "4",
-                                        "4<Enter>", "5",       "t",
-                                        "?",        ":model " };
+    static const char *const keys[] = { "1",          "2j",        "2j<space><space>C",
+                                        "3<Tab>",     "3<Tab>p",   "4",
+                                        "4<Enter>",   "5",         "t",
+                                        "6",          "6hhh",      "6<Enter><Enter>",
+                                        "7",          "7<Enter>",  "8",
+                                        "8hhh",       "8j<Enter>", "9",
+                                        "9jj<Enter>", "?",         ":model " };
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         struct fake f;
         fake_open(&f, 100, 30, i % 2);
@@ -321,7 +335,12 @@ static void test_alerts_are_answered(void **state)
     assert_string_equal(str_c(&f.last_args), "{\"alert\":\"a1f00000000000000000000001\","
                                              "\"for\":\"1d\",\"reason\":\"known\"}");
     fake_keys(&f, "ja"); /* ben looks after this one */
-    assert_true(sees(&f, "a acknowledge: somebody looks after it already"));
+    assert_true(sees(&f, "a ack: somebody looks after it already"));
+    fake_keys(&f, "R"); /* what would come back is read first */
+    assert_true(sees(&f, "Roll back fraud"));
+    assert_true(sees(&f, "1.0.0"));
+    fake_keys(&f, "worse<Enter>y");
+    assert_string_equal(f.last_write, "model rollback");
     fake_close(&f);
 }
 
@@ -367,6 +386,91 @@ static void test_trends_by_metric_range_and_feature(void **state)
     fake_close(&f);
 }
 
+/* One cursor for four panes: what one shows as of then, the others show too. */
+static void test_the_time_cursor_is_shared(void **state)
+{
+    (void)state;
+    struct fake f;
+    fake_open(&f, 120, 40, false);
+    fake_keys(&f, "8");
+    assert_false(sees(&f, "◀ 03"));
+    assert_true(sees(&f, "3 of 9 drifted, predictions too · 03-14 02:00"));
+    fake_keys(&f, "0");
+    assert_true(sees(&f, "0 now: this is now"));
+    fake_keys(&f, "l"); /* there is nothing later */
+    assert_true(sees(&f, "this is now"));
+    assert_false(sees(&f, "◀ 03"));
+    fake_keys(&f, "hhhhhhhh");
+    assert_true(sees(&f, "◀ 03-13 18:00"));
+    assert_true(sees(&f, "2 of 9 drifted · 03-13 18:00"));
+    fake_keys(&f, "6");
+    assert_true(sees(&f, "● 03-13 18:00"));
+    assert_true(sees(&f, "▲ active  auc, 1 in a row"));
+    fake_keys(&f, "7");
+    assert_true(sees(&f, "! 1 watch   ▲ 1 active"));
+    fake_keys(&f, "a"); /* what is over cannot be acknowledged */
+    assert_true(sees(&f, "a ack: this is how it was; 0 returns to now"));
+    fake_keys(&f, "x");
+    assert_string_equal(f.last_write, "");
+    assert_false(ui_dialog(f.ui));
+    fake_keys(&f, "9");
+    assert_string_equal(ui_view(f.ui)->tables[0].id, "01KM0000000000000RETRAIN01");
+    fake_keys(&f, "1");
+    assert_false(sees(&f, "◀ 03")); /* this pane shows what is */
+    fake_keys(&f, "60");
+    assert_false(sees(&f, "◀ 03"));
+    assert_true(sees(&f, "9 in a row"));
+    fake_keys(&f, "8ll");
+    fake_keys(&f, "hl"); /* back to the newest window is now */
+    assert_false(sees(&f, "◀ 03"));
+    fake_close(&f);
+}
+
+static void test_the_map_scrolls_both_ways(void **state)
+{
+    (void)state;
+    struct fake f;
+    fake_open(&f, 40, 10, false);
+    fake_keys(&f, "8");
+    assert_true(sees(&f, "◀")); /* 24 windows do not fit */
+    for (int i = 0; i < 23; i++) fake_keys(&f, "h");
+    assert_true(sees(&f, "◀ 03-13 03:00"));
+    assert_true(sees(&f, "▶"));
+    fake_keys(&f, "h");
+    assert_true(sees(&f, "z shows earlier windows"));
+    fake_keys(&f, "G");
+    assert_true(sees(&f, "is_weekend"));
+    fake_keys(&f, "gg");
+    assert_true(sees(&f, "→ predictions"));
+    fake_close(&f);
+}
+
+static void test_the_heat_map_filters_and_follows_the_model(void **state)
+{
+    (void)state;
+    struct fake f;
+    fake_open(&f, 100, 30, false);
+    fake_keys(&f, "6d");
+    assert_int_equal(ui_view(f.ui)->id, VIEW_drift);
+    assert_true(sees(&f, "fraud · effect"));
+    fake_keys(&f, "/amount<Enter>");
+    assert_true(sees(&f, "amount_ratio"));
+    assert_false(sees(&f, "distance_km"));
+    fake_keys(&f, "<Esc>n");
+    assert_true(sees(&f, "fraud · psi"));
+    fake_keys(&f, "<Enter>");
+    assert_true(sees(&f, "effect of amount"));
+    fake_keys(&f, "<Enter>"); /* all about the model */
+    assert_int_equal(ui_view(f.ui)->id, VIEW_monitor);
+    fake_keys(&f, "8<Esc>>");
+    assert_true(sees(&f, "churn · psi"));
+    fake_keys(&f, "6");
+    assert_string_equal(ui_view(f.ui)->tables[0].id, "churn");
+    fake_keys(&f, "9x");
+    assert_true(sees(&f, "Retrain fraud?")); /* the model of the decision */
+    fake_close(&f);
+}
+
 static void test_empty_workspaces_say_what_to_run(void **state)
 {
     (void)state;
@@ -381,6 +485,14 @@ static void test_empty_workspaces_say_what_to_run(void **state)
     assert_true(sees(&f, "x retrain: no model is monitored yet"));
     fake_keys(&f, "7");
     assert_true(sees(&f, "no alert"));
+    fake_keys(&f, "8");
+    assert_true(sees(&f, "No window has been measured yet"));
+    val_set_list((struct val *)(uintptr_t)val_get(f.replies, "retrain list"), "decisions");
+    ui_touch(f.ui);
+    fake_keys(&f, "9");
+    assert_true(sees(&f, "Nothing was decided yet"));
+    fake_keys(&f, "x");
+    assert_true(sees(&f, "x retrain: no model is monitored yet"));
     fake_close(&f);
 }
 
@@ -428,6 +540,9 @@ int main(void)
         cmocka_unit_test(test_alerts_are_answered),
         cmocka_unit_test(test_retraining_is_shown_before_it_is_queued),
         cmocka_unit_test(test_trends_by_metric_range_and_feature),
+        cmocka_unit_test(test_the_time_cursor_is_shared),
+        cmocka_unit_test(test_the_map_scrolls_both_ways),
+        cmocka_unit_test(test_the_heat_map_filters_and_follows_the_model),
         cmocka_unit_test(test_empty_workspaces_say_what_to_run),
         cmocka_unit_test(test_all_keys_everywhere),
     };

@@ -245,6 +245,32 @@ static void draw_x_axis(struct canvas *cv, const struct chart *c, const struct p
         canvas_printf(cv, mid - 1, y, ROLE_DIM, " %s ", c->x_label);
 }
 
+/* Under everything: where values are beyond the threshold. Sparse, and it never moves. */
+static void draw_zone(struct canvas *cv, const struct chart *c, const struct plot *p)
+{
+    if (!c->bad_side || !isfinite(c->threshold)) return;
+    int at = dot_y(p, c->threshold) / p->dy;
+    int from = c->bad_side > 0 ? 0 : at + 1, to = c->bad_side > 0 ? at : p->r.h;
+    canvas_fill(cv, rect_make(p->r.x, p->r.y + from, p->r.w, to - from), ROLE_RULE, ' ');
+    for (int y = from; y < to; y++)
+        for (int x = y % 2 * 2; x < p->r.w; x += 4)
+            canvas_put(cv, p->r.x + x, p->r.y + y, ROLE_RULE, cv->ascii ? '.' : 0x00b7);
+}
+
+/* The cursor: little enough to be moved over a slow line. */
+static void draw_cursor(struct canvas *cv, const struct chart *c, const struct plot *p)
+{
+    if (!(c->cursor > 0) || c->cursor < p->x0 || c->cursor > p->x1) return;
+    int x = p->r.x + dot_x(p, c->cursor) / p->dx;
+    canvas_put(cv, x, p->r.y, ROLE_MARK, 0x25bc);
+    for (size_t i = 0; c->n_series && i < c->series[0].n; i++) {
+        const struct chart_point *q = &c->series[0].p[i];
+        if (fabs(q->x - c->cursor) > 0.5 || !isfinite(q->y)) continue;
+        int y = dot_y(p, q->y) / p->dy;
+        canvas_put(cv, x, p->r.y + (y ? y : 1), ROLE_MARK, y ? 0x25cf : 0x2502);
+    }
+}
+
 /* Under the dots: lines that only say where something is. */
 static void draw_lines(struct canvas *cv, const struct chart *c, const struct plot *p)
 {
@@ -289,6 +315,16 @@ static int legend_line(struct canvas *cv, struct rect at, const struct chart_lin
     return width + 4;
 }
 
+/* The value under the cursor, else the last known one. */
+static double legend_value(const struct chart *c, const struct chart_series *q)
+{
+    double last = (double)NAN;
+    for (size_t i = 0; c->cursor > 0 && i < q->n; i++)
+        if (fabs(q->p[i].x - c->cursor) < 0.5) return q->p[i].y;
+    for (size_t i = q->n; i-- > 0 && !isfinite(last);) last = q->p[i].y;
+    return last;
+}
+
 static void draw_legend(struct canvas *cv, struct rect r, const struct chart *c)
 {
     int x = r.x;
@@ -296,9 +332,9 @@ static void draw_legend(struct canvas *cv, struct rect r, const struct chart *c)
         const struct chart_series *q = &c->series[s];
         if (!q->name) continue;
         char num[FMT_LEN], text[160];
-        double last = NAN;
-        for (size_t i = q->n; i-- > 0 && !isfinite(last);) last = q->p[i].y;
-        snprintf(text, sizeof text, "%.100s %s", q->name, fmt_metric(num, last));
+        bool pointed = c->cursor > 0 && s == 0 && c->cursor_name;
+        snprintf(text, sizeof text, "%.100s %s", pointed ? c->cursor_name : q->name,
+                 fmt_metric(num, legend_value(c, q)));
         int width = (int)utf8_width(text);
         if (x + 2 + width > r.x + r.w) return;
         canvas_put(cv, x, r.y, q->role, cv->ascii ? (uint32_t) "*+ox#@%&"[s] : 0x25cf);
@@ -331,6 +367,7 @@ void chart_draw(struct canvas *cv, struct rect r, const struct chart *c)
         }
         for (p.series = 0; p.series < c->n_series; p.series++)
             plot_series(&p, &c->series[p.series]);
+        draw_zone(cv, c, &p);
         draw_y_axis(cv, &p);
         draw_x_axis(cv, c, &p);
         write_dots(cv, c, &p, true);
@@ -338,6 +375,7 @@ void chart_draw(struct canvas *cv, struct rect r, const struct chart *c)
         draw_threshold(cv, c, &p);
         write_dots(cv, c, &p, false);
         draw_marks(cv, c, &p);
+        draw_cursor(cv, c, &p);
         free(p.bits);
     }
     canvas_unclip(cv, old);

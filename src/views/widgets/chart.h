@@ -42,6 +42,9 @@ struct chart {
     size_t n_lines;
     const struct chart_mark *marks;
     size_t n_marks;
+    int bad_side;            /* of the threshold, drawn faint: 1 above, -1 below, 0 none */
+    double cursor;           /* > 0: this x is pointed at and the legend has its values … */
+    const char *cursor_name; /* … under this name in place of the first series' */
 };
 #define CHART_SERIES_MAX 8
 

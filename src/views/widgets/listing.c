@@ -234,7 +234,7 @@ void listing_draw(struct canvas *cv, struct rect r, struct listing *t,
     for (int i = 0; i < r.h - 1; i++) {
         long at = t->top + i;
         struct rect line = rect_make(r.x, r.y + 1 + i, r.w, 1);
-        struct listing_ctx ctx = { row_at(rows, at), look->now_us };
+        struct listing_ctx ctx = { row_at(rows, at), look->now_us, look->user };
         bool here = at == t->cursor && at < rows->total;
         if (here && look->focus) {
             cv->ground = GROUND_SELECT;

@@ -13,6 +13,7 @@
 struct listing_ctx {
     const struct val *row;
     int64_t now_us;
+    void *user; /* of the look */
 };
 struct listing_column {
     const char *title; /* NULL ends a list of columns */
@@ -61,6 +62,7 @@ struct listing_look {
     bool descending, focus;
     bool section; /* the first title names the list: drawn so */
     int64_t now_us;
+    void *user; /* for the columns that draw themselves; may be NULL */
 };
 void listing_draw(struct canvas *cv, struct rect r, struct listing *t,
                   const struct listing_rows *rows, const struct listing_look *look);

@@ -1,6 +1,6 @@
 # tests of serve: real models, and real stores in temporary workspaces
 if HAVE_CMOCKA
-SERVE_TESTS = %D%/test_rows %D%/test_mode
+SERVE_TESTS = %D%/test_rows %D%/test_mode %D%/test_mode_mix
 check_PROGRAMS += $(SERVE_TESTS)
 TESTS += $(SERVE_TESTS)
 SERVE_TEST_LIBS = $(SERVE_LIBS) $(CMOCKA_LIBS)
@@ -8,4 +8,7 @@ SERVE_TEST_LIBS = $(SERVE_LIBS) $(CMOCKA_LIBS)
 %C%_test_rows_LDADD = $(SERVE_TEST_LIBS)
 %C%_test_mode_SOURCES = %D%/test_mode.c %D%/modetest.c %D%/modetest.h %D%/sample.c %D%/sample.h
 %C%_test_mode_LDADD = $(SERVE_TEST_LIBS)
+%C%_test_mode_mix_SOURCES = %D%/test_mode_mix.c %D%/modetest.c %D%/modetest.h \
+	%D%/sample.c %D%/sample.h
+%C%_test_mode_mix_LDADD = $(SERVE_TEST_LIBS)
 endif

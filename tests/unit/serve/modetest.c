@@ -164,7 +164,8 @@ void fake_setup(enum rollout_mode mode, size_t n, const struct model *const *mod
     memset(&fake, 0, sizeof fake);
     arena_init(&arena);
     n_waiting = 0;
-    fake.low_room = 1000;
+    fake.low_room = 10000;
+    fake.id = "r1";
     schema = schema_new(models, n);
     fake.rollout = (struct rollout){ .id = "01ROLLOUT",
                                      .model = "adult",
@@ -230,7 +231,7 @@ int fake_ask(const char *key)
     fake.call = (struct predict_call){ .route = &fake.route,
                                        .key = key,
                                        .n_key = key ? strlen(key) : 0,
-                                       .request_id = "r1",
+                                       .request_id = fake.id,
                                        .rows = &fake.rows,
                                        .deadline_us = clock_mono_us() + 1000000 };
     return mode_run((struct serve_io *)(void *)&fake.rows, &fake.call);

@@ -26,6 +26,7 @@ struct fake {
     struct rows rows;
     struct predict_call call;
     int answered;            /* times serve_answer was called */
+    const char *id;          /* of the next request */
     size_t low_room;         /* shadows that fit in the queue */
     bool cache;              /* answers of arm 0 are remembered */
     atomic_int cached_puts;

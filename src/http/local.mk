@@ -4,7 +4,11 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/answer.c \
 	%D%/auth.c \
 	%D%/auth.h \
+	%D%/count.c \
+	%D%/count.h \
 	%D%/exchange.c \
+	%D%/facts.c \
+	%D%/facts.h \
 	%D%/handlers.h \
 	%D%/head.c \
 	%D%/head.h \
@@ -14,7 +18,11 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/limit.h \
 	%D%/listen.c \
 	%D%/listen.h \
+	%D%/metrics.c \
+	%D%/metrics.def \
 	%D%/metrics.h \
+	%D%/metrics_in.h \
+	%D%/metrics_page.c \
 	%D%/page.c \
 	%D%/priv.h \
 	%D%/router.c \

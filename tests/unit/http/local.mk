@@ -2,9 +2,11 @@
 if HAVE_CMOCKA
 http_tests = \
 	%D%/test_auth \
-	%D%/test_limit
+	%D%/test_limit \
+	%D%/test_metrics
 check_PROGRAMS += $(http_tests)
 TESTS += $(http_tests)
 %C%_test_auth_LDADD = $(HTTP_LIBS) $(CMOCKA_LIBS)
 %C%_test_limit_LDADD = src/http/libhttp.a $(BASE_LIBS) $(CMOCKA_LIBS)
+%C%_test_metrics_LDADD = $(HTTP_LIBS) $(CMOCKA_LIBS)
 endif

@@ -44,6 +44,8 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/kernel/vec_body.h \
 	%D%/kernel/vec_generic.c \
 	%D%/kernel/vec_tree.h \
+	%D%/learn/forest.c \
+	%D%/learn/forest.h \
 	%D%/learn/gbdt.c \
 	%D%/learn/gbdt.h \
 	%D%/learn/gbdt_bin.c \
@@ -68,6 +70,11 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/learn/logistic.c \
 	%D%/learn/solve.c \
 	%D%/learn/solve.h \
+	%D%/learn/tree.c \
+	%D%/learn/trees.h \
+	%D%/learn/trees_grow.c \
+	%D%/learn/trees_model.c \
+	%D%/learn/trees_order.c \
 	%D%/learn/vec.h \
 	%D%/metric/decision.c \
 	%D%/metric/error.c \

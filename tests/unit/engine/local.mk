@@ -16,7 +16,8 @@ ENGINE_TESTS = \
 	%D%/test_pool \
 	%D%/test_profile \
 	%D%/test_split \
-	%D%/test_target
+	%D%/test_target \
+	%D%/test_trees
 check_PROGRAMS += $(ENGINE_TESTS)
 TESTS += $(ENGINE_TESTS)
 %C%_test_buf_LDADD = $(ENGINE_TEST_LIBS)
@@ -34,6 +35,7 @@ TESTS += $(ENGINE_TESTS)
 %C%_test_profile_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_split_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_target_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_trees_LDADD = $(ENGINE_TEST_LIBS)
 endif
 EXTRA_DIST += %D%/enginetest.h %D%/gbdttest.h
 

@@ -1,0 +1,100 @@
+/* trees.h: what the files of decision trees and forests share; nothing outside learn/ uses it.
+ *
+ *   tree.c forest.c  learners: parameters, bagging, out-of-bag estimate
+ *   trees_order.c    categories in an order worth cutting
+ *   trees_grow.c     one tree, depth first
+ *   trees_model.c    the model: prediction, bytes
+ *
+ * Values are seen as bins only, in training and in prediction (gbdt.h says what bins are), so
+ * a node is eight bytes: a feature, a bin, and where the right child is; the left child is the
+ * next node. The bins of a category are renumbered once and then cut as numbers are. Leaves
+ * hold the mean target of their training rows (Breiman 2001): for a binary task the share of
+ * class 1, for several classes the share of each. */
+#pragma once
+#include "engine/learn/gbdt.h"
+
+struct trees_params {
+    int n_estimators, max_depth, min_samples_leaf, min_samples_split, max_bin;
+    double max_features; /* share of the features looked at in a node; 0: sqrt of their number */
+    double max_samples;  /* mean number of times a row is drawn */
+    bool bootstrap;
+    bool extra; /* cuts at random instead of the best (Geurts, Ernst and Wehenkel 2006) */
+};
+
+#define TREES_LEAF     0x7fff /* in place of a feature */
+#define TREES_MISSING  0x8000 /* flag on a feature: missing values go left */
+#define TREES_FEATURES 0x7ffe /* features at most */
+#define TREES_CODES    4096   /* codes of a row kept on the stack in prediction */
+
+struct trees_node {
+    uint16_t feature; /* of trees_model.f, with the flag; or TREES_LEAF */
+    uint16_t cut;     /* bins 0..cut go left */
+    uint32_t right;   /* the right child's place in the tree; leaf: its value (one output: the
+                         bits of a float; several: number of the tree's vector) */
+};
+
+struct trees_tree { /* places in the arrays of the model, and how many there are */
+    size_t node, leaf;
+    uint32_t n_nodes, n_leaves;
+};
+
+struct trees_model {
+    enum task task;
+    size_t d;
+    int k; /* outputs: 1 or the number of classes */
+    uint32_t m;
+    struct gbdt_feature *f; /* features in use */
+    double *importance;     /* m: impurity taken away, summed over trees */
+    struct trees_tree *trees;
+    size_t n_trees;
+    struct trees_node *nodes;
+    size_t n_nodes;
+    float *leaves; /* k > 1: vectors of k */
+    size_t n_leaves;
+};
+
+/* One tree in the making: the same arrays, with room to grow. */
+struct trees_grown {
+    struct trees_node *nodes;
+    float *leaves;
+    double *importance;
+    size_t n_nodes, cap_nodes, n_leaves, cap_leaves;
+};
+void trees_grown_done(struct trees_grown *g);
+
+/* ---- growing: trees_grow.c ---- */
+
+struct trees_input {
+    const struct engine *en;
+    const struct trees_params *p;
+    struct gbdt_bins *bins;
+    const double *y, *w; /* w NULL: all 1 */
+    int k;
+};
+/* Renumbers the bins of categories in in->bins: trees_order.c. */
+void trees_order(const struct trees_input *in);
+struct trees_work;                                               /* memory of one thread */
+struct trees_work *trees_work_new(const struct trees_input *in); /* NULL: no memory */
+void trees_work_free(struct trees_work *w);
+/* Tree number `tree`; ERR_CANCELLED. */
+int trees_grow(const struct trees_input *in, struct trees_work *w, uint32_t tree,
+               struct trees_grown *ret, struct err *e);
+/* How often a row is drawn for a tree: Poisson, as for a large sample (Oza and Russell 2001),
+ * from the numbers alone, so nobody has to remember it. */
+unsigned trees_drawn(const struct trees_input *in, uint32_t tree, size_t row);
+
+/* ---- model: trees_model.c ---- */
+
+/* Takes the features out of in->bins and the trees together; grown trees are emptied. */
+int trees_model_make(const struct trees_input *in, enum task task, size_t d,
+                     struct trees_grown *grown, size_t n_trees, struct trees_model **ret,
+                     struct err *e);
+void trees_model_free(void *state);
+/* Adds tree t's k outputs for a row of bins into out. */
+void trees_add(const struct trees_model *m, size_t t, const uint16_t *codes, double *out);
+void trees_predict_row(const void *state, const double *x, double *out);
+void trees_predict(const void *state, const struct matrix *x, size_t from, size_t to, double *out);
+void trees_importance(const void *state, size_t d, double *out);
+int trees_save(const void *state, struct buf *out, struct err *e);
+int trees_load(struct cursor *in, enum task task, int n_classes, size_t d, void **ret,
+               struct err *e);

@@ -1,0 +1,446 @@
+/* trees_model.c: trees of bins as a model: put together, asked, written and read.
+ *
+ * A row is turned into bins once, then walks all trees. Trees of a forest are far larger than a
+ * cache line's worth, so a walk waits for memory at every level; in a batch LANES rows walk at a
+ * time and wait together. Bytes that are read are hostile until each tree was walked once:
+ * nodes must come in preorder, every one reached exactly once, every number within its bounds. */
+#include "base/mem.h"
+#include "engine/learn/trees.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FORM      1
+#define LANES     8
+#define MAX_TREES 100000
+#define MAX_BINS  (GBDT_WIDE_BINS + 1)
+
+/* ---- putting together ---- */
+
+static void feature_done(struct gbdt_feature *f)
+{
+    free(f->cuts);
+    free(f->code_bin);
+}
+
+void trees_model_free(void *state)
+{
+    struct trees_model *m = state;
+
+    if (!m) return;
+    for (uint32_t j = 0; j < m->m; j++) feature_done(&m->f[j]);
+    free(m->f);
+    free(m->importance);
+    free(m->trees);
+    free(m->nodes);
+    free(m->leaves);
+    free(m);
+}
+
+static bool room(struct trees_model *m)
+{
+    m->importance = mem_try_zero(m->m + 1, sizeof *m->importance);
+    m->trees = mem_try_zero(m->n_trees + 1, sizeof *m->trees);
+    m->nodes = mem_try(m->n_nodes + 1, sizeof *m->nodes);
+    m->leaves = mem_try(m->n_leaves + 1, sizeof *m->leaves);
+    return m->importance && m->trees && m->nodes && m->leaves;
+}
+
+static void append(struct trees_model *m, struct trees_tree *t, struct trees_grown *g)
+{
+    *t = (struct trees_tree){ .node = m->n_nodes,
+                              .leaf = m->n_leaves,
+                              .n_nodes = (uint32_t)g->n_nodes,
+                              .n_leaves = (uint32_t)(g->n_leaves / (size_t)m->k) };
+    memcpy(m->nodes + m->n_nodes, g->nodes, g->n_nodes * sizeof *m->nodes);
+    if (g->n_leaves) memcpy(m->leaves + m->n_leaves, g->leaves, g->n_leaves * sizeof *m->leaves);
+    for (uint32_t j = 0; j < m->m; j++) m->importance[j] += g->importance[j];
+    m->n_nodes += g->n_nodes;
+    m->n_leaves += g->n_leaves;
+    trees_grown_done(g);
+}
+
+int trees_model_make(const struct trees_input *in, enum task task, size_t d,
+                     struct trees_grown *grown, size_t n_trees, struct trees_model **ret,
+                     struct err *e)
+{
+    struct trees_model *m = mem_zalloc(1, sizeof *m);
+    struct gbdt_bins *bins = in->bins;
+
+    *m = (struct trees_model){ .task = task, .d = d, .k = in->k, .m = bins->m, .n_trees = n_trees };
+    for (size_t i = 0; i < n_trees; i++) {
+        m->n_nodes += grown[i].n_nodes;
+        m->n_leaves += grown[i].n_leaves;
+    }
+    if (!room(m)) {
+        size_t n = m->n_nodes;
+        m->m = 0;
+        trees_model_free(m);
+        err_set(e, ERR_NOMEM, "no memory for trees of %zu nodes", n);
+        return err_hint(e, "grow fewer or smaller trees: n_estimators, min_samples_leaf");
+    }
+    m->f = bins->f;
+    bins->f = NULL;
+    bins->m = 0;
+    m->n_nodes = m->n_leaves = 0;
+    for (size_t i = 0; i < n_trees; i++) append(m, &m->trees[i], &grown[i]);
+    *ret = m;
+    return 0;
+}
+
+/* ---- asking ---- */
+
+static uint16_t code_of(const struct gbdt_feature *f, double x)
+{
+    if (!f->cat) {
+        if (x != x) return (uint16_t)f->n_bins;
+        return gbdt_cuts_rank1(f->cuts, x, (uint8_t)f->n_bins);
+    }
+    return x >= 0 && x < f->levels ? f->code_bin[(uint32_t)x] : (uint16_t)f->n_bins;
+}
+
+/* Where a row goes from an inner node. */
+static inline uint32_t step(const struct trees_model *m, const struct trees_tree *t, uint32_t at,
+                            unsigned code)
+{
+    const struct trees_node *nd = &m->nodes[t->node + at];
+    const struct gbdt_feature *f = &m->f[nd->feature & TREES_LEAF];
+    bool left = code == f->n_bins ? nd->feature & TREES_MISSING : code <= nd->cut;
+
+    return left ? at + 1 : nd->right;
+}
+
+static void add_value(const struct trees_model *m, const struct trees_tree *t, uint32_t at,
+                      double *out)
+{
+    uint32_t right = m->nodes[t->node + at].right;
+
+    if (m->k == 1) {
+        float v;
+        memcpy(&v, &right, sizeof v);
+        out[0] += (double)v;
+        return;
+    }
+    const float *v = m->leaves + t->leaf + (size_t)right * (size_t)m->k;
+    for (int c = 0; c < m->k; c++) out[c] += (double)v[c];
+}
+
+static inline bool is_leaf(const struct trees_node *nd)
+{
+    return (nd->feature & TREES_LEAF) == TREES_LEAF;
+}
+
+void trees_add(const struct trees_model *m, size_t t, const uint16_t *codes, double *out)
+{
+    const struct trees_tree *tree = &m->trees[t];
+    const struct trees_node *nodes = m->nodes + tree->node;
+    uint32_t at = 0;
+
+    while (!is_leaf(&nodes[at])) at = step(m, tree, at, codes[nodes[at].feature & TREES_LEAF]);
+    add_value(m, tree, at, out);
+}
+
+static void finish(const struct trees_model *m, double *out)
+{
+    for (int c = 0; c < m->k; c++) out[c] /= (double)m->n_trees;
+}
+
+void trees_predict_row(const void *state, const double *x, double *out)
+{
+    const struct trees_model *m = state;
+    uint16_t codes[TREES_CODES];
+    uint32_t known = m->m < TREES_CODES ? m->m : 0;
+
+    memset(out, 0, (size_t)m->k * sizeof *out);
+    for (uint32_t j = 0; j < known; j++) codes[j] = code_of(&m->f[j], x[m->f[j].column]);
+    for (size_t t = 0; t < m->n_trees; t++) {
+        if (known || m->m == 0) {
+            trees_add(m, t, codes, out);
+            continue;
+        }
+        const struct trees_tree *tree = &m->trees[t];
+        const struct trees_node *nodes = m->nodes + tree->node;
+        uint32_t at = 0;
+        while (!is_leaf(&nodes[at])) {
+            const struct gbdt_feature *f = &m->f[nodes[at].feature & TREES_LEAF];
+            at = step(m, tree, at, code_of(f, x[f->column]));
+        }
+        add_value(m, tree, at, out);
+    }
+    finish(m, out);
+}
+
+/* n <= LANES rows of bins, one after the other in codes, through one tree. */
+static void walk_lanes(const struct trees_model *m, const struct trees_tree *t,
+                       const uint16_t *codes, size_t n, double *out)
+{
+    const struct trees_node *nodes = m->nodes + t->node;
+    uint32_t at[LANES] = { 0 };
+    bool more = true;
+
+    while (more) {
+        more = false;
+        for (size_t i = 0; i < n; i++) {
+            const struct trees_node *nd = &nodes[at[i]];
+            if (is_leaf(nd)) continue;
+            at[i] = step(m, t, at[i], codes[i * m->m + (nd->feature & TREES_LEAF)]);
+            more = true;
+        }
+    }
+    for (size_t i = 0; i < n; i++) add_value(m, t, at[i], out + i * (size_t)m->k);
+}
+
+void trees_predict(const void *state, const struct matrix *x, size_t from, size_t to, double *out)
+{
+    const struct trees_model *m = state;
+    uint16_t codes[TREES_CODES];
+    size_t k = (size_t)m->k, block = m->m ? TREES_CODES / m->m / LANES * LANES : LANES;
+
+    for (size_t r = from; block == 0 && r < to; r++) { /* very wide: a row at a time */
+        double *row = mem_alloc(m->d * sizeof *row);
+        for (size_t j = 0; j < m->d; j++) row[j] = x->x[j * x->n + r];
+        trees_predict_row(m, row, out + (r - from) * k);
+        free(row);
+    }
+    if (block == 0) return;
+    memset(out, 0, (to - from) * k * sizeof *out);
+    for (size_t r = from; r < to; r += block) {
+        size_t n = to - r < block ? to - r : block;
+        double *o = out + (r - from) * k;
+        for (size_t j = 0; j < m->m; j++)
+            for (size_t i = 0; i < n; i++)
+                codes[i * m->m + j] = code_of(&m->f[j], x->x[m->f[j].column * x->n + r + i]);
+        for (size_t t = 0; t < m->n_trees; t++)
+            for (size_t i = 0; i < n; i += LANES)
+                walk_lanes(m, &m->trees[t], codes + i * m->m, n - i < LANES ? n - i : LANES,
+                           o + i * k);
+        for (size_t i = 0; i < n; i++) finish(m, o + i * k);
+    }
+}
+
+void trees_importance(const void *state, size_t d, double *out)
+{
+    const struct trees_model *m = state;
+    double sum = 0;
+
+    memset(out, 0, d * sizeof *out);
+    for (uint32_t j = 0; j < m->m; j++) sum += m->importance[j];
+    for (uint32_t j = 0; sum > 0 && j < m->m; j++) out[m->f[j].column] += m->importance[j] / sum;
+}
+
+/* ---- bytes ---- */
+
+static uint32_t float_bits(float v)
+{
+    uint32_t u;
+
+    memcpy(&u, &v, sizeof u);
+    return u;
+}
+
+static float bits_float(uint32_t u)
+{
+    float v;
+
+    memcpy(&v, &u, sizeof v);
+    return v;
+}
+
+static void save_feature(const struct gbdt_feature *f, double importance, struct buf *out)
+{
+    buf_u32(out, f->column);
+    buf_u32(out, f->n_bins);
+    buf_u8(out, f->cat);
+    buf_f64(out, importance);
+    if (f->cat) {
+        buf_u32(out, f->levels);
+        for (uint32_t i = 0; i < f->levels; i++) buf_u32(out, f->code_bin[i]);
+    } else {
+        for (uint32_t i = 0; i + 1 < f->n_bins; i++) buf_f64(out, f->cuts->bound[i]);
+    }
+}
+
+static void save_tree(const struct trees_model *m, const struct trees_tree *t, struct buf *out)
+{
+    buf_u32(out, t->n_nodes);
+    buf_u32(out, t->n_leaves);
+    for (uint32_t i = 0; i < t->n_nodes; i++) {
+        const struct trees_node *nd = &m->nodes[t->node + i];
+        buf_u32(out, nd->feature | (uint32_t)nd->cut << 16);
+        buf_u32(out, nd->right);
+    }
+    for (size_t i = 0; m->k > 1 && i < (size_t)t->n_leaves * (size_t)m->k; i++)
+        buf_u32(out, float_bits(m->leaves[t->leaf + i]));
+}
+
+int trees_save(const void *state, struct buf *out, struct err *e)
+{
+    const struct trees_model *m = state;
+
+    (void)e;
+    buf_u8(out, FORM);
+    buf_u32(out, (uint32_t)m->k);
+    buf_u32(out, m->m);
+    for (uint32_t j = 0; j < m->m; j++) save_feature(&m->f[j], m->importance[j], out);
+    buf_u32(out, (uint32_t)m->n_trees);
+    for (size_t i = 0; i < m->n_trees; i++) save_tree(m, &m->trees[i], out);
+    return 0;
+}
+
+static const char *load_levels(struct gbdt_feature *f, struct cursor *in)
+{
+    f->levels = cur_u32(in);
+    if (in->bad || f->levels > GBDT_MAX_LEVELS || f->levels > in->left / 4)
+        return "a category has more levels than the data";
+    f->code_bin = mem_zalloc((size_t)f->levels + 1, sizeof *f->code_bin);
+    for (uint32_t i = 0; i < f->levels; i++) {
+        uint32_t bin = cur_u32(in);
+        if (bin > f->n_bins) return "a level is in no bin";
+        f->code_bin[i] = (uint16_t)bin;
+    }
+    return NULL;
+}
+
+static const char *load_bounds(struct gbdt_feature *f, struct cursor *in)
+{
+    if (f->n_bins > GBDT_BYTE_BINS) return "a number has too many bins";
+    f->cuts = mem_zalloc(1, sizeof *f->cuts);
+    for (uint32_t i = 0; i + 1 < f->n_bins; i++) {
+        double b = f->cuts->bound[i] = cur_f64(in);
+        if (isnan(b) || (i > 0 && !(b > f->cuts->bound[i - 1]))) return "bounds do not rise";
+    }
+    gbdt_cuts_index(f->cuts, f->n_bins - 1);
+    return NULL;
+}
+
+static const char *load_feature(struct trees_model *m, struct gbdt_feature *f, double *importance,
+                                struct cursor *in)
+{
+    f->column = cur_u32(in);
+    f->n_bins = cur_u32(in);
+    f->cat = cur_u8(in);
+    *importance = cur_f64(in);
+    if (in->bad) return "it ends early";
+    if (f->column >= m->d) return "a feature does not exist";
+    if (f->n_bins < 1 || f->n_bins > GBDT_WIDE_BINS) return "a feature's bins are impossible";
+    if (!(*importance >= 0 && isfinite(*importance))) return "an importance is not a number";
+    return f->cat ? load_levels(f, in) : load_bounds(f, in);
+}
+
+/* The arrays grow while trees are read; in->left bounds what may be asked for. */
+struct growing {
+    struct trees_model *m;
+    size_t cap_nodes, cap_leaves;
+};
+
+static bool grow(void *array, size_t size, size_t n, size_t *cap)
+{
+    void **p = array;
+
+    if (n <= *cap) return true;
+    *cap = n > 2 * *cap ? n : 2 * *cap;
+    void *q = mem_try_grow(*p, *cap, size);
+    if (q) *p = q;
+    return q != NULL;
+}
+
+static const char *load_node(struct trees_model *m, const struct trees_tree *t, struct cursor *in)
+{
+    uint32_t head = cur_u32(in);
+    struct trees_node nd = { (uint16_t)head, (uint16_t)(head >> 16), cur_u32(in) };
+
+    if (in->bad) return "it ends early";
+    m->nodes[m->n_nodes++] = nd;
+    if (is_leaf(&nd)) {
+        if (m->k > 1) return nd.right < t->n_leaves ? NULL : "a leaf has no values";
+        return isfinite(bits_float(nd.right)) ? NULL : "a leaf's value is not a number";
+    }
+    if ((nd.feature & TREES_LEAF) >= m->m) return "a split is on a feature that does not exist";
+    return nd.cut < m->f[nd.feature & TREES_LEAF].n_bins ? NULL : "a cut is beyond the bins";
+}
+
+/* Nodes are in preorder: a left child follows its parent, and the right one follows the whole
+ * left side. Walking so must end with the last node. */
+static bool is_preorder(const struct trees_node *nodes, uint32_t n)
+{
+    MEM_AUTO uint32_t *open = mem_alloc(((size_t)n + 1) * sizeof *open);
+    size_t n_open = 0;
+
+    for (uint32_t at = 0; at < n; at++) {
+        if (!is_leaf(&nodes[at])) {
+            if (nodes[at].right <= at + 1 || nodes[at].right >= n) return false;
+            open[n_open++] = nodes[at].right;
+        } else if (n_open == 0) {
+            return at + 1 == n;
+        } else if (open[--n_open] != at + 1) {
+            return false;
+        }
+    }
+    return false;
+}
+
+static const char *load_tree(struct growing *g, struct trees_tree *t, struct cursor *in)
+{
+    struct trees_model *m = g->m;
+    const char *why;
+
+    t->node = m->n_nodes;
+    t->leaf = m->n_leaves;
+    t->n_nodes = cur_u32(in);
+    t->n_leaves = cur_u32(in);
+    size_t values = m->k > 1 ? (size_t)t->n_leaves * (size_t)m->k : 0;
+    if (in->bad || t->n_nodes < 1 || t->n_nodes > in->left / 8 || values > in->left / 4)
+        return "a tree is larger than the data";
+    if (!grow(&m->nodes, sizeof *m->nodes, m->n_nodes + t->n_nodes, &g->cap_nodes) ||
+        !grow(&m->leaves, sizeof *m->leaves, m->n_leaves + values, &g->cap_leaves))
+        return "a tree does not fit into memory";
+    for (uint32_t i = 0; i < t->n_nodes; i++)
+        if ((why = load_node(m, t, in))) return why;
+    if (!is_preorder(m->nodes + t->node, t->n_nodes)) return "the nodes of a tree do not form one";
+    for (size_t i = 0; i < values; i++) {
+        float v = m->leaves[m->n_leaves++] = bits_float(cur_u32(in));
+        if (!isfinite(v)) return "a leaf's value is not a number";
+    }
+    return in->bad ? "it ends early" : NULL;
+}
+
+static const char *load_model(struct growing *g, struct cursor *in)
+{
+    struct trees_model *m = g->m;
+    const char *why;
+
+    if (cur_u8(in) != FORM) return "its form is unknown";
+    if (cur_u32(in) != (uint32_t)m->k) return "the number of outputs does not fit the task";
+    uint32_t n = cur_u32(in);
+    if (in->bad || n > TREES_FEATURES || n > in->left / 17) return "it has too many features";
+    m->f = mem_zalloc((size_t)n + 1, sizeof *m->f);
+    m->importance = mem_zalloc((size_t)n + 1, sizeof *m->importance);
+    for (uint32_t j = 0; j < n; j++) {
+        m->m = j + 1;
+        if ((why = load_feature(m, &m->f[j], &m->importance[j], in))) return why;
+    }
+    n = cur_u32(in);
+    if (in->bad || n < 1 || n > MAX_TREES || n > in->left / 8)
+        return "the number of trees is impossible";
+    m->trees = mem_zalloc(n, sizeof *m->trees);
+    for (m->n_trees = 0; m->n_trees < n; m->n_trees++)
+        if ((why = load_tree(g, &m->trees[m->n_trees], in))) return why;
+    return in->left > 0 ? "bytes are left over" : NULL;
+}
+
+int trees_load(struct cursor *in, enum task task, int n_classes, size_t d, void **ret,
+               struct err *e)
+{
+    if (task == TASK_MULTICLASS && (n_classes < 2 || n_classes > 65536))
+        return err_set(e, ERR_CORRUPT, "model of trees: %d classes", n_classes);
+    struct trees_model *m = mem_zalloc(1, sizeof *m);
+    *m = (struct trees_model){ .task = task, .d = d, .k = task == TASK_MULTICLASS ? n_classes : 1 };
+    const char *why = load_model(&(struct growing){ .m = m }, in);
+    if (why) {
+        trees_model_free(m);
+        return err_set(e, ERR_CORRUPT, "model of trees: %s", why);
+    }
+    *ret = m;
+    return 0;
+}

@@ -27,7 +27,9 @@ const struct view_info *view_find(const char *id)
 
 uint32_t view_key(int i)
 {
-    return i < 9 ? (uint32_t)('1' + i) : view_infos[i].letter;
+    const struct view_info *v = &view_infos[i];
+
+    return i < 9 ? (uint32_t)('1' + i) : v->letter;
 }
 
 void view_init(struct view *v, enum view_id id)

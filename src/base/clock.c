@@ -23,6 +23,13 @@ const struct clock clock_system = { system_now, 0 };
 
 struct clock clock_fixed(int64_t us) { return (struct clock){ fixed_now, us }; }
 
+int64_t clock_mono_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
 int64_t clock_mono_us(void)
 {
     struct timespec t;

@@ -2,6 +2,7 @@
  * of JSON is in rows_scan.c; other protocols add rows with rows_add. A rows object keeps its
  * cells from request to request, unless one was unusually large. */
 #include "serve/rows.h"
+#include "serve/priv.h"
 
 #include "base/map.h"
 #include "base/mem.h"
@@ -87,6 +88,23 @@ int schema_find(const struct schema *s, const char *name, size_t n)
 
 /* ---- rows ------------------------------------------------------------------------------- */
 
+static void memo_free(struct rows_memo *m)
+{
+    if (!m) return;
+    free(m->x);
+    free(m);
+}
+
+void rows_changed(struct rows *r)
+{
+    if (!r->memo) r->memo = mem_zalloc(1, sizeof *r->memo);
+    r->memo->arm = NULL;
+    if (r->memo->room <= KEEP_CELLS) return;
+    free(r->memo->x);
+    r->memo->x = NULL;
+    r->memo->room = 0;
+}
+
 void rows_init(struct rows *r)
 {
     *r = (struct rows){ 0 };
@@ -95,6 +113,7 @@ void rows_init(struct rows *r)
 void rows_done(struct rows *r)
 {
     free(r->cells);
+    memo_free(r->memo);
     arena_done(&r->text);
     rows_init(r);
 }
@@ -113,8 +132,8 @@ void rows_clear(struct rows *r, const struct schema *s)
     if (r->text.head) arena_reset(&r->text);
     r->schema = s;
     r->n = r->unknown = 0;
-    r->list = false;
-    r->cache = NULL;
+    r->list = r->no_cache = false;
+    rows_changed(r);
 }
 
 static int too_many(size_t n, size_t width, struct err *e)

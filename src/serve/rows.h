@@ -41,7 +41,7 @@ struct cell {
     const char *text; /* not terminated. CELL_NUM: the number as it was written, NULL: unknown */
     double num;       /* CELL_NUM; true and false are 1 and 0 */
 };
-struct predict_cache;
+struct rows_memo;
 struct rows {
     const struct schema *schema;
     size_t n;           /* rows */
@@ -50,13 +50,16 @@ struct rows {
     size_t unknown;     /* names passed over */
     bool list;          /* the body was a list: the answer is one, too */
     struct arena text;  /* resolved escapes, and whatever else lives as long as the rows */
-    struct predict_cache *cache; /* of the I/O thread, while it answers these rows; else NULL */
+    bool no_cache;      /* the caller wants no remembered answer */
+    struct rows_memo *memo; /* as the model asked last sees them */
 };
 void rows_init(struct rows *r);
 void rows_done(struct rows *r);
 void rows_clear(struct rows *r, const struct schema *s);
 /* The next row, all cells absent. ERR_LIMIT. */
 int rows_add(struct rows *r, struct cell **ret, struct err *e);
+/* To be called when cells changed after the rows were scored. */
+void rows_changed(struct rows *r);
 /* Copies into the rows' own memory what still points into the body. */
 void rows_own(struct rows *r);
 

@@ -19,6 +19,7 @@ struct serve_config {
     const struct app_config *app; /* workspace; outlives serve */
     const struct val *settings;   /* bound signalbox.yaml: section serve */
     int workers;                  /* scoring threads; 0: by number of CPUs */
+    const char *listen;           /* for the row of the daemon; NULL: unknown */
 };
 /* Loads what is in Production (or behind a rollout) and warms it up. A model that cannot be
  * loaded is left out, logged, and named by serve_problems. Main thread. */
@@ -38,7 +39,11 @@ int serve_io_new(struct serve *s, struct loop *io_loop, struct serve_io **ret, s
 void serve_io_free(struct serve_io *io); /* on its thread, when no call is pending */
 /* The catalog of this turn; valid until the handler returns (take a reference to keep it). */
 const struct catalog *serve_io_catalog(struct serve_io *io);
-struct rows *serve_io_rows(struct serve_io *io); /* to fill for the next call */
+struct rows *serve_io_rows(struct serve_io *io); /* to fill for the next call, after rows_clear */
+/* An exact version for a request that names one. ERR_BUSY: it is being loaded, try again in a
+ * moment; ERR_NOTFOUND. */
+int serve_version(struct serve_io *io, const struct serve_route *r, int64_t version,
+                  const struct arm **ret, struct err *e);
 
 enum predict_outcome { PREDICT_OK, PREDICT_FALLBACK, PREDICT_ERROR };
 
@@ -50,7 +55,8 @@ struct predict_call {
     size_t n_key;
     const char *request_id;   /* ends up in the prediction log; one row: as is, more: "ID/0" … */
     const struct rows *rows;
-    int64_t deadline_us;      /* monotonic; 0: the setting serve.timeout */
+    int64_t began_us;         /* monotonic, when the request came; 0: now */
+    int64_t deadline_us;      /* monotonic; 0: after the setting serve.timeout_ms */
     bool no_log, no_cache;
     void (*done)(struct predict_call *c); /* only after serve_predict returned 1; I/O thread */
     void *user;
@@ -68,8 +74,9 @@ struct predict_call {
     /* serve's own */
     void *impl;
 };
-/* 0: answered, look at rc; 1: done() will be called. Never both. The caller keeps the call and
- * the rows until then; when it is pending the rows were copied, the io's rows are free again. */
+/* 0: answered, look at rc; 1: done() will be called. Never both. The caller keeps the call until
+ * then. Rows are those of serve_io_rows: when the call is pending they are its own from then on
+ * (c->rows, independent of the body) and serve_io_rows gives others. */
 int serve_predict(struct serve_io *io, struct predict_call *c);
 
 /* -- counters: written by their I/O thread or worker, merged by whoever reads ------------------ */

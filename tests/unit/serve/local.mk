@@ -1,6 +1,7 @@
 # tests of serve: real models, and real stores in temporary workspaces
 if HAVE_CMOCKA
 SERVE_TESTS = %D%/test_rows %D%/test_mode %D%/test_mode_mix
+SERVE_TESTS = %D%/test_mode %D%/test_rows %D%/test_serve
 check_PROGRAMS += $(SERVE_TESTS)
 TESTS += $(SERVE_TESTS)
 SERVE_TEST_LIBS = $(SERVE_LIBS) $(CMOCKA_LIBS)
@@ -11,4 +12,7 @@ SERVE_TEST_LIBS = $(SERVE_LIBS) $(CMOCKA_LIBS)
 %C%_test_mode_mix_SOURCES = %D%/test_mode_mix.c %D%/modetest.c %D%/modetest.h \
 	%D%/sample.c %D%/sample.h
 %C%_test_mode_mix_LDADD = $(SERVE_TEST_LIBS)
+%C%_test_serve_SOURCES = %D%/test_serve.c %D%/sample.c %D%/sample.h %D%/workspace.c \
+	%D%/workspace.h
+%C%_test_serve_LDADD = $(SERVE_TEST_LIBS)
 endif

@@ -1,7 +1,10 @@
 # tests of serve: real models, and real stores in temporary workspaces
 if HAVE_CMOCKA
-SERVE_TESTS = %D%/test_rows %D%/test_mode %D%/test_mode_mix
-SERVE_TESTS = %D%/test_mode %D%/test_rows %D%/test_serve
+SERVE_TESTS =
+SERVE_TESTS += %D%/test_mode
+SERVE_TESTS += %D%/test_mode_mix
+SERVE_TESTS += %D%/test_rows
+SERVE_TESTS += %D%/test_serve
 check_PROGRAMS += $(SERVE_TESTS)
 TESTS += $(SERVE_TESTS)
 SERVE_TEST_LIBS = $(SERVE_LIBS) $(CMOCKA_LIBS)

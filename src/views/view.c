@@ -27,9 +27,8 @@ const struct view_info *view_find(const char *id)
 
 uint32_t view_key(int i)
 {
-    const struct view_info *v = &view_infos[i];
-
-    return i < 9 ? (uint32_t)('1' + i) : v->letter;
+    if (i < 9) return (uint32_t)('1' + i);
+    return i < VIEW_COUNT ? view_infos[i].letter : 0;
 }
 
 void view_init(struct view *v, enum view_id id)

@@ -82,7 +82,10 @@ static const char *label(const struct val *bins, int i, char *buf, size_t cap)
     if (low && high) snprintf(buf, cap, "%.3g to %.3g", from, to);
     else if (high) snprintf(buf, cap, "up to %.3g", to);
     else if (low) snprintf(buf, cap, "from %.3g", from);
-    else snprintf(buf, cap, "%s..%s", text, dots + 2);
+    else {
+        *dots = '.';
+        snprintf(buf, cap, "%s", text);
+    }
     return buf;
 }
 

@@ -11,6 +11,11 @@ EXTRA_DIST += .gitattributes .clang-format .editorconfig
 dist_pkgdata_DATA = data/README data/transactions_sample.csv data/transactions_new.csv
 EXTRA_DIST += .ci/run bootstrap share/deps.debian
 
+promdir = $(pkgdatadir)/prometheus
+dist_prom_DATA = share/prometheus/signalbox.yml share/prometheus/signalbox.rules.yml
+grafanadir = $(pkgdatadir)/grafana
+dist_grafana_DATA = share/grafana/signalbox.json
+
 # The manual page and completions are what the program says about itself.
 bashcompdir = $(datadir)/bash-completion/completions
 zshcompdir = $(datadir)/zsh/site-functions

@@ -2,16 +2,16 @@
 # programs in tests/integration/, rules of the tree in tests/checks/.
 RULES = tests/checks/check-layers.sh tests/checks/check-headers.sh \
 	tests/checks/check-functions.sh tests/checks/check-engine.sh tests/checks/check-dist.sh \
-	tests/checks/check-docs.sh
+	tests/checks/check-docs.sh tests/checks/check-metrics.sh
 TESTS += $(RULES)
 dist_check_SCRIPTS += $(RULES)
-EXTRA_DIST += tests/totals tests/checks/engine-symbols.allow tests/bench/report tests/bench/compare
+EXTRA_DIST += tests/totals tests/checks/engine-symbols.allow tests/checks/rules_test.yml tests/bench/report tests/bench/compare
 tests/checks/check-engine.log: src/engine/libengine.a
 
 # make check-layers and so on: one rule alone, with its findings on the terminal
 rule_env = top_srcdir='$(top_srcdir)' top_builddir='$(top_builddir)' CC='$(CC)' NM='$(NM)' \
 	MAKE='$(MAKE)' CHECK_CPPFLAGS='$(DEFS) $(AM_CPPFLAGS)'
-check-layers check-headers check-functions check-dist check-docs:
+check-layers check-headers check-functions check-dist check-docs check-metrics:
 	@$(rule_env) $(SHELL) $(top_srcdir)/tests/checks/$@.sh
 check-engine: src/engine/libengine.a
 	@$(rule_env) $(SHELL) $(top_srcdir)/tests/checks/$@.sh
@@ -37,7 +37,7 @@ bench: all $(BENCHES)
 dist-list:
 	@for file in $(DISTFILES); do echo "$$file"; done | \
 		sed -e 's|^$(srcdir)/||' -e 's|^$(top_srcdir)/||' | LC_ALL=C sort -u
-.PHONY: check-layers check-headers check-functions check-engine check-dist check-docs totals \
+.PHONY: check-layers check-headers check-functions check-engine check-dist check-docs check-metrics totals \
 	programs bench vectors dist-list
 include tests/unit/batch/local.mk
 include tests/unit/base/local.mk

@@ -79,17 +79,6 @@ void str_addf(struct str *s, const char *fmt, ...)
     va_end(ap);
 }
 
-const char *str_real(char buf[32], double v)
-{
-    if (isnan(v)) return strcpy(buf, "nan");
-    if (isinf(v)) return strcpy(buf, v < 0 ? "-inf" : "inf");
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(buf, 32, "%.*g", digits, v);
-        if (strtod(buf, NULL) == v) break;
-    }
-    return buf;
-}
-
 bool str_eq(const char *a, const char *b)
 {
     if (!a || !b) return a == b;

@@ -11,6 +11,7 @@ base_tests = \
 	%D%/test_log \
 	%D%/test_map \
 	%D%/test_param \
+	%D%/test_real \
 	%D%/test_rng \
 	%D%/test_secret \
 	%D%/test_str \
@@ -28,6 +29,7 @@ TESTS += $(base_tests)
 %C%_test_log_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_map_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_param_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+%C%_test_real_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS) -lm
 %C%_test_rng_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_secret_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_test_str_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)

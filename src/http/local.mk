@@ -24,6 +24,7 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/metrics_in.h \
 	%D%/metrics_page.c \
 	%D%/page.c \
+	%D%/predict.c \
 	%D%/priv.h \
 	%D%/router.c \
 	%D%/router.h \

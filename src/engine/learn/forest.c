@@ -135,31 +135,31 @@ static void oob_task(void *arg, size_t chunk, int thread)
     const struct oob_job *job = arg;
     const struct trees_model *m = job->m;
     const struct gbdt_bins *b = job->in->bins;
-    size_t to = (chunk + 1) * CHUNK < b->n ? (chunk + 1) * CHUNK : b->n;
+    size_t from = chunk * CHUNK, n = b->n - from < CHUNK ? b->n - from : CHUNK, k = (size_t)m->k;
     struct oob *o = &job->chunks[chunk];
-    double *p = mem_alloc((size_t)m->k * sizeof *p);
-    uint16_t *codes = mem_alloc(((size_t)m->m + 1) * sizeof *codes);
+    MEM_AUTO double *p = mem_zalloc(n * k, sizeof *p);
+    MEM_AUTO uint16_t *codes = mem_alloc((n * m->m + 1) * sizeof *codes);
+    uint32_t trees[CHUNK] = { 0 };
+    uint8_t drawn[CHUNK];
 
     (void)thread;
-    for (size_t i = chunk * CHUNK; i < to; i++) {
-        int trees = 0;
+    for (size_t i = 0; i < n; i++)
         for (uint32_t j = 0; j < m->m; j++)
-            codes[j] = j < b->m_bytes ? b->records[i * b->stride + j]
-                                      : b->wide[(j - b->m_bytes) * b->n + i];
-        memset(p, 0, (size_t)m->k * sizeof *p);
-        for (uint32_t t = 0; t < m->n_trees; t++) {
-            if (trees_drawn(job->in, t, i) > 0) continue;
-            trees_add(m, t, codes, p);
-            trees++;
+            codes[i * m->m + j] = trees_code(&m->f[j], trees_bin(b, j, from + i));
+    for (uint32_t t = 0; t < m->n_trees; t++) {
+        for (size_t i = 0; i < n; i++) {
+            drawn[i] = trees_drawn(job->in, t, from + i) > 0;
+            trees[i] += !drawn[i];
         }
-        if (trees == 0) continue;
-        for (int c = 0; c < m->k; c++) p[c] /= trees;
-        double w = job->in->w ? job->in->w[i] : 1;
-        o->n += w;
-        o->loss += w * loss_of(m, job->in->y[i], p);
+        trees_walk(m, t, codes, n, drawn, p);
     }
-    free(codes);
-    free(p);
+    for (size_t i = 0; i < n; i++) {
+        if (trees[i] == 0) continue;
+        for (size_t c = 0; c < k; c++) p[i * k + c] /= trees[i];
+        double w = job->in->w ? job->in->w[from + i] : 1;
+        o->n += w;
+        o->loss += w * loss_of(m, job->in->y[from + i], p + i * k);
+    }
 }
 
 static void tell_oob(const struct trees_input *in, const struct trees_model *m)

@@ -24,7 +24,8 @@ struct trees_params {
 #define TREES_LEAF     0x7fff /* in place of a feature */
 #define TREES_MISSING  0x8000 /* flag on a feature: missing values go left */
 #define TREES_FEATURES 0x7ffe /* features at most */
-#define TREES_CODES    4096   /* codes of a row kept on the stack in prediction */
+#define TREES_CODES    16384  /* codes kept on the stack in prediction */
+#define TREES_NONE     0xffff /* code of a missing value; else it is the bin */
 
 struct trees_node {
     uint16_t feature; /* of trees_model.f, with the flag; or TREES_LEAF */
@@ -71,6 +72,11 @@ struct trees_input {
     const double *y, *w; /* w NULL: all 1 */
     int k;
 };
+static inline unsigned trees_bin(const struct gbdt_bins *b, uint32_t j, size_t row)
+{
+    return j < b->m_bytes ? b->records[row * b->stride + j]
+                          : b->wide[(j - b->m_bytes) * b->n + row];
+}
 /* Renumbers the bins of categories in in->bins: trees_order.c. */
 void trees_order(const struct trees_input *in);
 struct trees_work;                                               /* memory of one thread */
@@ -90,8 +96,11 @@ int trees_model_make(const struct trees_input *in, enum task task, size_t d,
                      struct trees_grown *grown, size_t n_trees, struct trees_model **ret,
                      struct err *e);
 void trees_model_free(void *state);
-/* Adds tree t's k outputs for a row of bins into out. */
-void trees_add(const struct trees_model *m, size_t t, const uint16_t *codes, double *out);
+uint16_t trees_code(const struct gbdt_feature *f, unsigned bin);
+/* Adds a tree's k outputs for each of n rows, of m codes each, into out; not for rows that skip
+ * (may be NULL) marks. */
+void trees_walk(const struct trees_model *m, size_t tree, const uint16_t *codes, size_t n,
+                const uint8_t *skip, double *out);
 void trees_predict_row(const void *state, const double *x, double *out);
 void trees_predict(const void *state, const struct matrix *x, size_t from, size_t to, double *out);
 void trees_importance(const void *state, size_t d, double *out);

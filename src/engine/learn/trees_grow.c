@@ -117,12 +117,6 @@ unsigned trees_drawn(const struct trees_input *in, uint32_t tree, size_t row)
 
 /* ---- histograms ---- */
 
-static inline unsigned bin_of(const struct gbdt_bins *b, uint32_t j, uint32_t row)
-{
-    return j < b->m_bytes ? b->records[row * b->stride + j]
-                          : b->wide[(j - b->m_bytes) * b->n + row];
-}
-
 /* Adds the rows into the histograms of features order[from, from + n). */
 static void fill(const struct trees_input *in, struct trees_work *w, const struct span *t,
                  size_t from, size_t n)
@@ -134,7 +128,7 @@ static void fill(const struct trees_input *in, struct trees_work *w, const struc
     for (const struct item *i = w->items + t->begin; i < end; i++) {
         if (i < near) __builtin_prefetch(b->records + i[AHEAD].row * b->stride);
         for (size_t g = 0; g < n; g++) {
-            unsigned bin = bin_of(b, w->order[from + g], i->row);
+            unsigned bin = trees_bin(b, w->order[from + g], i->row);
             double *h = w->hist + g * w->stride;
             if (in->k > 1) {
                 h += bin * ((unsigned)in->k + 1);
@@ -178,7 +172,7 @@ static size_t bins_in_use(const struct trees_input *in, struct trees_work *w, co
         return n;
     }
     for (size_t i = t->begin; i < t->end; i++) {
-        unsigned b = bin_of(in->bins, j, w->items[i].row);
+        unsigned b = trees_bin(in->bins, j, w->items[i].row);
         w->mark[b / 64] |= UINT64_C(1) << b % 64;
     }
     for (size_t i = 0; i <= (bins - 1) / 64; i++) {
@@ -385,7 +379,7 @@ static size_t partition(const struct trees_input *in, struct trees_work *w, cons
 
     for (size_t i = t->begin; i < t->end; i++) {
         struct item it = w->items[i];
-        bool to_left = goes_left(in, c, bin_of(in->bins, c->feature, it.row));
+        bool to_left = goes_left(in, c, trees_bin(in->bins, c->feature, it.row));
         w->items[left] = it;
         w->other[right] = it;
         left += to_left;

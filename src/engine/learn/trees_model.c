@@ -91,30 +91,28 @@ int trees_model_make(const struct trees_input *in, enum task task, size_t d,
 
 /* ---- asking ---- */
 
+uint16_t trees_code(const struct gbdt_feature *f, unsigned bin)
+{
+    return bin == f->n_bins ? TREES_NONE : (uint16_t)bin;
+}
+
 static uint16_t code_of(const struct gbdt_feature *f, double x)
 {
-    if (!f->cat) {
-        if (x != x) return (uint16_t)f->n_bins;
-        return gbdt_cuts_rank1(f->cuts, x, (uint8_t)f->n_bins);
-    }
-    return x >= 0 && x < f->levels ? f->code_bin[(uint32_t)x] : (uint16_t)f->n_bins;
+    if (!f->cat) return x != x ? TREES_NONE : gbdt_cuts_rank1(f->cuts, x, 0);
+    return trees_code(f, x >= 0 && x < f->levels ? f->code_bin[(uint32_t)x] : f->n_bins);
 }
 
 /* Where a row goes from an inner node. */
-static inline uint32_t step(const struct trees_model *m, const struct trees_tree *t, uint32_t at,
-                            unsigned code)
+static inline uint32_t step(const struct trees_node *nd, uint32_t at, unsigned code)
 {
-    const struct trees_node *nd = &m->nodes[t->node + at];
-    const struct gbdt_feature *f = &m->f[nd->feature & TREES_LEAF];
-    bool left = code == f->n_bins ? nd->feature & TREES_MISSING : code <= nd->cut;
+    bool left = code == TREES_NONE ? nd->feature & TREES_MISSING : code <= nd->cut;
 
     return left ? at + 1 : nd->right;
 }
 
-static void add_value(const struct trees_model *m, const struct trees_tree *t, uint32_t at,
-                      double *out)
+static inline void add_value(const struct trees_model *m, const struct trees_tree *t,
+                             uint32_t right, double *out)
 {
-    uint32_t right = m->nodes[t->node + at].right;
 
     if (m->k == 1) {
         float v;
@@ -131,14 +129,14 @@ static inline bool is_leaf(const struct trees_node *nd)
     return (nd->feature & TREES_LEAF) == TREES_LEAF;
 }
 
-void trees_add(const struct trees_model *m, size_t t, const uint16_t *codes, double *out)
+static void add_tree(const struct trees_model *m, size_t t, const uint16_t *codes, double *out)
 {
     const struct trees_tree *tree = &m->trees[t];
     const struct trees_node *nodes = m->nodes + tree->node;
     uint32_t at = 0;
 
-    while (!is_leaf(&nodes[at])) at = step(m, tree, at, codes[nodes[at].feature & TREES_LEAF]);
-    add_value(m, tree, at, out);
+    while (!is_leaf(&nodes[at])) at = step(&nodes[at], at, codes[nodes[at].feature & TREES_LEAF]);
+    add_value(m, tree, nodes[at].right, out);
 }
 
 static void finish(const struct trees_model *m, double *out)
@@ -156,7 +154,7 @@ void trees_predict_row(const void *state, const double *x, double *out)
     for (uint32_t j = 0; j < known; j++) codes[j] = code_of(&m->f[j], x[m->f[j].column]);
     for (size_t t = 0; t < m->n_trees; t++) {
         if (known || m->m == 0) {
-            trees_add(m, t, codes, out);
+            add_tree(m, t, codes, out);
             continue;
         }
         const struct trees_tree *tree = &m->trees[t];
@@ -164,38 +162,49 @@ void trees_predict_row(const void *state, const double *x, double *out)
         uint32_t at = 0;
         while (!is_leaf(&nodes[at])) {
             const struct gbdt_feature *f = &m->f[nodes[at].feature & TREES_LEAF];
-            at = step(m, tree, at, code_of(f, x[f->column]));
+            at = step(&nodes[at], at, code_of(f, x[f->column]));
         }
-        add_value(m, tree, at, out);
+        add_value(m, tree, nodes[at].right, out);
     }
     finish(m, out);
 }
 
-/* n <= LANES rows of bins, one after the other in codes, through one tree. */
-static void walk_lanes(const struct trees_model *m, const struct trees_tree *t,
-                       const uint16_t *codes, size_t n, double *out)
+/* Rows of bins, one after the other in codes, through one tree: LANES of them at a time, and
+ * when one has arrived the next takes its place. skip NULL: all rows. */
+void trees_walk(const struct trees_model *m, size_t tree, const uint16_t *codes, size_t n,
+                const uint8_t *skip, double *out)
 {
+    const struct trees_tree *t = &m->trees[tree];
     const struct trees_node *nodes = m->nodes + t->node;
-    uint32_t at[LANES] = { 0 };
-    bool more = true;
+    size_t row[LANES], next = 0, active = 0;
+    uint32_t at[LANES];
 
-    while (more) {
-        more = false;
-        for (size_t i = 0; i < n; i++) {
+    for (;;) {
+        for (; active < LANES && next < n; next++) {
+            if (skip && skip[next]) continue;
+            row[active] = next;
+            at[active++] = 0;
+        }
+        if (active == 0) return;
+        for (size_t i = 0; i < active; i++) {
             const struct trees_node *nd = &nodes[at[i]];
-            if (is_leaf(nd)) continue;
-            at[i] = step(m, t, at[i], codes[i * m->m + (nd->feature & TREES_LEAF)]);
-            more = true;
+            if (!is_leaf(nd)) {
+                at[i] = step(nd, at[i], codes[row[i] * m->m + (nd->feature & TREES_LEAF)]);
+                continue;
+            }
+            add_value(m, t, nd->right, out + row[i] * (size_t)m->k);
+            active--;
+            row[i] = row[active];
+            at[i--] = at[active];
         }
     }
-    for (size_t i = 0; i < n; i++) add_value(m, t, at[i], out + i * (size_t)m->k);
 }
 
 void trees_predict(const void *state, const struct matrix *x, size_t from, size_t to, double *out)
 {
     const struct trees_model *m = state;
     uint16_t codes[TREES_CODES];
-    size_t k = (size_t)m->k, block = m->m ? TREES_CODES / m->m / LANES * LANES : LANES;
+    size_t k = (size_t)m->k, block = m->m ? TREES_CODES / m->m : TREES_CODES;
 
     for (size_t r = from; block == 0 && r < to; r++) { /* very wide: a row at a time */
         double *row = mem_alloc(m->d * sizeof *row);
@@ -211,10 +220,7 @@ void trees_predict(const void *state, const struct matrix *x, size_t from, size_
         for (size_t j = 0; j < m->m; j++)
             for (size_t i = 0; i < n; i++)
                 codes[i * m->m + j] = code_of(&m->f[j], x->x[m->f[j].column * x->n + r + i]);
-        for (size_t t = 0; t < m->n_trees; t++)
-            for (size_t i = 0; i < n; i += LANES)
-                walk_lanes(m, &m->trees[t], codes + i * m->m, n - i < LANES ? n - i : LANES,
-                           o + i * k);
+        for (size_t t = 0; t < m->n_trees; t++) trees_walk(m, t, codes, n, NULL, o);
         for (size_t i = 0; i < n; i++) finish(m, o + i * k);
     }
 }

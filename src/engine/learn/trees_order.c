@@ -27,17 +27,11 @@ static int by_key_then_bin(const void *a, const void *b)
     return x->bin < y->bin ? -1 : 1;
 }
 
-static uint16_t bin_of(const struct gbdt_bins *b, uint32_t j, size_t row)
-{
-    return j < b->m_bytes ? b->records[row * b->stride + j]
-                          : b->wide[(j - b->m_bytes) * b->n + row];
-}
-
 /* Per bin: weight of each class, or weight and sum of targets. */
 static void count(const struct trees_input *in, uint32_t j, size_t width, double *sums)
 {
     for (size_t i = 0; i < in->bins->n; i++) {
-        double w = in->w ? in->w[i] : 1, *s = sums + bin_of(in->bins, j, i) * width;
+        double w = in->w ? in->w[i] : 1, *s = sums + trees_bin(in->bins, j, i) * width;
         if (in->k > 1) {
             s[(size_t)in->y[i]] += w;
         } else {

@@ -17,6 +17,7 @@ struct app {
     const struct ports *ports; /* never NULL; slots may be NULL */
     int threads;               /* engine threads, 0: all */
     bool dry_run;
+    bool remote;               /* the arguments came over the network: they open no files */
     const char *term;          /* $TERM as main found it, NULL: none; for doctor */
 };
 

@@ -108,6 +108,11 @@ int modelref_resolve(struct app *app, struct arena *a, const char *uri, struct m
         rc = resolve_registered(app, a, uri + strlen("models:/"), &ref, e);
     } else if (of_run) {
         rc = resolve_run(app, a, uri + strlen("runs:/"), &ref, e);
+    } else if (app->remote) {
+        err_set(e, ERR_INVALID, "'%.200s' is no models:/ or runs:/ address, and HTTP opens no files",
+                uri);
+        rc = err_hint(e, "models:/NAME/3, models:/NAME/Production, models:/NAME@alias or "
+                         "runs:/RUN_ID/model");
     } else {
         ref.path = arena_strdup(a, uri);
         ref.size = file_size(uri);

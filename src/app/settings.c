@@ -100,7 +100,8 @@ static int bind_list(struct arena *a, const struct val *in, const struct param *
 static int check_durations(const struct val *section, const char *where, struct err *e)
 {
     static const char *const names[] = { "window", "retention", "cooldown", "train_window",
-                                         "season", "cache_ttl" };
+                                         "season", "cache_ttl", "head_timeout", "body_timeout",
+                                         "write_timeout", "idle_timeout", "stop_timeout" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *text = val_get_str(section, names[i], NULL);
         int64_t us;

@@ -5,8 +5,10 @@
  * the row has VERB_REASON; it reaches the verb in its arguments and from there the audit log.
  * Every call passes the same gate: arguments, role, workspace, dry run, the verb, audit. */
 #include "app/verb.h"
+#include "app/ingest.h"
 #include "base/mem.h"
 #include "store/audit.h"
+#include "store/dataset.h"
 #include <assert.h>
 #include <string.h>
 
@@ -128,6 +130,32 @@ static int check_workspace(const struct app *app, const struct verb *v, struct e
     return err_hint(e, "make one with 'signalbox init', or choose one with --workspace DIR");
 }
 
+/* Over the network an argument may name a data set where it could name a file here, and nothing
+ * that would open, make or overwrite a file. */
+static int check_remote(struct app *app, const struct verb *v, const struct val *args,
+                        struct err *e)
+{
+    struct dataset d;
+    struct arena a = ARENA_INIT;
+    int rc = 0;
+    if (!app->remote) return 0;
+    if (v->flags & VERB_LOCAL) {
+        err_set(e, ERR_INVALID, "'%s' works on files of the machine it runs on; it is not for HTTP",
+                v->name);
+        return err_hint(e, "run it there: signalbox %s", v->name);
+    }
+    for (const struct param *p = v->params; p->name && !rc; p++) {
+        const char *text = p->flags & PARAM_PATH ? val_get_str(args, p->name, NULL) : NULL;
+        if (!text || ingest_dataset(app, &a, text, &d)) continue;
+        err_set(e, ERR_INVALID, "%s: there is no data set '%.200s', and HTTP opens no files",
+                p->name, text);
+        rc = err_hint(e, "GET /api/v1/data/list shows the data sets; 'signalbox data import' "
+                         "makes one of a file");
+    }
+    arena_done(&a);
+    return rc;
+}
+
 /* What a changing verb answers under --dry-run unless it can say more itself. */
 static int dry_reply(const struct verb *v, const struct val *args, struct reply *r)
 {
@@ -195,6 +223,7 @@ int verb_call_bound(struct app *app, const struct verb *v, const struct val *arg
 {
     int rc = check_role(app, v, e);
     if (!rc) rc = check_workspace(app, v, e);
+    if (!rc) rc = check_remote(app, v, args, e);
     if (rc) return rc;
     if (app->dry_run && (v->flags & VERB_WRITE) && !(v->flags & VERB_DRY))
         return dry_reply(v, args, r);

@@ -28,6 +28,8 @@ enum verb_flag {
                               several things at once append their own inside their transaction) */
     VERB_DRY = 64,         /* looks at app->dry_run itself; other writing verbs are not run
                               then, and the reply says what would have been called */
+    VERB_LOCAL = 128,      /* reads or writes files of whoever calls: not over the network */
+    VERB_JOB = 256,        /* queues a job: long only for who follows it */
 };
 
 struct verb {

@@ -68,10 +68,19 @@ void req_release(struct http_req *q)
     req_destroy(io);
 }
 
+/* A turn of the library's in the next round of the loop; several reasons make one turn. */
+static void turn_soon(struct io_daemon *d)
+{
+    if (!d->again_set) loop_timer_start(d->again, 0, 0);
+    d->again_set = true;
+}
+
+/* The library only notes the resumption down. */
 void req_resume(struct http_req *q)
 {
     q->state = REQ_HANDLED;
     MHD_resume_connection(q->mhd);
+    turn_soon(q->conn->daemon);
 }
 
 void req_abandon(struct http_req *q)
@@ -194,15 +203,11 @@ static enum MHD_Result send_answer(struct http_req *q)
 static enum MHD_Result refuse(struct http_req *q, int status, const struct err *e,
                               const struct head *h)
 {
-    bool body = h && (h->chunked || h->length > 0);
-
     answer_status(q, status, e);
-    if (!body) return send_answer(q);
-    if (q->close || h->length > DRAIN_BYTES ||
-        MHD_lookup_connection_value(q->mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_EXPECT)) {
+    if (h->length > DRAIN_BYTES ||
+        MHD_lookup_connection_value(q->mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_EXPECT))
         q->close = true;
-        return send_answer(q);
-    }
+    if (q->close) return send_answer(q);
     q->draining_body = true;
     q->state = REQ_BODY;
     set_phase(q->conn, CONN_BODY);
@@ -464,8 +469,7 @@ static void turn(struct io_daemon *d)
         MHD_run(d->mhd);
         if (MHD_get_timeout(d->mhd, &wait) == MHD_NO || wait > 0) return;
     }
-    if (!d->again_set) loop_timer_start(d->again, 0, 0);
-    d->again_set = true;
+    turn_soon(d);
 }
 
 static void on_ready(void *user, int events, int error)
@@ -525,6 +529,26 @@ int io_daemon_open(struct http_io *io, int listen_fd, const struct io_tls *tls, 
     io->daemons = d;
     if (rc) io_daemon_close(d);
     return rc;
+}
+
+int io_daemon_renew(struct http_io *io, const struct io_tls *tls, struct err *e)
+{
+    struct io_daemon *old = io->daemons;
+    int fd = old ? io_daemon_quiesce(old) : -1;
+
+    if (fd < 0) return err_set(e, ERR_STATE, "there is no listening socket to renew");
+    return io_daemon_open(io, fd, tls, e);
+}
+
+int io_tls_check(const struct io_tls *tls, struct err *e)
+{
+    struct MHD_Daemon *m = MHD_start_daemon(
+        MHD_USE_TLS | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL, 0, NULL, NULL, on_request, NULL,
+        MHD_OPTION_HTTPS_MEM_CERT, tls->cert, MHD_OPTION_HTTPS_MEM_KEY, tls->key, MHD_OPTION_END);
+
+    if (!m) return err_set(e, ERR_INVALID, "certificate and key do not work together");
+    MHD_stop_daemon(m);
+    return 0;
 }
 
 int io_daemon_quiesce(struct io_daemon *d)

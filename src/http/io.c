@@ -3,9 +3,10 @@
  * now and then does not move them.
  *
  * The end: io_drain posts `draining`; the listening socket closes, idle connections go at once,
- * others after their answer; when the last one left, or at the deadline, the loop stops. What a
- * handler still owes an answer for keeps the thread alive until it came: the answer goes nowhere,
- * but it points into the request. */
+ * others after their answer; when the last one left, or at the deadline, the loop stops. A
+ * request that a prediction is still owed for keeps the thread alive until it came: it goes
+ * nowhere, but points into the request. What a verb owes may come after the thread, before
+ * io_free. */
 #include "http/priv.h"
 
 #include "base/mem.h"
@@ -113,7 +114,7 @@ static void drain(void *user)
     }
     if (io->n_conns) return;
     while (io->daemons) io_daemon_close(io->daemons);
-    if (io->n_held == 0) loop_stop(io->loop);
+    if (io->n_held == io->n_on_verb) loop_stop(io->loop);
 }
 
 static void begin_drain(void *user)
@@ -152,6 +153,7 @@ static void *thread_main(void *arg)
 
     loop_timer_start(io->sweep, SWEEP_MS, SWEEP_MS);
     loop_run(io->loop);
+    server_io_ended(io->server);
     return NULL;
 }
 

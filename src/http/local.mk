@@ -4,11 +4,14 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/answer.c \
 	%D%/auth.c \
 	%D%/auth.h \
+	%D%/conf.c \
+	%D%/conf.h \
 	%D%/count.c \
 	%D%/count.h \
 	%D%/exchange.c \
 	%D%/facts.c \
 	%D%/facts.h \
+	%D%/gather.c \
 	%D%/handlers.h \
 	%D%/head.c \
 	%D%/head.h \
@@ -23,6 +26,10 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/metrics.h \
 	%D%/metrics_in.h \
 	%D%/metrics_page.c \
+	%D%/notify.c \
+	%D%/notify.h \
+	%D%/openapi.c \
+	%D%/openapi.h \
 	%D%/page.c \
 	%D%/predict.c \
 	%D%/priv.h \
@@ -31,5 +38,7 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/routes.def \
 	%D%/server.c \
 	%D%/server.h \
+	%D%/server_priv.h \
 	%D%/target.c \
-	%D%/target.h
+	%D%/target.h \
+	%D%/verbs.c

@@ -50,7 +50,7 @@ struct http_req {
     int held;       /* by transport and handler */
     bool later;     /* the handler holds it */
     bool abandoned; /* answered in the handler's place; its answer is dropped */
-    bool answered, close, draining_body, uri_too_long;
+    bool answered, close, draining_body, uri_too_long, dry_run;
     const char *method, *raw_target;
     const char *address; /* of the peer */
     struct target target;
@@ -115,7 +115,9 @@ struct http_io {
     struct posted *posts, **posts_tail;
     struct io_daemon *daemons;
     struct http_conn *conns;
-    unsigned n_conns, n_held; /* n_held: requests not recycled yet */
+    unsigned n_conns;
+    unsigned n_held;    /* requests that are not recycled yet */
+    unsigned n_on_verb; /* of these, those a verb still runs for */
     struct http_req *free_reqs;
     unsigned n_free;
     size_t body_bytes;
@@ -133,7 +135,10 @@ struct io_tls { /* PEM texts; key NULL: no TLS */
 };
 /* A protocol daemon on listen_fd, which it owns from now on; the first of io->daemons. */
 int io_daemon_open(struct http_io *io, int listen_fd, const struct io_tls *tls, struct err *e);
-void io_daemon_close(struct io_daemon *d);  /* connections are cut off */
+void io_daemon_close(struct io_daemon *d); /* connections are cut off */
+/* The same with another certificate; present connections keep theirs. */
+int io_daemon_renew(struct http_io *io, const struct io_tls *tls, struct err *e);
+int io_tls_check(const struct io_tls *tls, struct err *e); /* any thread */
 int io_daemon_quiesce(struct io_daemon *d); /* takes no more; the listening socket, or -1 */
 unsigned io_daemon_connections(const struct io_daemon *d);
 void conn_cut(struct http_conn *c, const char *last_words); /* NULL: silently */
@@ -166,6 +171,4 @@ const struct clock *server_clock(const struct http_server *s);
 /* A request's head is complete: who calls, may he, how often. 0, or the status to refuse with. */
 int server_admit(struct http_req *q, struct err *e);
 void server_answered(struct http_req *q, size_t bytes, double seconds); /* counts and access log */
-void server_verb(struct http_req *q, const struct verb *v, const struct val *args,
-                 void (*then)(struct http_req *q, int rc, const struct reply *r,
-                              const struct err *e));
+void server_io_ended(struct http_server *s); /* an I/O thread is through */

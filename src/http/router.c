@@ -10,7 +10,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { MAX_METHODS = 6 };
+enum { MAX_METHODS = 6, VERB_BODY = 16 << 20 };
 
 const struct http_route http_routes[] = {
 #define ROUTE(method, pattern, auth, perm, verb, handler, max_body, help)                          \
@@ -86,6 +86,35 @@ static void add(struct router *r, const struct http_route *route)
     vec_push(&r->all, route);
 }
 
+/* Reads that say nothing but how experiments went are open to all. */
+static bool is_public(const struct verb *v)
+{
+    return !(v->flags & VERB_WRITE) && v->perm == PERM_VIEWER &&
+           (str_starts(v->name, "experiment ") || str_starts(v->name, "run "));
+}
+
+static void add_verb(struct router *r, const struct verb *v)
+{
+    char *pattern = arena_printf(&r->arena, "/api/v1/%s", v->name);
+
+    for (char *c = pattern; *c; c++)
+        if (*c == ' ') *c = '/';
+    for (int post = v->flags & VERB_WRITE ? 1 : 0; post < 2; post++) {
+        struct http_route *route = arena_new(&r->arena, struct http_route);
+        *route = (struct http_route){
+            .method = post ? "POST" : "GET",
+            .pattern = pattern,
+            .auth = is_public(v) ? HTTP_PUBLIC : HTTP_VERB,
+            .perm = v->perm,
+            .verb = v->name,
+            .handler = verb_handler,
+            .max_body = post ? VERB_BODY : 0,
+            .help = v->help,
+        };
+        add(r, route);
+    }
+}
+
 struct router *router_new(void)
 {
     struct router *r = mem_zalloc(1, sizeof *r);
@@ -93,6 +122,7 @@ struct router *router_new(void)
     arena_init(&r->arena);
     r->root = node_new(&r->arena, "", 0);
     for (const struct http_route *p = http_routes; p->method; p++) add(r, p);
+    for (const struct verb *v = verbs; v->name; v++) add_verb(r, v);
     return r;
 }
 

@@ -147,8 +147,7 @@ void req_release(struct http_req *q);                       /* one holder less *
 void req_abandon(struct http_req *q);                       /* 503 in the handler's place */
 void req_destroy(struct http_io *io);                       /* the first of the free ones */
 
-/* -- io.c -----------------------------------------------------------------------------------------
- */
+/* -- io.c -------------------------------------------------------------------------------------- */
 int io_new(struct http_server *s, int index, const struct http_limits *limits, struct http_io **ret,
            struct err *e);
 int io_start(struct http_io *io, struct err *e); /* from now on only its own thread touches it */
@@ -158,13 +157,11 @@ void io_drain(struct http_io *io, int64_t deadline_mono_us);
 void io_join(struct http_io *io);
 void io_free(struct http_io *io); /* after io_join; NULL is fine */
 
-/* -- answer.c -------------------------------------------------------------------------------------
- */
+/* -- answer.c ---------------------------------------------------------------------------------- */
 /* An error as the answer, with a status that may differ from its kind's (0: the kind's). */
 void answer_status(struct http_req *q, int status, const struct err *e);
 
-/* -- server.c -------------------------------------------------------------------------------------
- */
+/* -- server.c ---------------------------------------------------------------------------------- */
 const struct router *server_router(const struct http_server *s);
 struct log *server_log(const struct http_server *s);
 const struct clock *server_clock(const struct http_server *s);

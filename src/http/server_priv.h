@@ -63,16 +63,13 @@ struct http_server {
     atomic_bool gather_busy, row_busy;
 };
 
-/* -- facts.c --------------------------------------------------------------------------------------
- */
-void facts_gather(struct http_server *s); /* asks the store again; nothing while under way */
-void facts_free(struct facts *f);         /* one reference less; NULL is fine */
+/* -- gather.c --------------------------------------------------------------------------------- */
+void server_gather(struct http_server *s); /* asks the store again; nothing while under way */
+void facts_free(struct facts *f);          /* one reference less; NULL is fine */
 
-/* -- verbs.c --------------------------------------------------------------------------------------
- */
+/* -- verbs.c ----------------------------------------------------------------------------------- */
 /* On the main thread, after what follows from a write was done: to the requests with them. */
 void verbs_pass_on(struct verb_call *list);
 
-/* -- server.c -------------------------------------------------------------------------------------
- */
+/* -- server.c ---------------------------------------------------------------------------------- */
 void server_wrote(struct http_server *s, struct verb_call *c); /* any thread */

@@ -5,6 +5,7 @@
 #include "http/server_priv.h"
 
 #include "base/mem.h"
+#include "serve/serve.h"
 
 #include <stdlib.h>
 
@@ -67,6 +68,7 @@ void server_gather(struct http_server *s)
     atomic_init(&f->refs, 1);
     arena_init(&f->arena);
     f->v = val_obj(&f->arena);
+    val_set(f->v, "problems", serve_problems(s->serve, &f->arena));
     s->gathering = f;
     s->gather = (struct verb_task){ .fn = gather, .done = gathered, .user = s };
     verbthreads_submit(s->threads, &s->gather);

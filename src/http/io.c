@@ -10,6 +10,7 @@
 #include "http/priv.h"
 
 #include "base/mem.h"
+#include "serve/serve.h"
 
 #include <linux/tcp.h> /* the C library's lacks tcpi_bytes_received */
 #include <netinet/in.h>
@@ -153,6 +154,8 @@ static void *thread_main(void *arg)
 
     loop_timer_start(io->sweep, SWEEP_MS, SWEEP_MS);
     loop_run(io->loop);
+    serve_io_free(io->serve);
+    io->serve = NULL;
     server_io_ended(io->server);
     return NULL;
 }
@@ -192,7 +195,9 @@ int io_start(struct http_io *io, struct err *e)
 void io_join(struct http_io *io)
 {
     if (io->started) pthread_join(io->thread, NULL);
+    else if (io->serve) serve_io_free(io->serve);
     io->started = false;
+    io->serve = NULL;
 }
 
 void io_free(struct http_io *io)

@@ -10,4 +10,3 @@ void http_count_free(struct http_count *c);
 /* Once an answer was handed over. route NULL: none matched. */
 void http_count_add(struct http_count *c, const struct http_route *route, const char *method,
                     int status, double seconds);
-void metrics_handler(struct http_req *q);

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "http/auth.h"
+#include "http/handlers.h"
 #include "http/metrics_in.h"
 #include "http/server.h"
 #include <dirent.h>

@@ -17,6 +17,7 @@
 #include "http/listen.h"
 #include "http/notify.h"
 #include "http/openapi.h"
+#include "serve/serve.h"
 #include "store/rollout.h"
 
 #include <signal.h>
@@ -176,7 +177,7 @@ static void on_tick(void *user)
     int64_t now = clock_mono_us();
 
     look_for_changes(s);
-    atomic_store(&s->ready, !s->stopping && s->facts);
+    atomic_store(&s->ready, !s->stopping && serve_ready(s->serve));
     if (s->watchdog_us && now - s->last_watchdog_us >= s->watchdog_us / 2) {
         notify_send(s->notify, "WATCHDOG=1");
         s->last_watchdog_us = now;
@@ -282,6 +283,7 @@ static int open_workspace(struct http_server *s, struct err *e)
                                     .settings = s->conf.settings,
                                     .off = s->conf.no_auth,
                                     .io_threads = s->conf.io_threads };
+    const struct serve_config sc = { .app = &s->cfg, .settings = s->conf.settings };
     int rc = 0;
 
     s->ports = *s->cfg.ports;
@@ -297,7 +299,8 @@ static int open_workspace(struct http_server *s, struct err *e)
     if (!rc)
         rc =
             sched_new(s->loop, s->threads, s->cfg.clock, SCHEDULE_MS, on_schedule, s, &s->sched, e);
-    return rc ? rc : auth_new(&ac, &s->auth, e);
+    if (!rc) rc = auth_new(&ac, &s->auth, e);
+    return rc ? rc : serve_new(s->loop, &sc, &s->serve, e);
 }
 
 static int open_io(struct http_server *s, int i, int fd, struct err *e)
@@ -310,7 +313,8 @@ static int open_io(struct http_server *s, int i, int fd, struct err *e)
     s->n_ios++;
     s->ios[i]->auth = auth_io_new(s->auth);
     s->ios[i]->counts = s->counts[i] = http_count_new();
-    return io_daemon_open(s->ios[i], fd, &tls, e);
+    rc = serve_io_new(s->serve, s->ios[i]->loop, &s->ios[i]->serve, e);
+    return rc ? rc : io_daemon_open(s->ios[i], fd, &tls, e);
 }
 
 static int open_listeners(struct http_server *s, int *fds, struct err *e)
@@ -398,6 +402,7 @@ static void wait_for_verbs(struct http_server *s)
 static void close_all(struct http_server *s)
 {
     for (int i = 0; i < s->n_ios; i++) io_join(s->ios[i]);
+    serve_free(s->serve);
     if (s->threads) {
         sched_free(s->sched);
         wait_for_verbs(s);

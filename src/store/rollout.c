@@ -330,6 +330,32 @@ int serving_sums(struct store *s, struct arena *a, const char *model, int64_t fr
     return r;
 }
 
+static void read_stretch(struct db_stmt *st, struct arena *a, void *ret)
+{
+    (void)a;
+    *(struct serving_sum *)ret = (struct serving_sum){ .from_us = db_i64(st, 0),
+                                                       .version = db_i64(st, 1),
+                                                       .requests = db_i64(st, 2),
+                                                       .errors = db_i64(st, 3) };
+}
+
+int serving_stretches(struct store *s, struct arena *a, const char *model, const char *rollout_id,
+                      int64_t from_us, int64_t width_us, struct serving_sum **ret, size_t *n,
+                      struct err *e)
+{
+    assert(width_us > 0);
+    from_us = bucket_start(from_us);
+    int r = store_all(s, a,
+                      "SELECT (start_us - $3) / $4 AS stretch, version, sum(requests), sum(errors)"
+                      " FROM serving_bucket WHERE model = $1 AND rollout_id = $2"
+                      " AND start_us >= $3 GROUP BY stretch, version ORDER BY stretch, version",
+                      DB_ARGS(db_t(model), db_t(rollout_id), db_i(from_us), db_i(width_us)),
+                      sizeof **ret, read_stretch, ret, n, e);
+    for (size_t i = 0; r == 0 && i < *n; i++)
+        (*ret)[i].from_us = from_us + (*ret)[i].from_us * width_us;
+    return r;
+}
+
 int serving_prune(struct store *s, int64_t before_us, struct err *e)
 {
     bool own;

@@ -35,12 +35,12 @@ struct serving_sum { /* of one version in one role, over buckets */
     const char *model, *role, *rollout_id;
     int64_t version, from_us, to_us;
     int64_t requests, rows, errors, cached, fallbacks;
-    struct hist seconds;      /* of whole requests */
+    struct hist seconds; /* of whole requests */
     /* shadow and other comparisons with the stable arm, over compared rows */
     int64_t compared, agreed;
     double sum_abs_dp, max_abs_dp;
-    struct hist abs_dp;       /* of |dp| as seconds */
-    int64_t confusion[4];     /* binary: stable x candidate; else 0 */
+    struct hist abs_dp;   /* of |dp| as seconds */
+    int64_t confusion[4]; /* binary: stable x candidate; else 0 */
 };
 /* Adds to the bucket that from_us falls in. Inside a transaction. */
 int serving_add(struct store *s, const struct serving_sum *d, struct err *e);
@@ -50,6 +50,11 @@ int serving_sums(struct store *s, struct arena *a, const char *model, int64_t fr
 /* The buckets themselves, oldest first, for sparklines. */
 int serving_buckets(struct store *s, struct arena *a, const char *model, int64_t from_us,
                     int64_t to_us, struct serving_sum **ret, size_t *n, struct err *e);
+/* Counts of one rollout summed over stretches of width_us from from_us on, oldest first; only
+ * version, from_us, requests and errors. For curves over days. */
+int serving_stretches(struct store *s, struct arena *a, const char *model, const char *rollout_id,
+                      int64_t from_us, int64_t width_us, struct serving_sum **ret, size_t *n,
+                      struct err *e);
 int serving_prune(struct store *s, int64_t before_us, struct err *e);
 
 /* A daemon that is alive: what it listens on, gauges (cache, queue, log) as JSON; a row that was

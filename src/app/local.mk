@@ -81,6 +81,14 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/revision.c \
 	%D%/rollout.c \
 	%D%/rollout.h \
+	%D%/rollout_args.c \
+	%D%/rollout_args.h \
+	%D%/rollout_change.c \
+	%D%/rollout_check.c \
+	%D%/rollout_facts.c \
+	%D%/rollout_judge.c \
+	%D%/rollout_show.c \
+	%D%/route.c \
 	%D%/rules.def \
 	%D%/run.c \
 	%D%/run_compare.c \

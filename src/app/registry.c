@@ -3,6 +3,7 @@
  * write transaction, so two people promoting at once are one after the other and the second
  * sees what the first did. */
 #include "app/registry.h"
+#include "app/rollout.h"
 #include "base/mem.h"
 #include "store/audit.h"
 #include <assert.h>
@@ -288,7 +289,8 @@ static int apply(struct app *app, struct arena *a, const struct plan *p, int64_t
     const char *verb = arena_printf(a, "model %s", p->verb);
     int rc = audit(app, verb, p->version.name, p->version.version, p->reason, detail, ret_seq, e);
     if (!rc && p->replaced.name) rc = move_one(app, p, &p->replaced, p->replaced_to, *ret_seq, e);
-    return rc ? rc : move_one(app, p, &p->version, p->to, *ret_seq, e);
+    if (!rc) rc = move_one(app, p, &p->version, p->to, *ret_seq, e);
+    return rc ? rc : rollout_registry_moved(app, a, p->version.name, p->reason, e);
 }
 
 /* Plans and applies in one transaction, the caller's if one is open; the plan's kind is in its

@@ -16,7 +16,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_ARMS = 16, MAX_RULES = 64, MAX_STEPS = 50 };
+enum { MAX_ARMS = 16, MAX_RULES = 64, MAX_STEPS = 50, MAX_WEIGHT = 100 };
 
 const char *rollout_mode_name(enum rollout_mode m)
 {
@@ -124,7 +124,7 @@ static int check_shares(const struct rollout *r, struct err *e)
     double sum = 0;
 
     for (size_t i = 0; i < r->n_arms; i++) {
-        if (!within(r->arms[i].share, 0, 1))
+        if (!within(r->arms[i].share, 0, r->mode == ROLLOUT_ensemble ? MAX_WEIGHT : 1))
             return err_set(e, ERR_INVALID, "the share of version %lld must be in [0, 1]",
                            (long long)r->arms[i].version);
         sum += r->arms[i].share;

@@ -1,4 +1,5 @@
 # tests of app: whole layers below are real, in a temporary workspace
+EXTRA_DIST += %D%/rollouttest.h
 if HAVE_CMOCKA
 app_tests = \
 	%D%/test_alert \
@@ -15,7 +16,10 @@ app_tests = \
 	%D%/test_registry \
 	%D%/test_retrain \
 	%D%/test_retrain_job \
+	%D%/test_canary \
+	%D%/test_judge \
 	%D%/test_rollout \
+	%D%/test_route \
 	%D%/test_schedule \
 	%D%/test_settings \
 	%D%/test_runs \
@@ -38,6 +42,12 @@ TESTS += $(app_tests)
 %C%_test_registry_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_retrain_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_retrain_job_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_canary_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%
+%C%_test_canary_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_judge_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_route_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%
+%C%_test_route_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_rollout_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%
 %C%_test_rollout_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_schedule_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_settings_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)

@@ -1,85 +1,6 @@
 /* test_rollout.c: documents of rollouts: what is refused, what reads back, which one holds for a
  * model; and the assignment of keys: even, independent between rollouts, never moved back. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "app/registry.h"
-#include "app/rollout.h"
-#include "base/file.h"
-#include "base/mem.h"
-#include "store/blob.h"
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-struct fixture {
-    char dir[64];
-    struct clock clock;
-    struct app app;
-    struct arena a;
-    struct err e;
-};
-
-static int setup(void **state)
-{
-    static const struct ports none;
-    struct fixture *f = mem_zalloc(1, sizeof *f);
-    snprintf(f->dir, sizeof f->dir, "%s/test_rollout.XXXXXX",
-             access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
-    assert_non_null(mkdtemp(f->dir));
-    f->clock = clock_fixed(1700000000LL * 1000000);
-    f->app = (struct app){
-        .dir = f->dir, .clock = &f->clock, .actor = "kim", .role = "admin", .ports = &none
-    };
-    if (store_open(&f->app.store, f->dir, STORE_CREATE, &f->clock, &f->e)) fail_msg("%s", f->e.msg);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    store_close(f->app.store);
-    assert_int_equal(file_remove_tree(f->dir, NULL), 0);
-    arena_done(&f->a);
-    free(f);
-    return 0;
-}
-
-static void ok(struct fixture *f, int rc)
-{
-    if (rc) fail_msg("%d %s", rc, f->e.msg);
-}
-
-/* Versions 1 to n of "fraud", the first in Production. */
-static void versions(struct fixture *f, int n)
-{
-    struct registry_done done;
-    struct registry_moved moved;
-    for (int i = 1; i <= n; i++) {
-        char *digest = arena_alloc(&f->a, 65);
-        const char *bytes = arena_printf(&f->a, "model %d", i);
-        ok(f, blob_put(f->app.store, bytes, strlen(bytes), digest, &f->e));
-        struct registry_new in = { .name = "fraud",
-                                   .digest = digest,
-                                   .algorithm = "gbdt",
-                                   .task = "binary",
-                                   .fp_signature = "s",
-                                   .fp_architecture = "a",
-                                   .fp_data = arena_printf(&f->a, "d%d", i),
-                                   .fp_params = "p" };
-        ok(f, store_begin(f->app.store, &f->e));
-        ok(f, registry_register(&f->app, &f->a, &in, &done, &f->e));
-        ok(f, store_commit(f->app.store, &f->e));
-    }
-    ok(f, registry_promote(&f->app, &f->a, "fraud", 1, "Production", "first", &moved, &f->e));
-}
+#include "rollouttest.h"
 
 static const char canary[] =
     "{\"mode\":\"canary\",\"state\":\"running\",\"arms\":["
@@ -362,7 +283,6 @@ static void shares_are_kept(void **state)
 
 int main(void)
 {
-#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(documents_read_back),
         T(rules_read_back),

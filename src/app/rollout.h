@@ -115,7 +115,7 @@ struct rollout_facts { /* [0] stable, [1] candidate; since the rollout began */
 /* One thing in which a candidate may be worse: the difference (candidate - stable; of latencies
  * the logarithm of their ratio), and how much of it is still as good. */
 struct rollout_guard {
-    const char *name; /* error_rate latency | slow_rate prediction label_error */
+    const char *name; /* error_rate, latency or slow_rate, label_error, prediction */
     double value[2];  /* NaN: no data */
     int64_t n[2];
     struct sequential s;

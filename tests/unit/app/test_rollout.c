@@ -178,6 +178,8 @@ static void a_rollout_holds_while_it_fits(void **state)
     assert_int_equal(r->timeout_us, 20000);
     assert_non_null(strstr(r->reason, "version 1 is not in Production"));
     ok(f, registry_rollback(&f->app, &f->a, "fraud", "back", &moved, &f->e));
+    assert_int_equal(current(f)->mode, ROLLOUT_single); /* what ended stays so */
+    put(f, 2, canary);
     assert_int_equal(current(f)->mode, ROLLOUT_canary);
     ok(f, registry_archive(&f->app, &f->a, "fraud", 2, "bad", &moved, &f->e));
     r = current(f);

@@ -25,8 +25,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As long as this a thread that also reads sockets may be busy with one request. */
-static const double INLINE_US = 2000;
 /* Timers tick in milliseconds: left for the constant before the call's deadline. */
 static const int64_t CONSTANT_US = 2000;
 
@@ -229,12 +227,18 @@ static int leg_judge(struct leg *l, int rc, int64_t now_us)
     return rc;
 }
 
+/* The version that was chosen has the rollout's timeout; who stands in for it has it only while
+ * others follow, and a version that the caller named has none. */
+static bool chosen(const struct leg *l)
+{
+    return l->index != MODE_NONE && l->index == l->assigned;
+}
+
 static bool here(const struct leg *l)
 {
-    const struct served *by = l->arm->by;
-    bool timed = l->f->route->rollout->timeout_us > 0 && l->index == l->assigned;
+    bool timed = l->f->route->rollout->timeout_us > 0 && chosen(l);
 
-    return by->cheap && !timed && by->row_us * (double)l->n <= INLINE_US;
+    return !timed && served_inline(l->arm->by, l->n);
 }
 
 /* Arms that could still follow. */
@@ -254,10 +258,11 @@ static int64_t ask_deadline(const struct leg *l, int64_t now_us)
     const struct flight *f = l->f;
     int64_t timeout = f->route->rollout->timeout_us;
     int64_t left = f->c->deadline_us > 0 ? f->c->deadline_us - now_us : INT64_MAX / 2;
+    bool arms = more_arms(l), constant = f->state->constant != NULL && !l->alone;
 
-    if (more_arms(l)) left /= 2;
-    else if (f->state->constant != NULL && !l->alone && left > 2 * CONSTANT_US) left -= CONSTANT_US;
-    if (timeout > 0 && timeout < left) left = timeout;
+    if (arms) left /= 2;
+    else if (constant && left > 2 * CONSTANT_US) left -= CONSTANT_US;
+    if (timeout > 0 && timeout < left && (arms || constant || chosen(l))) left = timeout;
     return now_us + left;
 }
 

@@ -120,7 +120,7 @@ void rows_done(struct rows *r)
 
 void rows_clear(struct rows *r, const struct schema *s)
 {
-    size_t before = r->schema ? schema_width(r->schema) : 0, width = s ? schema_width(s) : 0;
+    size_t before = r->width, width = s ? schema_width(s) : 0; /* the old schema may be gone */
 
     if (r->room * before > KEEP_CELLS) {
         free(r->cells);
@@ -131,6 +131,7 @@ void rows_clear(struct rows *r, const struct schema *s)
     }
     if (r->text.head) arena_reset(&r->text);
     r->schema = s;
+    r->width = width;
     r->n = r->unknown = 0;
     r->list = r->no_cache = false;
     rows_changed(r);

@@ -2,6 +2,7 @@
 if HAVE_CMOCKA
 SERVE_TESTS =
 SERVE_TESTS += %D%/test_mode
+SERVE_TESTS += %D%/test_mode_live
 SERVE_TESTS += %D%/test_mode_mix
 SERVE_TESTS += %D%/test_rows
 SERVE_TESTS += %D%/test_serve
@@ -18,4 +19,7 @@ SERVE_TEST_LIBS = $(SERVE_LIBS) $(CMOCKA_LIBS)
 %C%_test_serve_SOURCES = %D%/test_serve.c %D%/sample.c %D%/sample.h %D%/workspace.c \
 	%D%/workspace.h
 %C%_test_serve_LDADD = $(SERVE_TEST_LIBS)
+%C%_test_mode_live_SOURCES = %D%/test_mode_live.c %D%/sample.c %D%/sample.h %D%/workspace.c \
+	%D%/workspace.h
+%C%_test_mode_live_LDADD = $(SERVE_TEST_LIBS)
 endif

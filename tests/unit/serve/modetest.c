@@ -125,6 +125,11 @@ void serve_answer(struct serve_io *io, struct predict_call *c)
     if (n > 0) c->p = memcpy(room, c->p, n * sizeof *room); /* it is freed when this returns */
 }
 
+bool served_inline(const struct served *by, size_t rows)
+{
+    return by->cheap && (double)rows * by->row_us <= 2000;
+}
+
 struct catalog *serve_catalog(struct serve *s)
 {
     return (struct catalog *)(void *)s;
@@ -180,7 +185,7 @@ void fake_setup(enum rollout_mode mode, size_t n, const struct model *const *mod
     fake.rollout.limits.max_p99_ms = (double)NAN;
     for (size_t i = 0; i < n; i++) {
         fake.served[i] = (struct served){
-            .model = NULL, .name = "adult", .version = (int64_t)i + 1, .row_us = 1, .cheap = true
+            .name = "adult", .version = (int64_t)i + 1, .row_us = 1, .cheap = true
         };
         memcpy(&fake.served[i].model, &models[i], sizeof models[i]);
         fake.arms[i] = (struct arm){ .by = &fake.served[i], .role = roles[i > 0], .share = 1 };

@@ -1,20 +1,22 @@
 /* monitor_ingest.c: the verbs that bring predictions and, later, labels into the log.
  *
  * A file becomes a frame, and the frame's columns become rows of the store, many thousands a
- * transaction; nothing is built a row but the packed features. Whatever is there already counts
- * as a duplicate, so after a crash the same command is simply given again. Windows are marked in
- * the transaction that changes them. Rows without a request id or a time follow --on-bad-row. */
+ * transaction and, of predictions, a call; nothing is built a row but the packed features. Whatever
+ * is there already counts as a duplicate, so after a crash the same command is simply given again.
+ * Windows are marked in the transaction that changes them. Rows without a request id or a time
+ * follow --on-bad-row. */
 #include "app/ingest.h"
 #include "app/modelref.h"
 #include "app/monitor_priv.h"
 #include "app/verb.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/vec.h"
 
 #include <math.h>
 #include <string.h>
 
-#define BATCH 20000 /* fewer would rewrite the index by request too often */
+#define BATCH 20000 /* fewer would write the pages that find requests too often */
 
 /* One file on its way into the log. */
 struct load {
@@ -26,7 +28,9 @@ struct load {
     const struct column *id, *time, *answer, *probability, *latency, *version, *label;
     struct feature_packer *packer;
     int64_t schema_id;
-    struct str features;
+    VEC(struct prediction) rows; /* of the batch at work */
+    VEC(bool) added;
+    struct str features; /* of all of them, one after the other */
     struct map *touched; /* starts of windows changed in this batch */
     int64_t fresh, duplicates, skipped, first_us, last_us;
 };
@@ -150,7 +154,7 @@ static int mark_windows(struct load *l, struct err *e)
     return rc;
 }
 
-static int add_prediction(struct load *l, size_t row, struct err *e)
+static int take_prediction(struct load *l, size_t row, struct err *e)
 {
     const char *answer = text_at(l->answer, row);
     double version = number_at(l->version, row);
@@ -160,24 +164,37 @@ static int add_prediction(struct load *l, size_t row, struct err *e)
                             .probability = number_at(l->probability, row),
                             .latency_ms = number_at(l->latency, row),
                             .schema_id = l->schema_id };
-    bool fresh = false;
 
     if (!p.request_id) return bad_row(l, row, "request_id", e);
     if (isnan(l->time->num[row])) return bad_row(l, row, "timestamp", e);
     if (!answer && isnan(p.probability)) return bad_row(l, row, "prediction or probability", e);
     p.at_us = (int64_t)l->time->num[row];
-    str_clear(&l->features);
     if (l->schema_id) {
+        size_t before = l->features.len;
         feature_pack(l->packer, row, &l->features);
-        p.features = str_c(&l->features);
-        p.n_bytes = l->features.len;
+        p.n_bytes = l->features.len - before;
     }
-    int rc = prediction_add(l->app->store, l->model, &p, &fresh, e);
-    if (rc < 0) return rc;
-    l->fresh += fresh;
-    l->duplicates += !fresh;
-    if (fresh) touch(l, p.at_us);
+    vec_push(&l->rows, p);
     return 0;
+}
+
+/* The rows collected, into the log. */
+static int add_predictions(struct load *l, struct err *e)
+{
+    const char *features = str_c(&l->features);
+    size_t n = l->rows.n;
+
+    for (size_t i = 0; i < n; features += l->rows.p[i++].n_bytes) l->rows.p[i].features = features;
+    vec_reserve(&l->added, n);
+    int rc = prediction_add_all(l->app->store, l->model, l->rows.p, n, l->added.p, e);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        l->fresh += l->added.p[i];
+        l->duplicates += !l->added.p[i];
+        if (l->added.p[i]) touch(l, l->rows.p[i].at_us);
+    }
+    l->rows.n = 0;
+    str_clear(&l->features);
+    return rc;
 }
 
 static int add_label(struct load *l, size_t row, struct err *e)
@@ -205,6 +222,7 @@ static int batch(struct load *l, size_t from, size_t to,
 
     if (rc < 0) return rc;
     for (size_t i = from; rc >= 0 && i < to; i++) rc = add(l, i, e);
+    if (rc >= 0 && l->rows.n) rc = add_predictions(l, e);
     if (rc >= 0) rc = mark_windows(l, e);
     if (rc < 0) {
         store_rollback(s);
@@ -247,6 +265,8 @@ static void load_done(struct load *l)
 {
     feature_packer_free(l->packer);
     frame_free(l->f);
+    vec_done(&l->rows);
+    vec_done(&l->added);
     str_done(&l->features);
     map_free(l->touched);
 }
@@ -290,7 +310,7 @@ int verb_monitor_ingest(struct app *app, const struct val *args, struct reply *r
     int rc = load_open(&l, app, &r->arena, args, e);
 
     if (rc == 0) rc = prediction_columns(&l, e);
-    if (rc == 0) rc = all_rows(&l, add_prediction, e);
+    if (rc == 0) rc = all_rows(&l, take_prediction, e);
     if (rc == 0) {
         r->v = val_obj(&r->arena);
         val_set_str(r->v, "model", l.model);

@@ -27,3 +27,26 @@ void monitored_count(struct store *s, struct monitored_news news);
 int monitored_flush(struct store *s, struct err *e);
 /* Ends the memory; store.c calls it at the end of every transaction. */
 void monitored_forget(struct store *s);
+
+/* A request id on its way into or out of the log. */
+struct request {
+    const char *id;
+    int64_t hash, at_us;
+    size_t row; /* of the caller's */
+};
+int64_t request_hash(const char *request);
+/* By hash, then row: neighbours in the table follow each other. */
+void request_sort(struct request *q, size_t n);
+/* Notes that the prediction comes into the log in this transaction; *ret_new false: it is there
+ * already, at whatever time. */
+int request_claim(struct store *s, int64_t model, const struct request *q, bool *ret_new,
+                  struct err *e);
+/* Its prediction leaves the log. */
+int request_drop(struct store *s, int64_t model, const struct request *q, struct err *e);
+/* Migration: notes everything in the log. */
+int request_fill(struct store *s, struct err *e);
+/* FROM … WHERE of a request's prediction p: $1 is the model, $2 the request, `hash` the parameter
+ * with its hash. */
+#define REQUEST_JOIN(hash)                                                                         \
+    " FROM prediction_request q JOIN prediction p ON p.model = q.model AND p.at_us = q.at_us"      \
+    " AND p.request = $2 WHERE q.model = $1 AND q.hash = " hash

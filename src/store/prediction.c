@@ -1,13 +1,16 @@
 /* prediction.c: writing the prediction log: predictions, labels, packed features' schemas, and
  * retention. Reading is in prediction_read.c.
  *
- * The hot path is prediction_add: one prepared statement a row, which touches the end of the
- * table (rows arrive nearly in order of time) and one place of the index by request.
+ * The hot path is prediction_add_all: two prepared statements a row. The first claims the
+ * request and goes through the batch in the order of prediction_request, the second adds what is
+ * new and goes in the order of time, so that both stay on the same few pages for long.
  * A label is kept in the row of its prediction, so reading a window is one scan and no join;
  * a label without a prediction waits in label_orphan, and only models that have such labels
  * look there. Counters change in the same transaction as the rows they count (monitored.c). */
 #include "store/prediction.h"
+#include "base/mem.h"
 #include "store/monitor_priv.h"
+#include <stdlib.h>
 #include <string.h>
 
 #define REQUEST_MAX  255
@@ -50,23 +53,19 @@ static int check_prediction(const struct prediction *p, struct err *e)
 }
 
 /* -- predictions -------------------------------------------------------------------------- */
-static int insert(struct store *s, int64_t model, const struct prediction *p, bool *ret_new,
-                  struct err *e)
+static int insert(struct store *s, int64_t model, const struct prediction *p, struct err *e)
 {
     static const struct db_arg none = { .type = DB_NULL };
     bool packed = p->schema_id != 0;
-    int64_t changed = 0;
-    int r = store_exec(s,
-                       "INSERT INTO prediction (model, at_us, request, version, answer,"
-                       " probability, latency_ms, schema_id, features)"
-                       " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
-                       DB_ARGS(db_i(model), db_i(p->at_us), db_t(p->request_id), db_i(p->version),
-                               db_t(p->answer), db_f_or_null(p->probability),
-                               db_f_or_null(p->latency_ms), packed ? db_i(p->schema_id) : none,
-                               packed ? db_b(p->features, p->n_bytes) : none),
-                       &changed, e);
-    if (r == 0) *ret_new = changed > 0;
-    return r;
+    return store_exec(s,
+                      "INSERT INTO prediction (model, at_us, request, version, answer,"
+                      " probability, latency_ms, schema_id, features)"
+                      " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                      DB_ARGS(db_i(model), db_i(p->at_us), db_t(p->request_id), db_i(p->version),
+                              db_t(p->answer), db_f_or_null(p->probability),
+                              db_f_or_null(p->latency_ms), packed ? db_i(p->schema_id) : none,
+                              packed ? db_b(p->features, p->n_bytes) : none),
+                      NULL, e);
 }
 
 /* Gives a new prediction the label that came before it. */
@@ -86,25 +85,73 @@ static int adopt(struct store *s, int64_t model, const struct prediction *p, str
     return r;
 }
 
-static int add_prediction(struct store *s, const char *model, const struct prediction *p,
-                          bool *ret_new, struct err *e)
+/* An earlier row of the batch is of the same request; q is sorted. */
+static bool repeats(const struct request *q, size_t i)
+{
+    for (size_t k = i; k-- > 0 && q[k].hash == q[i].hash;)
+        if (!strcmp(q[k].id, q[i].id)) return true;
+    return false;
+}
+
+/* Claims what is new; sorts q by hash. */
+static int claim_all(struct store *s, int64_t model, struct request *q, size_t n, bool *ret_new,
+                     struct err *e)
+{
+    int r = 0;
+    request_sort(q, n);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        bool *added = &ret_new[q[i].row];
+        if (repeats(q, i)) *added = false;
+        else r = request_claim(s, model, &q[i], added, e);
+    }
+    return r;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct request *x = a, *y = b;
+    if (x->at_us != y->at_us) return x->at_us < y->at_us ? -1 : 1;
+    return x->row < y->row ? -1 : x->row > y->row;
+}
+
+static int add_rows(struct store *s, const char *model, const struct prediction *p,
+                    struct request *q, size_t n, bool *ret_new, struct err *e)
 {
     struct monitored m;
     int r = monitored_ensure(s, model, &m, e);
-    if (r == 0) r = insert(s, m.id, p, ret_new, e);
-    if (r < 0 || !*ret_new) return r;
-    monitored_count(s, (struct monitored_news){ .rows = 1 });
-    return m.orphans ? adopt(s, m.id, p, e) : 0;
+    if (r == 0) r = claim_all(s, m.id, q, n, ret_new, e);
+    qsort(q, n, sizeof *q, by_time);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        const struct prediction *row = &p[q[i].row];
+        if (!ret_new[q[i].row]) continue;
+        r = insert(s, m.id, row, e);
+        if (r == 0) monitored_count(s, (struct monitored_news){ .rows = 1 });
+        if (r == 0 && m.orphans) r = adopt(s, m.id, row, e);
+    }
+    return r;
+}
+
+int prediction_add_all(struct store *s, const char *model, const struct prediction *p, size_t n,
+                       bool *ret_new, struct err *e)
+{
+    bool own;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < n; i++) r = check_prediction(&p[i], e);
+    if (r == 0) r = tx_enter(s, &own, e);
+    if (r < 0) return r;
+    struct request *q = mem_alloc((n ? n : 1) * sizeof *q);
+    for (size_t i = 0; i < n; i++)
+        q[i] = (struct request){ p[i].request_id, request_hash(p[i].request_id), p[i].at_us, i };
+    r = tx_leave(s, own, add_rows(s, model, p, q, n, ret_new, e), e);
+    free(q);
+    return r;
 }
 
 int prediction_add(struct store *s, const char *model, const struct prediction *p, bool *ret_new,
                    struct err *e)
 {
-    bool own, added = false;
-    int r = check_prediction(p, e);
-    if (r == 0) r = tx_enter(s, &own, e);
-    if (r < 0) return r;
-    r = tx_leave(s, own, add_prediction(s, model, p, &added, e), e);
+    bool added = false;
+    int r = prediction_add_all(s, model, p, 1, &added, e);
     if (r == 0 && ret_new) *ret_new = added;
     return r;
 }
@@ -156,11 +203,10 @@ static int add_label(struct store *s, const char *model, const struct label *l,
     struct target t = { 0 };
     int r = monitored_ensure(s, model, &m, e);
     if (r < 0) return r;
-    struct db_arg args[] = { db_i(m.id), db_t(l->request_id), db_t(l->text), db_i(l->at_us) };
-    struct db_args all = { args, sizeof args / sizeof *args };
-    r = store_one(
-        s, NULL, "SELECT at_us," COMPARE_LABEL " FROM prediction WHERE model = $1 AND request = $2",
-        all, read_target, &t, e);
+    struct db_arg args[] = { db_i(m.id), db_t(l->request_id), db_t(l->text), db_i(l->at_us),
+                             db_i(request_hash(l->request_id)) };
+    r = store_one(s, NULL, "SELECT p.at_us," COMPARE_LABEL REQUEST_JOIN("$5"),
+                  (struct db_args){ args, 5 }, read_target, &t, e);
     if (r < 0) return r;
     bool joined = r > 0;
     *ret = (struct label_effect){ .joined = joined, .prediction_us = t.at_us };
@@ -168,7 +214,7 @@ static int add_label(struct store *s, const char *model, const struct label *l,
         r = store_one(s, NULL,
                       "SELECT 0," COMPARE_LABEL " FROM label_orphan"
                       " WHERE model = $1 AND request = $2",
-                      all, read_target, &t, e);
+                      (struct db_args){ args, 4 }, read_target, &t, e);
     if (r < 0) return r;
     if (r > 0 && !t.newer) return 0;
     ret->changed = !t.labelled || !t.same;
@@ -225,38 +271,59 @@ int prediction_schema_id(struct store *s, const char *columns_json, int64_t *ret
 }
 
 /* -- retention ---------------------------------------------------------------------------- */
-struct chunk {
-    int64_t rows, labels;
-};
-
-static void read_chunk(struct db_stmt *st, struct arena *a, void *ret)
-{
-    (void)a;
-    *(struct chunk *)ret = (struct chunk){ db_i64(st, 0), db_i64(st, 1) };
-}
-
 #define OLDEST " FROM prediction WHERE model = $1 AND at_us < $2 ORDER BY at_us, request LIMIT $3"
 
-static int prune_chunk(struct store *s, int64_t model, int64_t before_us, int64_t *ret_n,
-                       struct err *e)
+struct old {
+    struct request q;
+    bool labelled;
+};
+
+static void read_old(struct db_stmt *st, struct arena *a, void *ret)
 {
-    struct chunk c = { 0 };
+    struct old *o = ret;
+    o->q.at_us = db_i64(st, 0);
+    o->q.id = db_dup_or(st, 1, a);
+    o->q.hash = request_hash(o->q.id);
+    o->labelled = !db_is_null(st, 2);
+}
+
+static int drop_requests(struct store *s, int64_t model, const struct old *o, size_t n,
+                         struct err *e)
+{
+    int r = 0;
+    struct request *q = mem_alloc(n * sizeof *q);
+    for (size_t i = 0; i < n; i++) q[i] = o[i].q;
+    request_sort(q, n);
+    for (size_t i = 0; r == 0 && i < n; i++) r = request_drop(s, model, &q[i], e);
+    free(q);
+    return r;
+}
+
+static int prune_chunk(struct store *s, struct arena *a, int64_t model, int64_t before_us,
+                       int64_t *ret_n, struct err *e)
+{
+    struct old *o = NULL;
+    size_t n = 0;
+    int64_t labels = 0;
     struct db_arg args[] = { db_i(model), db_i(before_us), db_i(PRUNE_CHUNK) };
     struct db_args oldest = { args, sizeof args / sizeof *args };
-    int r = store_one(s, NULL, "SELECT count(*), count(label) FROM (SELECT label" OLDEST ") o",
-                      oldest, read_chunk, &c, e);
+    int r = store_all(s, a, "SELECT at_us, request, label" OLDEST, oldest, sizeof *o, read_old, &o,
+                      &n, e);
     if (r < 0) return r;
-    *ret_n = c.rows;
-    if (!c.rows) return 0;
-    r = store_exec(s,
-                   "DELETE FROM prediction WHERE model = $1 AND (at_us, request) IN"
-                   " (SELECT at_us, request" OLDEST ")",
-                   oldest, NULL, e);
+    *ret_n = (int64_t)n;
+    if (!n) return 0;
+    for (size_t i = 0; i < n; i++) labels += o[i].labelled;
+    r = drop_requests(s, model, o, n, e);
+    if (r == 0)
+        r = store_exec(s,
+                       "DELETE FROM prediction WHERE model = $1 AND (at_us, request) IN"
+                       " (SELECT at_us, request" OLDEST ")",
+                       oldest, NULL, e);
     if (r < 0) return r;
     return store_exec(s,
                       "UPDATE monitored SET n_rows = n_rows - $2, n_labels = n_labels - $3"
                       " WHERE id = $1",
-                      DB_ARGS(db_i(model), db_i(c.rows), db_i(c.labels)), NULL, e);
+                      DB_ARGS(db_i(model), db_i(*ret_n), db_i(labels)), NULL, e);
 }
 
 /* Closes what began before the limit, first, so that no window is measured half-emptied. */
@@ -280,9 +347,22 @@ static int close_windows(struct store *s, int64_t model, int64_t before_us, stru
                       DB_ARGS(db_i(model), db_i(orphans)), NULL, e);
 }
 
+/* One transaction of it. */
+static int prune_some(struct store *s, struct arena *a, int64_t model, int64_t before_us,
+                      int64_t *ret_n, struct err *e)
+{
+    bool own;
+    int r = tx_enter(s, &own, e);
+    if (r < 0) return r;
+    r = tx_leave(s, own, prune_chunk(s, a, model, before_us, ret_n, e), e);
+    arena_reset(a);
+    return r;
+}
+
 int prediction_prune(struct store *s, const char *model, int64_t before_us, int64_t *ret_n,
                      struct err *e)
 {
+    struct arena a = ARENA_INIT;
     struct monitored m;
     bool own;
     int64_t n = 1, total = 0;
@@ -294,12 +374,8 @@ int prediction_prune(struct store *s, const char *model, int64_t before_us, int6
         if (r < 0) return r;
         r = tx_leave(s, own, close_windows(s, m.id, before_us, e), e);
     }
-    while (r == 0 && m.id && n > 0) {
-        r = tx_enter(s, &own, e);
-        if (r < 0) return r;
-        r = tx_leave(s, own, prune_chunk(s, m.id, before_us, &n, e), e);
-        if (r == 0) total += n;
-    }
+    for (; r == 0 && m.id && n > 0; total += n) r = prune_some(s, &a, m.id, before_us, &n, e);
+    arena_done(&a);
     if (r == 0 && ret_n) *ret_n = total;
     return r;
 }

@@ -5,9 +5,8 @@
  * again with another value (the newest by its own time wins; of two of the same time, the one
  * that sorts last, so the order of arrival never matters). Callers mark the windows of what was
  * new or changed (window_touch of snapshot.h, once per window and batch, in the same
- * transaction), which is how late labels reopen closed windows. Call adds inside a transaction;
- * one transaction per batch of tens of thousands: with random request ids every row of a small
- * batch writes a page of its own. */
+ * transaction), which is how late labels reopen closed windows. Call adds inside a transaction,
+ * tens of thousands in each: then rows share the pages they change. */
 #pragma once
 #include "store/store.h"
 #include <stdint.h>
@@ -27,6 +26,10 @@ struct prediction {
 };
 int prediction_add(struct store *s, const char *model, const struct prediction *p, bool *ret_new,
                    struct err *e);
+/* The same for n of them at once, which is faster by half: ret_new[i] says whether p[i] was new.
+ * Of two with the same request the first counts. Nothing is added when one is refused. */
+int prediction_add_all(struct store *s, const char *model, const struct prediction *p, size_t n,
+                       bool *ret_new, struct err *e);
 struct label {
     const char *request_id, *text;
     int64_t at_us;            /* when the truth was known, by its own clock */

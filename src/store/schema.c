@@ -9,7 +9,7 @@
  * run.rid and experiment.id are small integers, so the big tables (param, metric, tag) stay
  * narrow and are stored in the order they are read. NaN is a flag, because SQLite has no NaN. */
 #include "base/mem.h"
-#include "store/store_priv.h"
+#include "store/monitor_priv.h"
 #include <string.h>
 
 static const char tracking[] =
@@ -141,7 +141,7 @@ static const char audit_guard_sqlite[] =
     " BEGIN SELECT RAISE(ABORT, 'rows of the audit log cannot be deleted'); END;";
 
 /* A prediction is stored in the order of time in which windows read it, its newest label with
- * it; the only other index finds it by request. Labels that came first wait in label_orphan.
+ * it. Labels that came first wait in label_orphan.
  * monitored counts what would otherwise be counted by reading everything. */
 static const char predictions[] =
     "CREATE TABLE monitored ("
@@ -250,6 +250,21 @@ static const char keys[] =
     " created_by {text} NOT NULL) {table};"
     "CREATE INDEX api_key_by_name ON api_key (name);";
 
+/* Requests by hash (prediction_request.c) in place of an index by request. */
+static const char requests[] =
+    "CREATE TABLE prediction_request ("
+    " model {i64} NOT NULL, hash {i64} NOT NULL, n {i64} NOT NULL, at_us {i64} NOT NULL,"
+    " PRIMARY KEY (model, hash, n)) {table_by_key};"
+    "DROP INDEX prediction_by_request;";
+
+/* Whoever claims a slot says so and until when; slots claimed before that was asked are done. */
+static const char slot_leases[] =
+    "ALTER TABLE schedule_slot ADD COLUMN claimant {text} NOT NULL DEFAULT '';"
+    "ALTER TABLE schedule_slot ADD COLUMN lease_until_us {i64} NOT NULL DEFAULT 0;"
+    "ALTER TABLE schedule_slot ADD COLUMN done_us {i64} NOT NULL DEFAULT 0;"
+    "ALTER TABLE schedule_slot ADD COLUMN tries {i64} NOT NULL DEFAULT 1;"
+    "UPDATE schedule_slot SET done_us = claimed_us;";
+
 /* In order of version; rows of one version run in one transaction. dialect NULL: every engine. */
 static const struct migration {
     int version;
@@ -266,6 +281,8 @@ static const struct migration {
     { 2, NULL, schedules },
     { 3, NULL, rollouts },
     { 3, NULL, keys },
+    { 3, NULL, requests },
+    { 3, NULL, slot_leases },
 };
 
 int schema_latest(void)
@@ -291,8 +308,10 @@ static int run_migration(struct store *s, int version, struct err *e)
         int r = db_script(s->db, m->sql, e);
         if (r < 0) return r;
     }
+    int r = version == 3 ? request_fill(s, e) : 0; /* hashes are not for SQL */
+    if (r < 0) return r;
     int64_t now = store_now(s);
-    int r = store_exec(s, "INSERT INTO schema_version (version, at_us) VALUES ($1, $2)",
+    r = store_exec(s, "INSERT INTO schema_version (version, at_us) VALUES ($1, $2)",
                        DB_ARGS(db_i(version), db_i(now)), NULL, e);
     if (r < 0 || version != 1) return r;
     return store_exec(s,

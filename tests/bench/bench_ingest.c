@@ -58,30 +58,61 @@ static void make_id(char id[37], long i, bool scattered)
     snprintf(id, 37, "%016llx-%019ld", (unsigned long long)k, i);
 }
 
-static void add_rows(struct store *s, const char *model, long rows, bool scattered, long batch)
+/* One batch of the caller's, as monitor ingest makes them. */
+struct rows {
+    struct prediction p[BATCH];
+    char id[BATCH][37];
+    double features[BATCH][FEATURES];
+    bool added[BATCH];
+};
+
+static void make_row(struct rows *rows, long at, long i, bool scattered, int64_t schema,
+                     struct rng *r)
 {
-    double features[FEATURES];
+    double *x = rows->features[at];
+    for (int k = 0; k < FEATURES; k++) x[k] = rng_unit(r);
+    make_id(rows->id[at], i, scattered);
+    rows->p[at] = (struct prediction){ .request_id = rows->id[at],
+                                       .at_us = START_US + i * STEP_US,
+                                       .version = 1,
+                                       .answer = x[0] > 0.5 ? "1" : "0",
+                                       .probability = x[0],
+                                       .latency_ms = 1 + x[1],
+                                       .schema_id = schema,
+                                       .features = x,
+                                       .n_bytes = sizeof rows->features[at] };
+}
+
+static void add_rows(struct store *s, const char *model, long n, bool scattered)
+{
+    static struct rows rows;
     int64_t schema;
     struct rng r;
-    char id[37];
     rng_seed(&r, 1);
     need(prediction_schema_id(s, "[\"packed\"]", &schema, &err));
-    for (long i = 0; i < rows; i++) {
-        for (int k = 0; k < FEATURES; k++) features[k] = rng_unit(&r);
-        make_id(id, i, scattered);
-        struct prediction p = { .request_id = id,
-                                .at_us = START_US + i * STEP_US,
-                                .version = 1,
-                                .answer = features[0] > 0.5 ? "1" : "0",
-                                .probability = features[0],
-                                .latency_ms = 1 + features[1],
-                                .schema_id = schema,
-                                .features = features,
-                                .n_bytes = sizeof features };
-        if (i % batch == 0) need(store_begin(s, &err));
-        need(prediction_add(s, model, &p, NULL, &err));
-        if (i % batch == batch - 1 || i == rows - 1) need(store_commit(s, &err));
+    for (long from = 0; from < n; from += BATCH) {
+        long size = n - from < BATCH ? n - from : BATCH;
+        for (long i = 0; i < size; i++) make_row(&rows, i, from + i, scattered, schema, &r);
+        need(store_begin(s, &err));
+        need(prediction_add_all(s, model, rows.p, (size_t)size, rows.added, &err));
+        need(store_commit(s, &err));
     }
+}
+
+/* A call a row, all in one transaction. */
+static void add_singly(struct store *s, const char *model, long n)
+{
+    static struct rows rows;
+    int64_t schema;
+    struct rng r;
+    rng_seed(&r, 1);
+    need(prediction_schema_id(s, "[\"packed\"]", &schema, &err));
+    need(store_begin(s, &err));
+    for (long i = 0; i < n; i++) {
+        make_row(&rows, 0, i, false, schema, &r);
+        need(prediction_add(s, model, rows.p, NULL, &err));
+    }
+    need(store_commit(s, &err));
 }
 
 static void add_labels(struct store *s, const char *model, long rows, bool scattered)
@@ -125,16 +156,16 @@ static void bench_pruning(struct store *s, const char *model, long rows)
 static void run(struct store *s, long rows)
 {
     struct timer t = timer_start();
-    add_rows(s, "rising", rows, false, rows);
+    add_singly(s, "rising", rows);
     report("one_transaction", rows, t, "rows/s");
     t = timer_start();
-    add_rows(s, "batches", rows, false, BATCH);
+    add_rows(s, "batches", rows, false);
     report("batches", rows, t, "rows/s");
     t = timer_start();
-    add_rows(s, "scattered", rows, true, BATCH);
+    add_rows(s, "scattered", rows, true);
     report("scattered", rows, t, "rows/s");
     t = timer_start();
-    add_rows(s, "scattered", rows, true, BATCH);
+    add_rows(s, "scattered", rows, true);
     report("again", rows, t, "rows/s");
     t = timer_start();
     add_labels(s, "rising", rows, false);

@@ -1,5 +1,5 @@
 # tests of store: the real thing in a temporary folder
-EXTRA_DIST += %D%/workspace_v1.sql
+EXTRA_DIST += %D%/workspace_v1.sql %D%/workspace_v2.sql
 if HAVE_CMOCKA
 store_tests = %D%/test_alert \
 	%D%/test_audit \

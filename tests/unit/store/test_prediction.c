@@ -1,5 +1,6 @@
 /* test_prediction.c: the prediction log in one process: adding twice, labels before, after and
  * again, order of reading, unknown figures, counters, retention, limits, rollback. */
+#include "store/monitor_priv.h"
 #include "store/prediction.h"
 #include "store/snapshot.h"
 #include "storetest.h"
@@ -181,6 +182,73 @@ static void test_order_is_time_then_request(void **state)
     struct prediction_totals t = totals(f, "m");
     assert_int_equal(t.first_us, -HOUR);
     assert_int_equal(t.last_us, T0 + 2);
+}
+
+/* -- batches ------------------------------------------------------------------------------ */
+static void requests_are_right(struct fx *f)
+{
+    assert_int_equal(fx_number(f, "SELECT count(*) FROM prediction p WHERE NOT EXISTS (SELECT 1"
+                                  " FROM prediction_request q WHERE q.model = p.model"
+                                  " AND q.at_us = p.at_us)"),
+                     0);
+    assert_int_equal(fx_number(f, "SELECT (SELECT count(*) FROM prediction_request)"
+                                  " - (SELECT count(*) FROM prediction)"),
+                     0);
+}
+
+static void test_a_batch_says_what_was_new(void **state)
+{
+    struct fx *f = *state;
+    struct prediction p[] = { make("b", T0 + 2), make("a", T0 + 1), make("b", T0 + 3),
+                              make("known", T0), make("c", T0) };
+    bool added[ARRAY_LEN(p)];
+    add_at(f, "known", T0 - 1);
+    label(f, "c", "7", T0);
+    p[2].answer = "second";
+    OK(prediction_add_all(f->s, "m", p, ARRAY_LEN(p), added, &f->e));
+    assert_true(added[0] && added[1] && !added[2] && !added[3] && added[4]);
+    assert_string_equal(all(f), "known=yes/- c=yes/7 a=yes/- b=yes/-");
+    counters_are_right(f);
+    requests_are_right(f);
+    OK(prediction_add_all(f->s, "m", p, ARRAY_LEN(p), added, &f->e));
+    for (size_t i = 0; i < ARRAY_LEN(p); i++) assert_false(added[i]);
+    OK(prediction_add_all(f->s, "m", NULL, 0, NULL, &f->e));
+    p[1] = make("new", T0);
+    p[3].answer = NULL;
+    FAILS(INVALID, prediction_add_all(f->s, "m", p, ARRAY_LEN(p), added, &f->e));
+    assert_int_equal(totals(f, "m").rows, 4);
+}
+
+/* Two ids of one hash, as far as the table can tell. */
+static void pretend_one_hash(struct fx *f, const char *id, const char *as)
+{
+    OK(db_exec(f->s->db, "UPDATE prediction_request SET hash = $2 WHERE hash = $1",
+               DB_ARGS(db_i(request_hash(id)), db_i(request_hash(as))), NULL, &f->e));
+}
+
+static void test_ids_of_one_hash_are_told_apart(void **state)
+{
+    struct fx *f = *state;
+    add_at(f, "a", T0);
+    pretend_one_hash(f, "a", "b");
+    assert_true(add_at(f, "b", T0)); /* even at the same time */
+    assert_false(add_at(f, "b", T0 + 1));
+    assert_int_equal(label(f, "b", "1", T0).prediction_us, T0);
+    assert_string_equal(all(f), "a=yes/- b=yes/1");
+    int64_t n;
+    add_at(f, "c", T0 + 5);
+    pretend_one_hash(f, "c", "d");
+    assert_true(add_at(f, "d", T0 + 9));
+    OK(prediction_prune(f->s, "m", T0 + 6, &n, &f->e)); /* the first of the hash goes */
+    assert_int_equal(n, 3);
+    assert_false(add_at(f, "d", T0 + 9));
+    assert_true(label(f, "d", "1", T0 + 9).joined);
+    OK(prediction_prune(f->s, "m", T0 + 10, &n, &f->e));
+    assert_int_equal(n, 1);
+    assert_true(add_at(f, "d", T0 + 9));
+    assert_false(add_at(f, "d", T0 + 9));
+    assert_true(add_at(f, "b", T0));
+    assert_string_equal(all(f), "b=yes/- d=yes/-");
 }
 
 /* -- labels ------------------------------------------------------------------------------- */
@@ -380,6 +448,7 @@ static void test_pruning(void **state)
     assert_int_equal(t.orphan_labels, 1);
     assert_int_equal(t.first_us, T0 + 3500);
     counters_are_right(f);
+    requests_are_right(f);
     OK(prediction_prune(f->s, "m", T0 + 3500, &n, &f->e));
     assert_int_equal(n, 0);
 }
@@ -457,6 +526,8 @@ int main(void)
         STORE_TEST(test_unknown_figures_stay_unknown),
         STORE_TEST(test_adding_again_changes_nothing),
         STORE_TEST(test_order_is_time_then_request),
+        STORE_TEST(test_a_batch_says_what_was_new),
+        STORE_TEST(test_ids_of_one_hash_are_told_apart),
         STORE_TEST(test_the_newest_label_wins),
         STORE_TEST(test_a_label_waits_for_its_prediction),
         STORE_TEST(test_order_of_arrival_does_not_matter),

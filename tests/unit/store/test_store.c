@@ -6,6 +6,7 @@
 #include "store/prediction.h"
 #include "store/registry.h"
 #include "store/run.h"
+#include "store/schedule.h"
 #include "storetest.h"
 #include <errno.h>
 #include <sqlite3.h>
@@ -80,15 +81,20 @@ static void test_an_old_schema_is_moved_forward(void **state)
 }
 
 /* What an earlier release wrote is there after the move, and the new tables work beside it. */
+static void make_old(struct fx *f, int schema)
+{
+    const char *top = getenv("top_srcdir");
+    STR_AUTO sql = STR_INIT, path = STR_INIT;
+    str_addf(&path, "%s/tests/unit/store/workspace_v%d.sql", top ? top : "..", schema);
+    OK(file_read(str_c(&path), 1 << 20, &sql, &f->e));
+    raw(f, str_c(&sql));
+}
+
 static void test_a_workspace_of_schema_1_is_moved_forward(void **state)
 {
     struct fx *f = *state;
-    const char *top = getenv("top_srcdir");
     struct store *s = NULL;
-    STR_AUTO sql = STR_INIT, path = STR_INIT;
-    str_addf(&path, "%s/tests/unit/store/workspace_v1.sql", top ? top : "..");
-    OK(file_read(str_c(&path), 1 << 20, &sql, &f->e));
-    raw(f, str_c(&sql));
+    make_old(f, 1);
     FAILS(STATE, open_plain(f, STORE_READONLY, &s));
     fx_open(f);
     assert_int_equal(store_schema_version(f->s), schema_latest());
@@ -109,6 +115,37 @@ static void test_a_workspace_of_schema_1_is_moved_forward(void **state)
     assert_true(added);
     fx_reopen(f); /* nothing left to move */
     assert_int_equal(fx_number(f, "SELECT count(*) FROM schema_version"), schema_latest());
+}
+
+/* Its log is known by request as before, and a slot that was claimed is done. */
+static void test_a_workspace_of_schema_2_is_moved_forward(void **state)
+{
+    struct fx *f = *state;
+    struct prediction p = { .at_us = T0, .answer = "1" };
+    struct label_effect effect;
+    struct slot_state slot;
+    bool added = true;
+    make_old(f, 2);
+    fx_open(f);
+    assert_int_equal(store_schema_version(f->s), schema_latest());
+    OK(store_check(f->s, &f->e));
+    for (const char *id = "abc"; *id; id++) {
+        char text[] = { *id, 0 };
+        p.request_id = text;
+        OK(prediction_add(f->s, "m", &p, &added, &f->e));
+        assert_false(added);
+    }
+    p.request_id = "d"; /* of the other model */
+    OK(prediction_add(f->s, "m", &p, &added, &f->e));
+    assert_true(added);
+    OK(prediction_add(f->s, "other", &p, &added, &f->e));
+    assert_false(added);
+    OK(label_add(f->s, "m", &(struct label){ "c", "1", T0 }, &effect, &f->e));
+    assert_true(effect.joined);
+    assert_int_equal(effect.prediction_us, 1793491202000000);
+    OK(schedule_last(f->s, &f->a, "check:m", &slot, &f->e));
+    assert_int_equal(slot.slot_us, 1794000000000000);
+    assert_true(slot.done_us > 0 && !schedule_left(&slot, INT64_MAX));
 }
 
 static void test_not_a_database(void **state)
@@ -375,6 +412,7 @@ int main(void)
         STORE_TEST(test_a_newer_schema_is_refused),
         STORE_TEST_CLOSED(test_an_old_schema_is_moved_forward),
         STORE_TEST_CLOSED(test_a_workspace_of_schema_1_is_moved_forward),
+        STORE_TEST_CLOSED(test_a_workspace_of_schema_2_is_moved_forward),
         STORE_TEST_CLOSED(test_not_a_database),
         STORE_TEST(test_damage_is_found),
         STORE_TEST_CLOSED(test_many_create_at_once),

@@ -1,15 +1,17 @@
 /* schedule.c: the verbs of recurring work: what is due, and running it.
  *
  * Every monitored model is checked each `monitoring.check_every`, and one that serves is asked
- * about retraining at each slot of `retrain.schedule`. A slot is claimed before its work begins,
- * so of all consoles, daemons and cron jobs on a workspace exactly one does it; of slots missed
- * while nobody was there only the newest counts. Work cut short by a crash is not repeated: the
- * next slot finds everything that was left undone. */
+ * about retraining at each slot of `retrain.schedule`. A slot is claimed before its work begins
+ * and marked done after it, so of all consoles, daemons and cron jobs on a workspace exactly one
+ * does it, and when that one dies on the way one other takes over once the lease has ended; both
+ * kinds of work can be done again without harm. What fails for a reason that passes is tried
+ * again a little later. Of slots missed while nobody was there only the newest counts. */
 #include "store/schedule.h"
 #include "app/cron.h"
 #include "app/runval.h"
 #include "app/settings.h"
 #include "app/verb.h"
+#include "base/id.h"
 #include "base/mem.h"
 #include "base/vec.h"
 #include "store/prediction.h"
@@ -17,13 +19,15 @@
 
 #include <string.h>
 
+#define RETRY_US (60 * 1000000LL) /* times the number of tries */
+
 struct entry {
     const char *name; /* "check:fraud" */
     const char *model, *verb, *every;
     struct cron cron;
-    int64_t from_us; /* slots until then are none */
-    int64_t last_us; /* newest slot claimed; 0: none */
-    int64_t slot_us; /* newest slot */
+    int64_t from_us;        /* slots until then are none */
+    struct slot_state last; /* newest slot claimed */
+    int64_t slot_us;        /* newest slot */
     bool due;
 };
 typedef VEC(struct entry) entries;
@@ -33,11 +37,12 @@ static int add_entry(struct app *app, struct arena *a, entries *list, struct ent
     int64_t now = clock_now(app->clock);
     int rc = cron_parse(x.every, &x.cron, e);
 
-    if (rc == 0) rc = schedule_last(app->store, x.name, &x.last_us, e);
+    if (rc == 0) rc = schedule_last(app->store, a, x.name, &x.last, e);
     if (rc) return err_prefix(e, "schedule of %s", x.name);
     x.model = arena_strdup(a, x.model);
     x.slot_us = cron_previous(&x.cron, now);
-    x.due = x.slot_us > x.from_us && x.slot_us > x.last_us;
+    x.due = x.slot_us > x.from_us && (x.slot_us > x.last.slot_us ||
+                                      (x.slot_us == x.last.slot_us && schedule_left(&x.last, now)));
     vec_push(list, x);
     return 0;
 }
@@ -95,13 +100,19 @@ static int read_entries(struct app *app, struct arena *a, entries *list, struct 
     return rc;
 }
 
+/* When something is due next: a slot, or the end of a lease that may have to be taken over. */
 static int64_t next_slot(const entries *list, int64_t now_us)
 {
     int64_t next = INT64_MAX;
 
     for (size_t i = 0; i < list->n; i++) {
+        const struct slot_state *last = &list->p[i].last;
         int64_t at = cron_next(&list->p[i].cron, now_us);
         if (at < next) next = at;
+        at = last->lease_until_us;
+        if (last->slot_us == list->p[i].slot_us && at > now_us && at < next &&
+            schedule_left(last, at))
+            next = at;
     }
     return next == INT64_MAX ? 0 : next;
 }
@@ -111,8 +122,16 @@ static int64_t next_slot(const entries *list, int64_t now_us)
 static const struct reply_column schedule_columns[] = {
     { "name", "name", NULL },      { "verb", "runs", NULL },      { "every", "every", NULL },
     { "last_at", "last", "time" }, { "next_at", "next", "time" }, { "due", "due", NULL },
-    { NULL, NULL, NULL },
+    { "state", "state", NULL },    { NULL, NULL, NULL },
 };
+
+/* Of the newest slot claimed. */
+static const char *state_of(const struct slot_state *last, int64_t now)
+{
+    if (!last->slot_us) return "never";
+    if (last->done_us) return "done";
+    return last->lease_until_us > now ? "claimed" : schedule_left(last, now) ? "left" : "given up";
+}
 
 int verb_schedule_list(struct app *app, const struct val *args, struct reply *r, struct err *e)
 {
@@ -130,9 +149,12 @@ int verb_schedule_list(struct app *app, const struct val *args, struct reply *r,
         val_set_str(o, "model", x->model);
         val_set_str(o, "verb", x->verb);
         val_set_str(o, "every", x->every);
-        val_set_time(o, "last_at", x->last_us);
+        val_set_time(o, "last_at", x->last.slot_us);
         val_set_time(o, "next_at", cron_next(&x->cron, now));
         val_set_bool(o, "due", x->due);
+        val_set_str(o, "state", state_of(&x->last, now));
+        val_set_int(o, "tries", x->last.tries);
+        val_set_str(o, "claimed_by", x->last.slot_us ? x->last.claimant : NULL);
     }
     vec_done(&list);
     reply_table(r, "schedules", schedule_columns);
@@ -141,12 +163,10 @@ int verb_schedule_list(struct app *app, const struct val *args, struct reply *r,
 
 /* ---- schedule run ---------------------------------------------------------------------------- */
 
-/* What the verb answers does not matter here, only whether it could. */
-static bool run_entry(struct app *app, struct arena *a, const struct entry *x, struct val *row)
+/* What the verb answers does not matter here, only whether it could. 0 or -kind. */
+static int call_verb(struct app *app, struct arena *a, const struct entry *x, struct err *e)
 {
-    const struct verb *verb = verb_find(x->verb);
     struct val *args = val_obj(a);
-    struct err e = ERR_INIT;
     struct reply r;
 
     val_set_str(args, "name", x->model);
@@ -154,17 +174,39 @@ static bool run_entry(struct app *app, struct arena *a, const struct entry *x, s
         val_set_bool(args, "dry-run", false);
         val_set_str(args, "trigger", "schedule");
     }
+    reply_init(&r);
+    int rc = verb_call(app, verb_find(x->verb), args, &r, e);
+    reply_done(&r);
+    return rc;
+}
+
+/* Marks the slot done, or for later. Failing here costs no more than the work done twice. */
+static void settle(struct app *app, const struct slot_claim *c, bool again)
+{
+    struct err e = ERR_INIT;
+    int64_t later = clock_now(app->clock) + c->tries * RETRY_US;
+    int rc = again && c->tries < SCHEDULE_TRIES ? schedule_postpone(app->store, c, later, &e)
+                                                : schedule_done(app->store, c, &e);
+
+    if (rc) log_line(app->log, LOG_WARN, "schedule", "%s", e.msg);
+}
+
+static bool run_entry(struct app *app, struct arena *a, const struct entry *x,
+                      const struct slot_claim *c, struct val *row)
+{
+    struct err e = ERR_INIT;
+    int rc = call_verb(app, a, x, &e);
+
+    settle(app, c, rc && err_retryable((enum err_kind) - rc));
     val_set_str(row, "name", x->name);
     val_set_str(row, "model", x->model);
     val_set_str(row, "verb", x->verb);
     val_set_time(row, "slot", x->slot_us);
-    reply_init(&r);
-    bool ok = verb_call(app, verb, args, &r, &e) == 0;
-    reply_done(&r);
-    val_set_bool(row, "ok", ok);
-    val_set_str(row, "error", ok ? NULL : e.msg);
-    if (!ok) log_line(app->log, LOG_WARN, "schedule", "%s: %s", x->name, e.msg);
-    return ok;
+    val_set_int(row, "tries", c->tries);
+    val_set_bool(row, "ok", rc == 0);
+    val_set_str(row, "error", rc ? e.msg : NULL);
+    if (rc) log_line(app->log, LOG_WARN, "schedule", "%s: %s", x->name, e.msg);
+    return rc == 0;
 }
 
 static const struct reply_column ran_columns[] = {
@@ -177,8 +219,12 @@ int verb_schedule_run(struct app *app, const struct val *args, struct reply *r, 
     size_t limit = (size_t)val_get_int(args, "limit", 0), ran = 0;
     int64_t due = 0;
     entries list = VEC_INIT;
+    struct slot_claim c;
+    char id[ULID_LEN + 1];
     int rc = read_entries(app, &r->arena, &list, e);
 
+    id_ulid(id, clock_now(app->clock));
+    const char *claimant = arena_printf(&r->arena, "%s/%s", app->actor, id);
     r->v = val_obj(&r->arena);
     struct val *rows = val_set_list(r->v, "ran");
     for (size_t i = 0; rc == 0 && i < list.n; i++) {
@@ -189,10 +235,10 @@ int verb_schedule_run(struct app *app, const struct val *args, struct reply *r, 
             due++;
             continue;
         }
-        rc = schedule_claim(app->store, x->name, x->slot_us, &won, e);
+        rc = schedule_claim(app->store, x->name, x->slot_us, claimant, &c, &won, e);
         if (rc || !won) continue;
         ran++;
-        if (!run_entry(app, &r->arena, x, val_push_obj(rows))) r->exit = 1;
+        if (!run_entry(app, &r->arena, x, &c, val_push_obj(rows))) r->exit = 1;
     }
     val_set_int(r->v, "due", due);
     val_set_time(r->v, "next_at", next_slot(&list, clock_now(app->clock)));

@@ -312,7 +312,7 @@ static int run_migration(struct store *s, int version, struct err *e)
     if (r < 0) return r;
     int64_t now = store_now(s);
     r = store_exec(s, "INSERT INTO schema_version (version, at_us) VALUES ($1, $2)",
-                       DB_ARGS(db_i(version), db_i(now)), NULL, e);
+                   DB_ARGS(db_i(version), db_i(now)), NULL, e);
     if (r < 0 || version != 1) return r;
     return store_exec(s,
                       "INSERT INTO experiment (id, name, created_us, updated_us)"

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,9 +235,125 @@ static void many_processes_share_the_slots(void **state)
         for (int k = 0; k < i; k++) assert_memory_not_equal(done[i], done[k], SLOT_LEN);
     /* a process that is ahead claims the newer slot, and the older one is then nobody's */
     assert_in_range(ran, 1, SLOTS);
-    int64_t last;
-    assert_int_equal(schedule_last(b->app.store, "check:m", &last, NULL), 0);
-    assert_int_equal(last, 20000 * DAY + (5 + 5 * (SLOTS - 1)) * MINUTE);
+    struct slot_state last;
+    assert_int_equal(schedule_last(b->app.store, &b->arena, "check:m", &last, NULL), 0);
+    assert_int_equal(last.slot_us, 20000 * DAY + (5 + 5 * (SLOTS - 1)) * MINUTE);
+}
+
+/* ---- processes that are killed ----------------------------------------------------------------
+ */
+
+/* A clock that kills whoever asks it for the n-th time. */
+struct deadly_clock {
+    struct clock clock; /* first */
+    int64_t now_us;
+    int *left;
+};
+
+static int64_t deadly_now(const struct clock *c)
+{
+    const struct deadly_clock *d = (const struct deadly_clock *)(const void *)c;
+
+    if (--*d->left == 0) raise(SIGKILL);
+    return d->now_us;
+}
+
+/* True: it came to the end before its n-th look at the clock. */
+static bool run_killed_at(struct bench *b, int n)
+{
+    pid_t pid = fork();
+    int status = 0;
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct deadly_clock clock = { { deadly_now, 0 }, clock_now(b->app.clock), &n };
+        const struct app_config cfg = {
+            .dir = b->dir, .actor = "other", .clock = &clock.clock, .ports = &b->ports
+        };
+        struct bench mine = { 0 };
+        if (app_open(&mine.app, &cfg, NULL)) _exit(9);
+        call(&mine, &mine.app, "schedule run", 0);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (!WIFSIGNALED(status)) assert_int_equal(status, 0);
+    return !WIFSIGNALED(status);
+}
+
+static struct slot_state last_of(struct bench *b, const char *name)
+{
+    struct slot_state st;
+    assert_int_equal(schedule_last(b->app.store, &b->arena, name, &st, NULL), 0);
+    return st;
+}
+
+static bool is_left(struct bench *b, const char *name)
+{
+    struct slot_state st = last_of(b, name);
+    return st.slot_us && !st.done_us;
+}
+
+/* Whatever the moment: while the lease lasts nobody takes what was begun, after it one does. */
+static void a_killed_process_loses_no_slot(void **state)
+{
+    struct bench *b = *state;
+    const char *path = arena_printf(&b->arena, "%s/signalbox.yaml", b->dir);
+    const char *daily = "monitoring: { check_every: 1d }\nretrain: { schedule: '0 0 * * *' }\n";
+    int taken_over = 0;
+    bool whole = false;
+
+    assert_int_equal(file_write_atomic(path, daily, strlen(daily), NULL), 0);
+    add_traffic(b, "m");
+    for (int n = 1; !whole; n++) {
+        b->clock.fixed_us += DAY;
+        whole = run_killed_at(b, n);
+        bool check = is_left(b, "check:m"), retrain = is_left(b, "retrain:m");
+        size_t begun =
+            (check || last_of(b, "check:m").slot_us == b->clock.fixed_us / DAY * DAY) +
+            (retrain || last_of(b, "retrain:m").slot_us == b->clock.fixed_us / DAY * DAY);
+        const struct val *v = call(b, &b->app, "schedule run", 0);
+        assert_int_equal(val_len(val_get(v, "ran")), 2 - begun);
+        b->clock.fixed_us += SCHEDULE_LEASE_US;
+        v = call(b, &b->app, "schedule run", 0);
+        assert_int_equal(val_len(val_get(v, "ran")), check + retrain);
+        taken_over += check + retrain;
+        if (check + retrain)
+            assert_int_equal(val_get_int(val_at(val_get(v, "ran"), 0), "tries", 0), 2);
+        assert_false(is_left(b, "check:m") || is_left(b, "retrain:m"));
+        assert_int_equal(val_len(val_get(call(b, &b->app, "schedule run", 0), "ran")), 0);
+        assert_true(n < 1000);
+    }
+    assert_true(taken_over > 3);
+}
+
+/* What another process could not do for now is done when its time comes. */
+static void a_postponed_slot_waits(void **state)
+{
+    struct bench *b = *state;
+    const char *path = arena_printf(&b->arena, "%s/signalbox.yaml", b->dir);
+    const char *daily = "monitoring: { check_every: 1d }\nretrain: { schedule: 'off' }\n";
+
+    assert_int_equal(file_write_atomic(path, daily, strlen(daily), NULL), 0);
+    add_traffic(b, "m");
+    struct store *other;
+    assert_int_equal(store_open(&other, b->dir, 0, &b->clock, NULL), 0);
+    struct slot_claim c;
+    bool won;
+    int64_t slot = 20000 * DAY;
+    assert_int_equal(schedule_claim(other, "check:m", slot, "x", &c, &won, NULL), 0);
+    assert_int_equal(schedule_postpone(other, &c, NOW + MINUTE, NULL), 0);
+    store_close(other);
+    const struct val *v = call(b, &b->app, "schedule run", 0);
+    assert_int_equal(val_len(val_get(v, "ran")), 0);
+    assert_string_equal(val_get_str(v, "next_at", ""), "2024-10-04T00:08:00Z");
+    b->clock.fixed_us += MINUTE;
+    v = call(b, &b->app, "schedule list", 0);
+    assert_string_equal(field(v, "schedules", 0, "state"), "left");
+    v = call(b, &b->app, "schedule run", 0);
+    assert_int_equal(val_len(val_get(v, "ran")), 1);
+    v = call(b, &b->app, "schedule list", 0);
+    assert_string_equal(field(v, "schedules", 0, "state"), "done");
+    assert_non_null(strstr(field(v, "schedules", 0, "claimed_by"), "tester/"));
 }
 
 int main(void)
@@ -248,6 +365,8 @@ int main(void)
         TEST(a_promotion_after_the_slot_waits_for_the_next),
         TEST(settings_say_when),
         TEST(many_processes_share_the_slots),
+        TEST(a_killed_process_loses_no_slot),
+        TEST(a_postponed_slot_waits),
     };
 
     return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);

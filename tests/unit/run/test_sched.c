@@ -93,16 +93,19 @@ static int teardown(void **state)
 static void two_do_each_slot_once(void **state)
 {
     struct bench *b = *state;
-    int64_t last = 0, now = clock_now(&clock_system);
+    int64_t now = clock_now(&clock_system);
+    struct arena a = ARENA_INIT;
+    struct slot_state last;
 
     settings(b, "monitoring: { check_every: 1s }\n");
     start(b, 2);
     run_for(b, RUN_MS);
     int64_t slots = clock_now(&clock_system) / 1000000 - now / 1000000 + 1;
     assert_in_range(b->done, 2, slots);
-    assert_int_equal(schedule_last(b->ws.store, "check:m", &last, NULL), 0);
-    assert_true(last >= now / 1000000 * 1000000 + 1000000);
-    assert_int_equal(last % 1000000, 0);
+    assert_int_equal(schedule_last(b->ws.store, &a, "check:m", &last, NULL), 0);
+    arena_done(&a);
+    assert_true(last.slot_us >= now / 1000000 * 1000000 + 1000000);
+    assert_int_equal(last.slot_us % 1000000, 0);
 }
 
 static void a_broken_setting_is_survived(void **state)

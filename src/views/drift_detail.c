@@ -41,6 +41,7 @@ static void draw_trend(const struct view *v, struct canvas *cv, struct rect r)
     double p_value = val_get_real(f, "p_adjusted", val_get_real(f, "p_value", 1));
     struct trend_look look = { .trend = view_data(v, DF_TREND),
                                .moves = val_get(view_data(v, DF_MAP), "deploys"),
+                               .model = "",
                                .focus = v->focus,
                                .windows = monitor_ranges[s->range].windows,
                                .title = title,

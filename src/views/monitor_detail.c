@@ -135,6 +135,7 @@ static void draw_trend(struct view *v, struct canvas *cv, struct rect r)
     char title[120], right[60];
     struct trend_look look = { .trend = view_data(v, MF_TREND),
                                .moves = val_get(view_data(v, MF_HISTORY), "history"),
+                               .model = v->rest,
                                .focus = v->focus,
                                .windows = range->windows,
                                .title = title,

@@ -93,11 +93,20 @@ static bool trend_args(const struct view *v, struct val *args)
     return true;
 }
 
+/* Of all models: one that is monitored need not be registered, and asking for it would be an
+ * error. */
+static bool history_args(const struct view *v, struct val *args)
+{
+    (void)v;
+    val_set_int(args, "limit", 200);
+    return true;
+}
+
 static const struct feed_ops feeds[] = {
     [MF_STATUS] = { "monitor status", moment_args, false },
     [MF_MODEL] = { "monitor status", model_args, false },
     [MF_TREND] = { "monitor trend", trend_args, false },
-    [MF_HISTORY] = { "model history", name_args, false },
+    [MF_HISTORY] = { "model history", history_args, false },
     [MF_DECISIONS] = { "retrain list", NULL, false },
     { NULL, NULL, false },
 };

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { F_LIST, F_MODELS, F_MODEL };
+enum { F_LIST, F_MODELS, F_MODEL, F_ALERTS };
 
 struct retrain {
     struct arena arena;
@@ -42,6 +42,7 @@ static const struct feed_ops feeds[] = {
     [F_LIST] = { "retrain list", NULL, false },
     [F_MODELS] = { "monitor status", NULL, false },
     [F_MODEL] = { "model show", model_args, false },
+    [F_ALERTS] = { "alert list", NULL, false },
     { NULL, NULL, false },
 };
 
@@ -217,19 +218,43 @@ static void draw_data(struct page *p, const struct val *d)
     page_fact(p, "go back if", ROLE_TEXT, val_has(c, "threshold") ? text : NULL);
 }
 
-/* Where the challenger's version is now: the job only says where it put it. */
-static void draw_version(struct page *p, const struct view *v, const struct val *job)
+/* The challenger's version as it is now: the job only says where it put it. NULL: there is none,
+ * or the reply is still of another model. */
+static const struct val *challenger(const struct view *v, const struct val *d)
 {
     const struct val *model = view_data(v, F_MODEL), *list = val_get(model, "versions");
-    char text[80];
+    int64_t version = val_get_int(val_get(d, "job"), "version", -1);
+    if (!str_eq(val_get_str(model, "name", ""), val_get_str(d, "model", NULL))) return NULL;
+    for (size_t i = 0; i < val_len(list); i++)
+        if (val_get_int(val_at(list, i), "version", 0) == version) return val_at(list, i);
+    return NULL;
+}
+
+static void draw_version(struct page *p, const struct view *v, const struct val *d)
+{
+    const struct val *version = challenger(v, d);
+    const char *stage = val_get_str(version, "stage", "None");
+    char text[120];
+    snprintf(text, sizeof text, "v%lld %.20s is in %.12s%s",
+             (long long)val_get_int(version, "version", 0), val_get_str(version, "semver", ""),
+             stage, str_eq(stage, "Staging") ? ": p promotes it" : "");
+    page_fact(p, "now", stage_role(stage), version ? text : NULL);
+}
+
+/* After a promotion each window is held against the rollback criteria; an alert says when one
+ * fell below. */
+static void draw_watch(struct page *p, const struct view *v, const struct val *d)
+{
+    const struct val *list = val_get(view_data(v, F_ALERTS), "alerts");
     for (size_t i = 0; i < val_len(list); i++) {
-        const struct val *version = val_at(list, i);
-        if (val_get_int(version, "version", 0) != val_get_int(job, "version", -1)) continue;
-        const char *stage = val_get_str(version, "stage", "None");
-        snprintf(text, sizeof text, "v%lld %.20s is in %.12s",
-                 (long long)val_get_int(version, "version", 0), val_get_str(version, "semver", ""),
-                 stage);
-        page_fact(p, "now", stage_role(stage), text);
+        const struct val *a = val_at(list, i);
+        char text[200];
+        if (!str_eq(val_get_str(a, "rule", ""), "promotion_watch") ||
+            !str_eq(val_get_str(a, "model", ""), val_get_str(d, "model", NULL)) ||
+            escalation_rank(val_get_str(a, "state", NULL)) <= 0)
+            continue;
+        alert_sentence(text, sizeof text, a);
+        page_fact(p, "watch", ROLE_BAD, text);
     }
 }
 
@@ -252,8 +277,7 @@ static void draw_job_facts(struct page *p, const struct view *v, const struct va
     }
     outcome_text(d, text, sizeof text);
     page_fact(p, "outcome", ROLE_STRONG, text);
-    if (str_eq(val_get_str(view_data(v, F_MODEL), "name", ""), val_get_str(d, "model", NULL)))
-        draw_version(p, v, job);
+    draw_version(p, v, d);
 }
 
 static void draw_detail(const struct view *v, struct canvas *cv, struct rect r)
@@ -268,6 +292,7 @@ static void draw_detail(const struct view *v, struct canvas *cv, struct rect r)
     canvas_heading(cv, page_take(&p, 1), ROLE_TITLE, title, val_get_str(d, "actor", NULL));
     snprintf(title, sizeof title, "%s %s", look.glyph, look.word);
     page_fact(&p, "decision", look.role, title);
+    draw_watch(&p, v, d);
     draw_blockers(&p, d);
     draw_evidence(&p, d);
     if (p.r.h > 4) page_take(&p, 1);
@@ -361,10 +386,21 @@ static void retrain_update(struct view *v, int feed)
 
 static const char *retrain_why_not(const struct view *v, enum request req)
 {
+    const char *stage = val_get_str(challenger(v, at_rest(v)), "stage", NULL);
+    if (req == REQ_PROMOTE && !stage) return "this decision gave no version";
+    if (req == REQ_PROMOTE && !str_eq(stage, "Staging")) return "its version is not in Staging";
+    if (req == REQ_ROLLBACK && !at_rest(v)) return "there is no decision here";
     if (req == REQ_RETRAIN || req == REQ_SHOW_DRIFT)
         return *retrain_model(v) ? NULL : "no model is monitored yet";
     if (req == REQ_OPEN && !view_selected(v, 0)) return "there is no decision here";
     return NULL;
+}
+
+static void ask_promotion(const struct view *v, struct intent *out)
+{
+    const struct val *d = at_rest(v), *model = view_data(v, F_MODEL);
+    intent_move(out, val_get_str(d, "model", ""), challenger(v, d),
+                model_version_in(model, "Production"), "Production");
 }
 
 static bool retrain_request(struct view *v, enum request req, struct intent *out)
@@ -379,6 +415,8 @@ static bool retrain_request(struct view *v, enum request req, struct intent *out
         return true;
     case REQ_RETRAIN: intent_retrain(out, retrain_model(v)); return true;
     case REQ_SHOW_DRIFT: return intent_go(out, VIEW_drift, NULL);
+    case REQ_PROMOTE: ask_promotion(v, out); return true;
+    case REQ_ROLLBACK: intent_rollback_of(out, val_get_str(d, "model", "")); return true;
     default: return false;
     }
 }

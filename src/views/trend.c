@@ -57,7 +57,9 @@ static void read_events(const struct trend_look *look, struct trend *t)
 {
     for (size_t i = 0; i < val_len(look->moves); i++) {
         const struct val *h = val_at(look->moves, i);
-        if (!str_eq(val_get_str(h, "to", "Production"), "Production")) continue;
+        if (!str_eq(val_get_str(h, "to", "Production"), "Production") ||
+            !str_eq(val_get_str(h, "name", look->model), look->model))
+            continue;
         double x = seconds(val_get_str(h, "at", NULL));
         if (t->n == 0 || x < t->p[0].x || x > t->p[t->n - 1].x) continue;
         long long version = val_get_int(h, "version", 0);

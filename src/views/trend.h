@@ -6,7 +6,8 @@
 
 struct trend_look {
     const struct val *trend; /* the reply; NULL: none yet */
-    const struct val *moves; /* list {at, version, to}; others than to Production are ignored */
+    const struct val *moves; /* list {at, version; to, name}: others than to Production … */
+    const char *model;       /* … or of another model are ignored */
     const struct focus *focus;
     size_t windows;            /* newest; 0: all */
     const char *title, *right; /* of the heading */

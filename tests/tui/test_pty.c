@@ -121,6 +121,43 @@ static void test_promote_and_roll_back(void **state)
     leave(&p);
 }
 
+/* The demo's day drifted from noon on: seen, gone back before it, and asked whether to retrain. */
+static void test_drift_back_in_time_and_retraining(void **state)
+{
+    (void)state;
+    struct pty p;
+    start(&p, 100, 30, plain_env, false);
+    expect(&p, "Recent runs");
+    pty_send(&p, "8");
+    expect(&p, "fraud · effect");
+    expect(&p, "predictions too");
+    expect(&p, "! drifted");
+    expect(&p, "effect of predictions");
+    pty_send(&p, "j\r");
+    expect(&p, "▓ more"); /* the histogram of a feature */
+    pty_send(&p, "\033");
+    expect(&p, "→ predictions");
+    pty_send(&p, "hhhhhhhhhhhhhhhh");
+    assert_true(pty_wait_gone(&p, "predictions too", WAIT));
+    expect(&p, "◀ ");
+    pty_send(&p, "6");
+    expect(&p, "window ended");
+    expect(&p, "◀ ");
+    pty_send(&p, "7");
+    expect(&p, "◀ ");
+    pty_send(&p, "0");
+    expect(&p, "What changed");
+    expect(&p, "drift since: predictions");
+    pty_send(&p, "9");
+    expect(&p, "decided");
+    expect(&p, "fraud");
+    pty_send(&p, "x");
+    expect(&p, "Retrain fraud?");
+    pty_send(&p, "\033");
+    assert_true(pty_wait_gone(&p, "Retrain fraud?", WAIT));
+    leave(&p);
+}
+
 /* The form starts a real training; ^S is a key, not flow control. */
 static void test_train_from_the_form(void **state)
 {
@@ -310,6 +347,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_panes),
         cmocka_unit_test(test_promote_and_roll_back),
+        cmocka_unit_test(test_drift_back_in_time_and_retraining),
         cmocka_unit_test(test_train_from_the_form),
         cmocka_unit_test(test_hang_up_ends_it),
         cmocka_unit_test(test_resize_storm),

@@ -386,6 +386,24 @@ static void test_trends_by_metric_range_and_feature(void **state)
     fake_close(&f);
 }
 
+static void test_the_challenger_is_promoted_from_its_decision(void **state)
+{
+    (void)state;
+    struct fake f;
+    fake_open(&f, 100, 30, false);
+    fake_keys(&f, "9p");
+    assert_true(sees(&f, "p promote: this decision gave no version"));
+    fake_keys(&f, "jj");
+    assert_true(sees(&f, "v4 2.1.0 is in Staging: p promotes it"));
+    fake_keys(&f, "pbetter on the holdout<Enter>y");
+    assert_string_equal(f.last_write, "model promote");
+    assert_true(strstr(str_c(&f.last_args), "\"version\":\"4\"") != NULL);
+    fake_keys(&f, "R");
+    assert_true(sees(&f, "Roll back fraud"));
+    fake_keys(&f, "<Esc>");
+    fake_close(&f);
+}
+
 /* One cursor for four panes: what one shows as of then, the others show too. */
 static void test_the_time_cursor_is_shared(void **state)
 {
@@ -540,6 +558,7 @@ int main(void)
         cmocka_unit_test(test_alerts_are_answered),
         cmocka_unit_test(test_retraining_is_shown_before_it_is_queued),
         cmocka_unit_test(test_trends_by_metric_range_and_feature),
+        cmocka_unit_test(test_the_challenger_is_promoted_from_its_decision),
         cmocka_unit_test(test_the_time_cursor_is_shared),
         cmocka_unit_test(test_the_map_scrolls_both_ways),
         cmocka_unit_test(test_the_heat_map_filters_and_follows_the_model),

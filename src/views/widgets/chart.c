@@ -267,7 +267,8 @@ static void draw_cursor(struct canvas *cv, const struct chart *c, const struct p
         const struct chart_point *q = &c->series[0].p[i];
         if (fabs(q->x - c->cursor) > 0.5 || !isfinite(q->y)) continue;
         int y = dot_y(p, q->y) / p->dy;
-        canvas_put(cv, x, p->r.y + (y ? y : 1), ROLE_MARK, y ? 0x25cf : 0x2502);
+        uint32_t glyph = cv->ascii ? 'O' : 0x25cf;
+        canvas_put(cv, x, p->r.y + (y ? y : 1), ROLE_MARK, y ? glyph : 0x2502);
     }
 }
 

@@ -183,6 +183,35 @@ static void test_band_lies_behind_the_line(void **state)
     canvas_done(&cv);
 }
 
+/* The cursor is a mark on top and one on the value, the legend has that value under its name;
+ * beyond the threshold the ground is dotted. */
+static void test_cursor_and_bad_side(void **state)
+{
+    (void)state;
+    STR_AUTO out = STR_INIT;
+    struct chart_point p[] = { { 100, 0 }, { 110, 4 }, { 120, 10 } };
+    struct chart_series s = { p, 3, "now", ROLE_S1, NULL };
+    struct chart c = { .series = &s,
+                       .n_series = 1,
+                       .threshold = 5,
+                       .bad_side = 1,
+                       .cursor = 110,
+                       .cursor_name = "then" };
+    struct canvas cv;
+    canvas_init(&cv, 29, 8, true);
+    chart_draw(&cv, rect_make(0, 0, 29, 8), &c);
+    canvas_write_text(&cv, &out);
+    assert_string_equal(str_c(&out), "* then 4.0000\n"
+                                     " 10.00 +.   .   . v .   .  **\n"
+                                     "       |  .   .   .   .****\n"
+                                     "       |.   .   .   *** .   .\n"
+                                     "5.0000 +--------**O*---------\n"
+                                     "       |   *****\n"
+                                     "0.0000 +***\n"
+                                     "       +100---------------120\n");
+    canvas_done(&cv);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_every_size_and_odd_data),
         cmocka_unit_test(test_meters),
         cmocka_unit_test(test_time_limits_and_marks),
+        cmocka_unit_test(test_cursor_and_bad_side),
         cmocka_unit_test(test_band_lies_behind_the_line),
     };
     return cmocka_run_group_tests_name("views.chart", tests, NULL, NULL);

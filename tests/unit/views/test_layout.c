@@ -48,6 +48,12 @@ static void test_split(void **state)
             struct rect both[] = { s.list, s.detail };
             check(both, 2, r);
             if (!rect_empty(r)) assert_false(rect_empty(s.list));
+            int rows = s.list.h + s.detail.h;
+            layout_shrink(&s, h / 5);
+            struct rect shrunk[] = { s.list, s.detail };
+            check(shrunk, 2, r);
+            if (!s.beside) assert_int_equal(s.list.h + s.detail.h, rows);
+            if (!s.beside && s.detail.h) assert_true(s.list.h <= (h / 5 > 1 ? h / 5 : 1));
             layout_split(r, true, &s);
             assert_true(rect_empty(s.list));
             assert_int_equal(s.detail.h, h);

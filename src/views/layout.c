@@ -82,7 +82,10 @@ static void cut_pair(struct rect *r, int h, int twentieths, struct rect *left, s
 void layout_overview(struct rect r, const struct overview_want *want, struct overview_layout *ret)
 {
     *ret = (struct overview_layout){ 0 };
+    bool high = r.h >= 32;
     ret->attention = cut_section(&r, want->attention, r.h >= 6 ? r.h / 2 : 0);
+    if (high && want->tiles > 0 && r.h >= 2 * want->tiles)
+        ret->tiles = cut_section(&r, want->tiles - 1, 0);
     if (r.w >= 100 && r.h >= 8) {
         int top = max_int(min_int(max_int(want->models, want->jobs) + 1, r.h - r.h / 3), 2);
         cut_pair(&r, top, 11, &ret->models, &ret->jobs);

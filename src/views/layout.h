@@ -28,10 +28,11 @@ void layout_shrink(struct split_layout *s, int rows);
 /* Overview: how many rows each section would like, in; where it is, out. A section that finds
  * no room gets an empty rectangle; attention is served first, then models, jobs, changes, runs. */
 struct overview_layout {
-    struct rect attention, models, jobs, changes, runs;
+    struct rect attention, tiles, models, jobs, changes, runs;
 };
 struct overview_want {
     int attention, models, jobs, changes, runs; /* rows without the heading */
+    int tiles;                                  /* rows of the tiles, on screens that are high */
 };
 void layout_overview(struct rect r, const struct overview_want *want, struct overview_layout *ret);
 

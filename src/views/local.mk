@@ -57,6 +57,8 @@ noinst_LIBRARIES += %D%/libviews.a
 	%D%/theme.c \
 	%D%/theme.def \
 	%D%/theme.h \
+	%D%/tile.c \
+	%D%/tile.h \
 	%D%/trend.c \
 	%D%/trend.h \
 	%D%/ui.c \

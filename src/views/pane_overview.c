@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "views/escalation.h"
 #include "views/layout.h"
+#include "views/tile.h"
 #include "views/view.h"
 #include "views/widgets/meter.h"
 #include <math.h>
@@ -89,9 +90,10 @@ static void concern_alerts(struct overview *s, const struct val *alerts, const c
                           : "warn",
                     VIEW_alerts, val_get_str(a, "id", ""), val_get_str(a, "since", NULL));
         alert_sentence(text, sizeof text, a);
-        val_set_strf(row, "text", "%s %s: %s%s%s → %s", val_get_str(a, "model", ""), state, text,
-                     who ? ", with " : "", who ? who : "",
-                     action_text(val_get_str(a, "recommended_action", NULL)));
+        /* What to do comes first: a narrow screen cuts the end. */
+        val_set_strf(row, "text", "%s %s → %s%s%s: %s", val_get_str(a, "model", ""), state,
+                     action_text(val_get_str(a, "recommended_action", NULL)), who ? ", with " : "",
+                     who ? who : "", text);
     }
 }
 
@@ -204,6 +206,24 @@ static void draw_model_metric(struct canvas *cv, struct rect at, const struct li
     canvas_fit(cv, at, ROLE_TEXT, text);
 }
 
+/* Of a monitored model also what the metric is now: "auc 0.8953→0.8613". */
+static void draw_live_metric(struct canvas *cv, struct rect at, const struct listing_ctx *c,
+                             const struct listing_column *col)
+{
+    const struct val *m = fmt_path(c->row, col->path);
+    const char *name = metric_main(m);
+    double now = val_get_real(val_get(c->row, "monitoring"), name ? name : "", (double)NAN);
+    double then = val_get_real(m, name ? name : "", (double)NAN);
+    char text[80], a[FMT_LEN], b[FMT_LEN];
+    if (!isfinite(now)) {
+        draw_model_metric(cv, at, c, col);
+        return;
+    }
+    double worse = metric_info(name)->higher_is_better ? then - now : now - then;
+    snprintf(text, sizeof text, "%s %s→%s", name, fmt_metric(a, then), fmt_metric(b, now));
+    canvas_fit(cv, at, worse > 0.05 ? ROLE_WARN : ROLE_TEXT, text);
+}
+
 static void draw_gain(struct canvas *cv, struct rect at, const struct listing_ctx *c,
                       const struct listing_column *col)
 {
@@ -248,9 +268,9 @@ static const struct listing_column model_columns[] = {
       .right = true },
     { .title = "metric",
       .path = "production.metrics",
-      .width = 14,
+      .width = 18,
       .drop = 2,
-      .draw = draw_model_metric },
+      .draw = draw_live_metric },
     { .title = "monitoring",
       .path = "monitoring",
       .width = 10,
@@ -381,6 +401,21 @@ static void draw_summary(const struct view *v, struct canvas *cv, struct rect at
     canvas_right(cv, at, ROLE_DIM, text);
 }
 
+/* A tile a monitored model, in the order of the models; those without room are in the list. */
+static void draw_tiles(const struct view *v, struct canvas *cv, struct rect r)
+{
+    const struct overview *s = v->state;
+    struct rect at[8];
+    size_t n = 0;
+    for (size_t i = 0; i < val_len(s->models); i++)
+        n += val_has(val_at(s->models, i), "monitoring");
+    int fit = layout_columns(r, n > ARRAY_LEN(at) ? (int)ARRAY_LEN(at) : (int)n, TILE_W, at);
+    for (size_t i = 0, k = 0; i < val_len(s->models) && (int)k < fit; i++) {
+        const struct val *m = val_at(s->models, i);
+        if (val_has(m, "monitoring")) tile_draw(cv, at[k++], m);
+    }
+}
+
 static void overview_draw(struct view *v, struct canvas *cv, struct rect r,
                           const struct draw_ctx *ctx)
 {
@@ -388,10 +423,13 @@ static void overview_draw(struct view *v, struct canvas *cv, struct rect r,
     struct listing_rows a = overview_rows(v, P_ATTENTION), m = overview_rows(v, P_MODELS);
     struct listing_rows j = overview_rows(v, P_JOBS), n = overview_rows(v, P_RUNS);
     struct listing_rows h = overview_rows(v, P_CHANGES);
-    struct overview_want want = { a.total ? (int)a.total : 1, m.total ? (int)m.total : 1,
-                                  j.total ? (int)j.total : 1, h.total ? (int)h.total : 1,
-                                  n.total ? (int)n.total : 1 };
+    struct overview_want want = {
+        a.total ? (int)a.total : 1, m.total ? (int)m.total : 1,
+        j.total ? (int)j.total : 1, h.total ? (int)h.total : 1,
+        n.total ? (int)n.total : 1, val_len(val_get(view_data(v, F_MONITOR), "models")) ? TILE_H : 0
+    };
     layout_overview(r, &want, &at);
+    if (!rect_empty(at.tiles)) draw_tiles(v, cv, at.tiles);
     if (a.list && a.total == 0) {
         canvas_text(cv, at.attention.x + 2, at.attention.y, ROLE_STRONG, "Attention");
         canvas_text(cv, at.attention.x + 2, at.attention.y + 1, ROLE_OK, "✓ ");

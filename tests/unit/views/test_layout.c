@@ -64,17 +64,20 @@ static void test_split(void **state)
 static void test_overview(void **state)
 {
     (void)state;
-    static const struct overview_want wants[] = {
-        { 0, 0, 0, 0, 0 }, { 1, 2, 1, 4, 10 }, { 3, 1, 0, 0, 5 }, { 50, 50, 50, 50, 50 }, { 0, 40, 2, 9, 3 }
-    };
+    static const struct overview_want wants[] = { { 0, 0, 0, 0, 0, 0 },
+                                                  { 1, 2, 1, 4, 10, 5 },
+                                                  { 3, 1, 0, 0, 5, 0 },
+                                                  { 50, 50, 50, 50, 50, 5 },
+                                                  { 0, 40, 2, 9, 3, 5 } };
     for (int w = 38; w <= 300; w++) {
         for (int h = 1; h <= 100; h++) {
             for (size_t i = 0; i < sizeof wants / sizeof wants[0]; i++) {
                 struct rect r = rect_make(1, 2, w, h);
                 struct overview_layout o;
                 layout_overview(r, &wants[i], &o);
-                struct rect all[] = { o.attention, o.models, o.jobs, o.changes, o.runs };
-                check(all, 5, r);
+                struct rect all[] = { o.attention, o.models, o.jobs, o.changes, o.runs, o.tiles };
+                check(all, 6, r);
+                if (h >= 42 && wants[i].tiles) assert_int_equal(o.tiles.h, wants[i].tiles);
                 if (h >= 7 && wants[i].attention) assert_true(o.attention.h >= 2);
                 if (h >= 7 && wants[i].models) assert_true(o.models.h >= 2);
             }

@@ -13,6 +13,8 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/app.c \
 	%D%/app.h \
 	%D%/audit.c \
+	%D%/cache.c \
+	%D%/cache.h \
 	%D%/cron.c \
 	%D%/cron.h \
 	%D%/data.c \
@@ -46,6 +48,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/modelval.h \
 	%D%/modes.def \
 	%D%/monitor.h \
+	%D%/monitor_cache.c \
 	%D%/monitor_check.c \
 	%D%/monitor_drift.c \
 	%D%/monitor_heatmap.c \

@@ -23,7 +23,7 @@ struct reference {
     int64_t version;          /* in Production; 0: none */
     const char *task, *positive; /* of that version; NULL: unknown, told from the labels */
     const struct val *baseline;  /* metrics of its run, {} */
-    struct frame *features;   /* NULL: no reference. Numbers are sorted: rows mean nothing */
+    struct frame *features;   /* NULL: no reference. Columns are sorted: rows mean nothing */
     struct frame *sample;     /* the same columns of whole rows, as they are, taken evenly */
     struct frame *scores;     /* one column, "prediction", of rows the model has not learned from;
                                  NULL: unknown */
@@ -51,6 +51,9 @@ void monitor_done(struct monitor *m);
 /* max_rows: sampled evenly above that. Never fails for lack of a reference. */
 int reference_load(struct monitor *m, struct reference *ret, struct err *e);
 void reference_done(struct reference *r);
+/* Frames, rows and probable from the workspace's cache, where they are kept for this key. */
+bool reference_recall(const struct monitor *m, const char *key, struct reference *r);
+void reference_remember(const struct monitor *m, const char *key, const struct reference *r);
 int reference_bins_new(const struct frame *f, struct reference_bins **ret, struct err *e);
 /* Counts of a column that has the reference's kind; 0 or -ERR_NOMEM. */
 int reference_bins_count(const struct reference_bins *b, const struct column *ref,

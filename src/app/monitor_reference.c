@@ -5,8 +5,10 @@
  * not of the log itself). The scores: what the Production version answers on the rows it was
  * measured on and has not learned from, found again by the split of its job; on its own
  * training rows a model is too sure of itself, and every window would look drifted. A reference
- * of its own that has a column `probability` or `prediction` brings its scores along. Numeric
- * columns are sorted once here, which makes every later comparison cheaper. */
+ * of its own that has a column `probability` or `prediction` brings its scores along. Columns are
+ * sorted once here, and the result is kept in the workspace's cache (app/cache.h) for as long as
+ * everything it was made from stays what it is. */
+#include "app/cache.h"
 #include "app/ingest.h"
 #include "app/modelref.h"
 #include "app/monitor_priv.h"
@@ -14,6 +16,8 @@
 #include "base/mem.h"
 #include "engine/pool.h"
 #include "engine/stats/sample.h"
+#include "config.h"
+#include "store/dataset.h"
 #include "store/job.h"
 #include "store/run.h"
 
@@ -149,19 +153,43 @@ static uint32_t *even_rows(size_t n, size_t most, size_t *ret_n)
     return rows;
 }
 
-static int by_value(const void *a, const void *b)
+/* Missing values last. */
+static int sort_numbers(double *v, size_t n, struct err *e)
 {
-    double x, y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    if (isnan(x) || isnan(y)) return isnan(x) - isnan(y);
-    return (x > y) - (x < y);
+    struct sample s;
+    int rc = sample_new(v, n, &s, e);
+
+    if (rc < 0) return rc;
+    memcpy(v, s.x, s.n * sizeof *v);
+    for (size_t i = s.n; i < n; i++) v[i] = (double)NAN;
+    sample_done(&s);
+    return 0;
 }
 
-static void sort_columns(struct frame *f)
+static int sort_codes(int32_t *v, size_t n, size_t levels, struct err *e)
 {
-    for (size_t i = 0; i < f->n_cols; i++)
-        if (!f->cols[i].code) qsort(f->cols[i].num, f->n_rows, sizeof(double), by_value);
+    MEM_AUTO size_t *count = mem_try_zero(levels + 1, sizeof *count);
+    size_t k = 0;
+
+    if (!count) return err_set(e, ERR_NOMEM, "no memory for %zu levels", levels);
+    for (size_t i = 0; i < n; i++)
+        if (v[i] >= 0) count[v[i]]++;
+    for (size_t code = 0; code < levels; code++)
+        for (size_t i = 0; i < count[code]; i++) v[k++] = (int32_t)code;
+    while (k < n) v[k++] = -1;
+    return 0;
+}
+
+static int sort_columns(struct frame *f, struct err *e)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < f->n_cols; i++) {
+        struct column *c = &f->cols[i];
+        rc = c->code ? sort_codes(c->code, f->n_rows, dict_len(c->dict), e)
+                     : sort_numbers(c->num, f->n_rows, e);
+    }
+    return rc;
 }
 
 static int take_columns(const struct model *model, const struct frame *all, const uint32_t *rows,
@@ -187,8 +215,7 @@ static int take_features(struct monitor *m, const struct model *model, const str
 
     if (!rows) return err_set(e, ERR_NOMEM, "no memory for %zu rows", all->n_rows);
     int rc = take_columns(model, all, rows, n, ret, e);
-    if (rc == 0) sort_columns(*ret);
-    return rc;
+    return rc ? rc : sort_columns(*ret, e);
 }
 
 /* Rows for the tests of features together. */
@@ -248,14 +275,13 @@ static int score(struct monitor *m, const struct model *model, const struct fram
 
     if (rc == 0) rc = model_predict(&m->en, model, f, p, e);
     if (rc == 0) rc = frame_add(scores, "prediction", type, f->n_rows, &c, e);
-    if (rc < 0) {
-        frame_free(scores);
-        return rc;
+    if (rc == 0) {
+        fill_scores(model, p, c, f->n_rows);
+        rc = sort_columns(scores, e);
     }
-    fill_scores(model, p, c, f->n_rows);
-    sort_columns(scores);
-    *ret = scores;
-    return 0;
+    if (rc < 0) frame_free(scores);
+    else *ret = scores;
+    return rc;
 }
 
 /* Scores that are a column of the reference itself. */
@@ -269,14 +295,13 @@ static int own_scores(const struct frame *all, struct frame **ret, struct err *e
     if (!c || c->code) return 0;
     f = frame_new();
     int rc = frame_add(f, c->name, COL_REAL, all->n_rows, &d, e);
-    if (rc < 0) {
-        frame_free(f);
-        return rc;
+    if (rc == 0) {
+        memcpy(d->num, c->num, all->n_rows * sizeof *d->num);
+        rc = sort_columns(f, e);
     }
-    memcpy(d->num, c->num, all->n_rows * sizeof *d->num);
-    sort_columns(f);
-    *ret = f;
-    return 0;
+    if (rc < 0) frame_free(f);
+    else *ret = f;
+    return rc;
 }
 
 static int find_scores(struct monitor *m, const struct origin *o, bool trained_on,
@@ -411,13 +436,67 @@ static int fill(struct monitor *m, const struct origin *o, bool trained_on, stru
     if (rc == 0) r->rows = all->n_rows;
     if (rc == 0) rc = take_features(m, o->model, all, &r->features, e);
     if (rc == 0) rc = take_sample(o->model, all, &r->sample, e);
-    if (rc == 0) rc = reference_bins_new(r->features, &r->feature_bins, e);
     if (rc == 0) rc = find_scores(m, o, trained_on, all, &r->scores, e);
     if (rc == 0)
         r->probable =
             frame_col(all, "probability") || (o->model && model_task(o->model) == TASK_BINARY);
-    if (rc == 0 && r->scores) rc = reference_bins_new(r->scores, &r->score_bins, e);
     frame_free(all);
+    return rc;
+}
+
+/* ---- kept between checks ---------------------------------------------------------------- */
+
+/* What tells these data from others of the same name; false: nothing does. */
+static bool add_data(struct monitor *m, const char *ref, struct str *key)
+{
+    struct dataset d;
+
+    str_addf(key, "data %s ", ref);
+    if (ingest_dataset(m->app, m->a, ref, &d))
+        str_addf(key, "%s %lld %s", d.id, (long long)d.version, d.digest);
+    else if (str_eq(ref, "-") || !cache_file_stamp(key, ref)) return false;
+    str_addc(key, '\n');
+    return true;
+}
+
+/* All that fill() depends on; false: it cannot be said. */
+static bool key_of(struct monitor *m, const struct origin *o, bool trained_on,
+                   const struct reference *r, struct str *key)
+{
+    bool known = true;
+
+    str_addf(key, "reference of signalbox " PACKAGE_VERSION "\nmax_rows %zu\nmodel %s\n",
+             m->max_rows, o->version.name ? o->version.digest : "none");
+    known = add_data(m, r->data, key);
+    if (!trained_on || !o->has_plan) return known;
+    str_addf(key, "split of run %s\n", o->run.id);
+    if (o->plan.valid) known = known && add_data(m, o->plan.valid, key);
+    return known;
+}
+
+static int open_and_fill(struct monitor *m, struct origin *o, bool trained_on, struct reference *r,
+                         struct err *e)
+{
+    int rc = 0;
+
+    if (o->version.name)
+        rc = modelref_open(m->app, m->a, o->version.uri, &o->version, &o->model, e);
+    return rc ? rc : fill(m, o, trained_on, r, e);
+}
+
+static int recall_or_fill(struct monitor *m, struct origin *o, bool trained_on,
+                          struct reference *r, struct err *e)
+{
+    STR_AUTO key = STR_INIT;
+    bool known = key_of(m, o, trained_on, r, &key);
+    int rc = 0;
+
+    if (!known || !reference_recall(m, str_c(&key), r)) {
+        rc = open_and_fill(m, o, trained_on, r, e);
+        if (rc == 0 && known) reference_remember(m, str_c(&key), r);
+    }
+    if (rc == 0) rc = reference_bins_new(r->features, &r->feature_bins, e);
+    if (rc == 0 && r->scores) rc = reference_bins_new(r->scores, &r->score_bins, e);
     return rc;
 }
 
@@ -425,19 +504,13 @@ static int load(struct monitor *m, struct origin *o, struct reference *r, struct
 {
     const char *own = val_get_str(m->settings, "reference", NULL);
     const char *set = tag(o, "signalbox.dataset");
-    int rc = 0;
 
     r->baseline = metrics_of(m->a, o);
     r->version = o->version.name ? o->version.version : 0;
     r->task = run_param(o, "task");
     r->positive = run_param(o, "positive");
     r->data = own ? own : set ? set : run_param(o, "data");
-    if (!r->data) return 0;
-    if (o->version.name) {
-        rc = modelref_open(m->app, m->a, o->version.uri, &o->version, &o->model, e);
-        if (rc < 0) return rc;
-    }
-    return fill(m, o, own == NULL, r, e);
+    return r->data ? recall_or_fill(m, o, own == NULL, r, e) : 0;
 }
 
 int reference_load(struct monitor *m, struct reference *ret, struct err *e)

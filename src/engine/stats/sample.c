@@ -80,10 +80,14 @@ int sample_new(const double *x, size_t n, struct sample *ret, struct err *e)
 {
     double *v = mem_try(n ? n : 1, sizeof *v);
     if (!v) return err_set(e, ERR_NOMEM, "no memory for a sample of %zu values", n);
-    size_t k = 0;
-    for (size_t i = 0; i < n; i++)
-        if (!isnan(x[i])) v[k++] = x[i] + 0.0; /* -0 becomes 0: equal values, equal bits */
-    if (sort_values(v, k) < 0) {
+    size_t k = 0, falls = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(x[i])) continue;
+        v[k] = x[i] + 0.0; /* -0 becomes 0: equal values, equal bits */
+        falls += k > 0 && v[k] < v[k - 1];
+        k++;
+    }
+    if (falls > 0 && sort_values(v, k) < 0) {
         free(v);
         return err_set(e, ERR_NOMEM, "no memory to sort %zu values", k);
     }

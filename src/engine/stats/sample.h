@@ -11,7 +11,7 @@ struct sample {
     size_t missing; /* NaN dropped */
 };
 
-/* Copies and sorts. ERR_NOMEM. An all-NaN input gives n = 0. */
+/* Copies and sorts (sorted values cost one look). ERR_NOMEM. An all-NaN input gives n = 0. */
 int sample_new(const double *x, size_t n, struct sample *ret, struct err *e);
 void sample_done(struct sample *s);
 

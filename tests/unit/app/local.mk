@@ -4,6 +4,7 @@ if HAVE_CMOCKA
 app_tests = \
 	%D%/test_alert \
 	%D%/test_app \
+	%D%/test_cache \
 	%D%/test_cron \
 	%D%/test_data \
 	%D%/test_demo \
@@ -31,6 +32,7 @@ check_PROGRAMS += $(app_tests)
 TESTS += $(app_tests)
 %C%_test_alert_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_app_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
+%C%_test_cache_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_cron_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_user_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)
 %C%_test_data_LDADD = $(APP_LIBS) $(CMOCKA_LIBS)

@@ -161,6 +161,10 @@ void answer_status(struct http_req *q, int status, const struct err *e)
         str_add(&s, ", \"hint\": ");
         val_write_json_str(&s, e->hint, strlen(e->hint));
     }
+    if (str_starts(http_path(q), "/v2/")) { /* where the Open Inference Protocol looks for it */
+        str_add(&s, ", \"error\": ");
+        val_write_json_str(&s, e->msg, strlen(e->msg));
+    }
     str_add(&s, "}\n");
     http_answer(q, status, NULL, &s);
 }

@@ -16,7 +16,11 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/head.c \
 	%D%/head.h \
 	%D%/http.h \
+	%D%/infer.c \
+	%D%/infer.h \
 	%D%/io.c \
+	%D%/jread.c \
+	%D%/jread.h \
 	%D%/limit.c \
 	%D%/limit.h \
 	%D%/listen.c \
@@ -28,6 +32,10 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/metrics_page.c \
 	%D%/notify.c \
 	%D%/notify.h \
+	%D%/oip.c \
+	%D%/oip.h \
+	%D%/oip_read.c \
+	%D%/oip_write.c \
 	%D%/openapi.c \
 	%D%/openapi.h \
 	%D%/page.c \
@@ -41,4 +49,7 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/server_priv.h \
 	%D%/target.c \
 	%D%/target.h \
+	%D%/tensor.c \
+	%D%/tensor.h \
+	%D%/tensors.def \
 	%D%/verbs.c

@@ -72,6 +72,8 @@ int rows_scan_json(struct rows *r, const char *text, size_t n, size_t *at, struc
 /* One value of JSON (number, string, true, false, null) at text[*at]. */
 int cell_scan_json(struct rows *r, const char *text, size_t n, size_t *at, struct cell *ret,
                    struct err *e);
+/* Passes over one value of JSON, whatever it holds. */
+int cell_skip_json(struct rows *r, const char *text, size_t n, size_t *at, struct err *e);
 /* Missing inputs of one model among the rows: the first column of `m` that no row has at all is
  * ERR_INVALID naming it and the columns that are expected. Null is allowed. */
 int rows_check(const struct rows *r, const struct model *m, struct err *e);

@@ -429,3 +429,12 @@ int cell_scan_json(struct rows *r, const char *json, size_t n, size_t *at, struc
     *ret = c;
     return 0;
 }
+
+int cell_skip_json(struct rows *r, const char *json, size_t n, size_t *at, struct err *e)
+{
+    struct scan s = { r, json, json + *at, json + n, e };
+    int rc = skip_value(&s);
+
+    if (rc == 0) *at = (size_t)(s.p - json);
+    return rc;
+}

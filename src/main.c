@@ -123,6 +123,7 @@ static int run_server(struct arena *a, const struct host *h, const struct option
     if (!rc) rc = batch_config(a, h, o, &cfg, e);
     if (rc) return batch_fail(h, o, e);
     cfg.ports = &ports;
+    if (!o->quiet) cfg.log->min = LOG_INFO;
     rc = serve_main(&cfg, args, e);
     return e->kind ? batch_fail(h, o, e) : rc;
 }

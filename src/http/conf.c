@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PEM_MAX = 1 << 20, ROOM_FOR_ANSWER = 2 << 10, CONNECTIONS_MIN = 4 };
+enum { PEM_MAX = 1 << 20, CONNECTIONS_MIN = 4 };
 
 const struct param serve_params[] = {
     { .name = "listen",
@@ -103,7 +103,6 @@ static void read_limits(const struct val *args, const struct val *own, struct se
         .max_body = megabytes(own, "max_body_mb"),
         .body_memory = megabytes(own, "body_memory_mb") / (size_t)c->io_threads,
         .max_uri = pool / 2,
-        .max_head = pool - ROOM_FOR_ANSWER,
         .pool = pool,
         .connections = connections < CONNECTIONS_MIN ? CONNECTIONS_MIN : connections,
         .access_log = val_get_bool(args, "access-log", val_get_bool(own, "access_log", false)),

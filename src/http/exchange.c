@@ -20,7 +20,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { TURNS = 8, KEEP_REQS = 256, DRAIN_BYTES = 1 << 20, ROOM_FOR_ANSWER = 1536 };
+enum { TURNS = 8, KEEP_REQS = 256, DRAIN_BYTES = 1 << 20, ROOM_FOR_ANSWER = 1536, FIELD_COST = 64 };
 
 /* ---- requests ------------------------------------------------------------------------ */
 
@@ -246,12 +246,29 @@ static void choose_id(struct http_req *q)
     else id_ulid(q->id, clock_now(server_clock(q->io->server)));
 }
 
+/* Does the head leave room for an answer's? The library keeps both in one piece of memory, and
+ * without room it would close without a word. */
+static bool is_crammed(const struct http_req *q, const struct head *h)
+{
+    const union MHD_ConnectionInfo *size =
+        MHD_get_connection_info(q->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+
+    return size->header_size + h->fields * FIELD_COST + ROOM_FOR_ANSWER > q->io->limits.pool;
+}
+
+static enum MHD_Result refuse_crammed(struct http_req *q)
+{
+    static const char words[] = "HTTP/1.1 431 Request Header Fields Too Large\r\n"
+                                "Connection: close\r\nContent-Length: 0\r\n\r\n";
+
+    conn_cut(q->conn, words);
+    return MHD_NO;
+}
+
 /* 0, or the status to refuse with. Sets close where the end of this request is in doubt. */
 static int check_head(struct http_req *q, const char *version, struct head *h, struct err *e)
 {
     const struct http_limits *l = &q->io->limits;
-    const union MHD_ConnectionInfo *size =
-        MHD_get_connection_info(q->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 
     q->close = true;
     if (q->conn->surplus) {
@@ -263,13 +280,27 @@ static int check_head(struct http_req *q, const char *version, struct head *h, s
         err_set(e, ERR_LIMIT, "the address is longer than %zu bytes", l->max_uri);
         return 414;
     }
-    if (size && size->header_size > l->max_head) {
-        err_set(e, ERR_LIMIT, "the head is longer than %zu bytes", l->max_head);
-        return 431;
-    }
     int status = head_check(h, version, e);
     if (!status) q->close = false;
     return status;
+}
+
+/* Without keys, a page of some other site that a browser here shows must not be able to ask: not
+ * under a name of its own that it lets point here, and not from its own origin. */
+static bool is_meant_for_here(const struct http_req *q, const struct head *h, struct err *e)
+{
+    const char *origin = http_header(q, "Origin"), *slashes = origin ? strstr(origin, "//") : NULL;
+
+    if (h->host && !head_host_is_loopback(h->host)) {
+        err_set(e, ERR_DENIED,
+                "this daemon asks for no keys and answers only requests to localhost, not to "
+                "%.100s",
+                h->host);
+        return false;
+    }
+    if (!origin || (slashes && head_host_is_loopback(slashes + 2))) return true;
+    err_set(e, ERR_DENIED, "this daemon asks for no keys and answers no pages of other sites");
+    return false;
 }
 
 static int route(struct http_req *q, const struct head *h, struct err *e)
@@ -285,13 +316,7 @@ static int route(struct http_req *q, const struct head *h, struct err *e)
         return 405;
     }
     if (rc) return 404;
-    if (q->io->limits.local_hosts_only && h->host && !head_host_is_loopback(h->host)) {
-        err_set(e, ERR_DENIED,
-                "this daemon asks for no keys and answers only requests to "
-                "localhost, not to %.100s",
-                h->host);
-        return 403;
-    }
+    if (q->io->limits.local_hosts_only && !is_meant_for_here(q, h, e)) return 403;
     int status = server_admit(q, e);
     if (status) return status;
     q->body_max =
@@ -333,6 +358,7 @@ static enum MHD_Result begin(struct http_req *q, const char *method, const char 
     choose_id(q);
     head_init(&h);
     MHD_get_connection_values_n(q->mhd, MHD_HEADER_KIND, take_field, &h);
+    if (is_crammed(q, &h)) return refuse_crammed(q);
     int status = check_head(q, version, &h, &e);
     if (!status) status = route(q, &h, &e);
     if (status) return refuse(q, status, &e, &h);

@@ -27,7 +27,8 @@ struct http_limits { /* section serve of the settings; each thread has its copy 
     int64_t head_us, body_us, idle_us, write_us; /* absolute: from beginning to complete */
     size_t max_body;                             /* over all routes */
     size_t body_memory;                          /* of all bodies in flight on this thread */
-    size_t max_uri, max_head, pool;
+    size_t max_uri;
+    size_t pool;          /* memory of a connection for the heads of request and answer */
     unsigned connections; /* of this thread; more are answered 503 */
     bool access_log;
     bool local_hosts_only; /* no keys are asked for: only requests meant for this machine */

@@ -32,3 +32,12 @@ check_PROGRAMS += %D%/crash_monitor
 TESTS += %D%/crash_monitor
 %C%_crash_monitor_SOURCES = %D%/crash_monitor.c %D%/drive.c %D%/drive.h
 %C%_crash_monitor_LDADD = $(APP_LIBS)
+
+# the daemon over plain sockets
+if HAVE_CMOCKA
+http_drivers = %D%/http_probe
+check_PROGRAMS += $(http_drivers)
+TESTS += $(http_drivers)
+%C%_http_probe_SOURCES = %D%/http_probe.c %D%/daemon.c %D%/daemon.h
+%C%_http_probe_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+endif

@@ -74,6 +74,9 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/predict.c \
 	%D%/registry.c \
 	%D%/registry.h \
+	%D%/replay.c \
+	%D%/replay.h \
+	%D%/replay_report.c \
 	%D%/reply.c \
 	%D%/reply.h \
 	%D%/retrain.c \

@@ -32,8 +32,8 @@ static int last_closed(struct app *app, const char *model, int64_t length_us,
     return err_hint(e, "--window 1d compares the newest day as far as it got");
 }
 
-static int choose_window(struct app *app, const char *model, const char *text, int64_t length_us,
-                         struct window *ret, struct err *e)
+int monitor_window_choose(struct app *app, const char *model, const char *text, int64_t length_us,
+                          struct window *ret, struct err *e)
 {
     struct prediction_totals t;
     int64_t us;
@@ -93,7 +93,7 @@ int monitor_window_read(struct app *app, struct arena *a, const char *model, con
     int rc = monitor_open(app, a, model, &m, e);
 
     if (rc < 0) return rc;
-    rc = choose_window(app, model, window, m.length_us, &w.w, e);
+    rc = monitor_window_choose(app, model, window, m.length_us, &w.w, e);
     if (rc == 0 && !m.ref.features) rc = no_reference(model, e);
     if (rc == 0) rc = read_rows(&m, &w, e);
     if (rc == 0) {

@@ -23,4 +23,7 @@ struct monitor_window {
  * predictions there or without a reference, ERR_INVALID for a window that is none of those. */
 int monitor_window_read(struct app *app, struct arena *a, const char *model, const char *window,
                         struct monitor_window *ret, struct err *e);
+/* Only which window that is; length_us: how long the model's windows are. */
+int monitor_window_choose(struct app *app, const char *model, const char *text, int64_t length_us,
+                          struct window *ret, struct err *e);
 void monitor_window_done(struct monitor_window *w);

@@ -9,6 +9,7 @@ PROGRAM_TESTS += %D%/test_data_metrics.sh
 PROGRAM_TESTS += %D%/test_demo.sh
 PROGRAM_TESTS += %D%/test_drift.sh
 PROGRAM_TESTS += %D%/test_jobs.sh
+PROGRAM_TESTS += %D%/test_model_replay.sh
 PROGRAM_TESTS += %D%/test_monitor.sh
 PROGRAM_TESTS += %D%/test_monitor_replay.sh
 PROGRAM_TESTS += %D%/test_readme.sh

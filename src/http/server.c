@@ -129,7 +129,7 @@ static void on_wake(void *user)
     pthread_mutex_unlock(&s->lock);
     if (list) {
         look_for_changes(s);
-        jobrunner_notify(s->runner);
+        if (s->runner) jobrunner_notify(s->runner);
         verbs_pass_on(list);
     }
     if (s->stopping && atomic_load(&s->n_ended) == s->n_ios) loop_stop(s->loop);
@@ -196,7 +196,7 @@ static void on_schedule(void *user)
 {
     struct http_server *s = user;
 
-    jobrunner_notify(s->runner);
+    if (s->runner) jobrunner_notify(s->runner);
 }
 
 /* ---- signals ------------------------------------------------------------------------- */

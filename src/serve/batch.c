@@ -518,7 +518,8 @@ static struct item *item_new(struct ask *k, const double *x, struct err *e)
 static int full(const struct serve_limits *l, struct err *e)
 {
     err_set(e, ERR_BUSY, "%zu rows wait for this model already", l->queue_rows);
-    return err_hint(e, "try again in a moment; serve.queue_rows sets the limit");
+    err_hint(e, "try again in a moment; serve.queue_rows sets the limit");
+    return -ERR_BUSY; /* also without an e */
 }
 
 int score_later(struct ask *k, struct err *e)

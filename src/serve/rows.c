@@ -120,18 +120,13 @@ void rows_done(struct rows *r)
 
 void rows_clear(struct rows *r, const struct schema *s)
 {
-    size_t before = r->width, width = s ? schema_width(s) : 0; /* the old schema may be gone */
-
-    if (r->room * before > KEEP_CELLS) {
+    if (r->room > KEEP_CELLS) {
         free(r->cells);
         r->cells = NULL;
         r->room = 0;
-    } else if (before != width) {
-        r->room = width ? r->room * before / width : 0;
     }
     if (r->text.head) arena_reset(&r->text);
     r->schema = s;
-    r->width = width;
     r->n = r->unknown = 0;
     r->list = r->no_cache = false;
     rows_changed(r);
@@ -140,7 +135,8 @@ void rows_clear(struct rows *r, const struct schema *s)
 static int too_many(size_t n, size_t width, struct err *e)
 {
     err_set(e, ERR_LIMIT, "the request has more than %zu rows of %zu columns", n, width);
-    return err_hint(e, "send fewer rows at a time");
+    err_hint(e, "send fewer rows at a time");
+    return -ERR_LIMIT; /* also without an e */
 }
 
 int rows_add(struct rows *r, struct cell **ret, struct err *e)
@@ -149,10 +145,11 @@ int rows_add(struct rows *r, struct cell **ret, struct err *e)
 
     if (r->n == SERVE_MAX_ROWS || (r->n + 1) * width > SERVE_MAX_CELLS)
         return too_many(r->n, width, e);
-    if (r->n == r->room) {
-        size_t room = r->room ? 2 * r->room : 4;
-        struct cell *cells = mem_try_grow(r->cells, room * width + 1, sizeof *cells);
-        if (!cells) return err_set(e, ERR_NOMEM, "no memory for %zu rows", room);
+    if ((r->n + 1) * width > r->room || !r->cells) {
+        size_t room = r->room ? 2 * r->room : 4 * width + 1;
+        while (room < (r->n + 1) * width) room *= 2;
+        struct cell *cells = mem_try_grow(r->cells, room, sizeof *cells);
+        if (!cells) return err_set(e, ERR_NOMEM, "no memory for %zu rows", r->n + 1);
         r->cells = cells;
         r->room = room;
     }
@@ -187,12 +184,12 @@ static int lacks(const struct model *m, const char *name, struct err *e)
     if (all.len > 250) {
         size_t cut = 250;
         while (cut && ((unsigned char)all.p[cut] & 0xc0) == 0x80) cut--;
-        all.p[cut] = '\0';
-        err_set(e, ERR_INVALID, "the column '%.200s' is missing", name);
-        return err_hint(e, "the model takes %s …; null stands for an unknown value", str_c(&all));
+        all.p[all.len = cut] = '\0';
+        str_add(&all, " …");
     }
     err_set(e, ERR_INVALID, "the column '%.200s' is missing", name);
-    return err_hint(e, "the model takes %s; null stands for an unknown value", str_c(&all));
+    err_hint(e, "the model takes %s; null stands for an unknown value", str_c(&all));
+    return -ERR_INVALID; /* also without an e */
 }
 
 int rows_check(const struct rows *r, const struct model *m, struct err *e)

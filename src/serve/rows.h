@@ -46,7 +46,7 @@ struct rows {
     const struct schema *schema;
     size_t n;           /* rows */
     struct cell *cells; /* n * schema_width, row-major */
-    size_t room, width; /* rows that fit in cells; the schema's width */
+    size_t room;        /* cells there is memory for */
     size_t unknown;     /* names passed over */
     bool list;          /* the body was a list: the answer is one, too */
     struct arena text;  /* resolved escapes, and whatever else lives as long as the rows */

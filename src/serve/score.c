@@ -82,8 +82,9 @@ static int wrong_cell(const struct arm *arm, size_t row, size_t feature, const s
     while (c->n > 60 && n > 0 && ((unsigned char)c->text[n] & 0xc0) == 0x80) n--;
     err_set(e, ERR_INVALID, "row %zu: the column '%.200s' is %s, \"%.*s\" is none", row + 1, name,
             type == COL_TIME ? "a time" : "a number", n, c->text ? c->text : "");
-    return err_hint(e, type == COL_TIME ? "write times as \"2026-01-31T23:59:59Z\"; null is unknown"
-                                        : "write a number; null is unknown");
+    err_hint(e, type == COL_TIME ? "write times as \"2026-01-31T23:59:59Z\"; null is unknown"
+                                 : "write a number; null is unknown");
+    return -ERR_INVALID; /* also without an e */
 }
 
 static int encode_row(const struct rows *r, const struct arm *arm, size_t row, double *x,

@@ -142,14 +142,18 @@ void batcher_free(struct batcher *b)
     free(b);
 }
 
+static int most_workers(const struct batch_pool *p)
+{
+    return p->n_threads > 1 ? p->n_threads - 1 : 1;
+}
+
 /* Puts the batcher where workers look, if it has rows and may have one more worker. Locked. */
 static void make_ready(struct batcher *b, int low)
 {
     struct batch_pool *p = b->pool;
     struct ready *r = &p->ready[low];
-    int most = p->n_threads > 1 ? p->n_threads - 1 : 1;
 
-    if (b->ready[low] || !b->queue[low].head || b->workers >= most) return;
+    if (b->ready[low] || !b->queue[low].head || b->workers >= most_workers(p)) return;
     b->ready[low] = true;
     b->next[low] = NULL;
     if (r->last) r->last->next[low] = b;
@@ -166,6 +170,19 @@ static struct batcher *take_ready(struct ready *r, int low)
     if (!r->first) r->last = NULL;
     b->ready[low] = false;
     return b;
+}
+
+/* Its queue is empty: nobody shall look, and it may go with its last item. Locked. */
+static void not_ready(struct batcher *b, int low)
+{
+    struct ready *r = &b->pool->ready[low];
+    struct batcher **at = &r->first, *before = NULL;
+
+    if (!b->ready[low]) return;
+    for (; *at != b; at = &(*at)->next[low]) before = *at;
+    *at = b->next[low];
+    if (r->last == b) r->last = before;
+    b->ready[low] = false;
 }
 
 /* ---- workers ---------------------------------------------------------------------------- */
@@ -259,24 +276,31 @@ static void work(struct batch_pool *p, struct batcher *b, int low)
     bool waited = false;
     size_t rows;
 
+    if (b->workers >= most_workers(p)) return; /* who is busy with it looks again afterwards */
+    if (low && b->queue[0].head) { /* came in between */
+        make_ready(b, 0);
+        return;
+    }
     b->workers++;
     if (q->head && b->limits.batch_wait_us) waited = gather(b, q);
     if (q->head) {
         struct item *list = take_batch(b, q, waited, &rows);
         struct loaded *l = loaded_ref(list->loaded); /* b lives as long */
-        make_ready(b, low);
+        if (q->head) make_ready(b, low);
+        else not_ready(b, low);
         pthread_mutex_unlock(&p->lock);
         run_batch(list, rows);
         pthread_mutex_lock(&p->lock);
         b->workers--;
         make_ready(b, 0);
-        make_ready(b, 1);
+        if (!b->queue[0].head) make_ready(b, 1);
         pthread_mutex_unlock(&p->lock);
         loaded_unref(l);
         pthread_mutex_lock(&p->lock);
         return;
     }
     b->workers--;
+    make_ready(b, 1);
 }
 
 static void *worker_main(void *arg)

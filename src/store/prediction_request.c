@@ -68,7 +68,7 @@ static int by_hash(const void *a, const void *b)
 
 void request_sort(struct request *q, size_t n)
 {
-    qsort(q, n, sizeof *q, by_hash);
+    if (n) qsort(q, n, sizeof *q, by_hash);
 }
 
 /* -- the logs of workspaces made before there was the table -------------------------------- */

@@ -13,7 +13,8 @@ struct daemon {
     int port;
 };
 
-/* False: $SIGNALBOX is not set. Makes the workspace; settings: text of signalbox.yaml. */
+/* False: $SIGNALBOX is not set. Makes the workspace; settings: text of signalbox.yaml, NULL: the
+ * test makes the workspace itself. */
 bool daemon_open(struct daemon *d, const char *settings);
 void daemon_settings(const struct daemon *d, const char *settings);
 /* serve --listen 127.0.0.1:0 and these words (NULL ends, may be NULL); waits for its port. */

@@ -1,5 +1,6 @@
-/* http_openapi.c: replays the daemon's own description against it. Every operation of
- * GET /openapi.json is called with arguments that fit its schema, then with each argument
+/* http_openapi.c: replays the daemon's own description against it, on the demo's workspace. Every
+ * operation of GET /openapi.json is called with arguments that fit its schema and name things
+ * that are there, then with each argument
  * spoilt, left out or unknown, then with bodies that are no JSON. No answer may be a 5xx, what is
  * wrong must be refused, and the daemon must live on. */
 #include <setjmp.h>
@@ -21,7 +22,8 @@ struct replay {
     struct daemon d;
     struct arena arena;
     const struct val *doc;
-    int fd, calls, refused;
+    int fd, calls, refused, fine;
+    char run[40], job[40], alert[40];
 };
 
 static struct replay r;
@@ -64,16 +66,40 @@ static int send_request(const char *method, const char *path, const char *body)
     answer_done(&a);
     r.calls++;
     r.refused += a.status >= 400;
+    r.fine += a.status < 300;
     return a.status;
 }
 
 /* ---- arguments out of a schema --------------------------------------------------------- */
 
-static struct val *fitting(struct arena *a, const struct val *schema)
+/* Something of the demo's that goes by this name; NULL: nothing does. */
+static const char *known(const char *name, const char *help)
+{
+    const struct {
+        const char *name, *value;
+    } things[] = {
+        { "name", "fraud" },      { "run", r.run },
+        { "runs", r.run },        { "job", r.job },
+        { "alert", r.alert },     { "version", "1" },
+        { "target", "fraud" },    { "reason", "the replay" },
+        { "metric", "accuracy" }, { "experiment", "Default" },
+    };
+
+    if (strstr(help, "model URI") || strstr(help, "runs:/")) return "models:/fraud/1";
+    if (strstr(help, "name of a data set")) return "card_transactions";
+    if (str_eq(name, "model")) return "fraud";
+    for (size_t i = 0; i < sizeof things / sizeof *things; i++)
+        if (str_eq(name, things[i].name)) return things[i].value;
+    return NULL;
+}
+
+static struct val *fitting(struct arena *a, const char *name, const struct val *schema)
 {
     const char *type = val_get_str(schema, "type", "string");
+    const char *thing = known(name, val_get_str(schema, "description", ""));
     const struct val *choices = val_get(schema, "enum");
 
+    if (thing && str_eq(type, "string") && !choices) return val_str(a, thing);
     if (choices) return val_copy(a, val_at(choices, 0));
     if (val_has(schema, "default")) return val_copy(a, val_get(schema, "default"));
     if (str_eq(type, "integer")) return val_int(a, val_get_int(schema, "minimum", 1));
@@ -82,7 +108,7 @@ static struct val *fitting(struct arena *a, const struct val *schema)
     if (str_eq(type, "object")) return val_obj(a);
     if (str_eq(type, "array")) {
         struct val *list = val_list(a);
-        val_push_str(list, "x");
+        val_push_str(list, thing ? thing : "x");
         return list;
     }
     return val_str(a, "x");
@@ -119,7 +145,9 @@ static const char *address(struct arena *a, const char *pattern, const struct va
     for (const char *c = pattern; *c; c++) {
         if (*c != '{') str_addc(&s, *c);
         else {
-            str_add(&s, "x");
+            const char *name = arena_strndup(a, c + 1, strcspn(c, "}") - 1),
+                       *thing = known(name, "");
+            str_add(&s, thing ? thing : "x");
             c = strchr(c, '}');
         }
     }
@@ -163,7 +191,7 @@ static struct val *all_fitting(const struct operation *o, const char *without)
         for (size_t k = 0; k < val_len(o->required); k++)
             needed |= str_eq(val_as_str(val_at(o->required, k), ""), val_key(o->schemas, i));
         if ((needed || val_has(schema, "default")) && !str_eq(val_key(o->schemas, i), without))
-            val_set(args, val_key(o->schemas, i), fitting(o->a, schema));
+            val_set(args, val_key(o->schemas, i), fitting(o->a, val_key(o->schemas, i), schema));
     }
     return args;
 }
@@ -205,7 +233,9 @@ static void take_parameters(struct operation *o, const struct val *list)
     for (size_t i = 0; i < val_len(list); i++) {
         const struct val *p = val_at(list, i);
         if (!str_eq(val_get_str(p, "in", ""), "query")) continue;
-        val_set(o->schemas, val_get_str(p, "name", ""), val_copy(o->a, val_get(p, "schema")));
+        struct val *schema = val_copy(o->a, val_get(p, "schema"));
+        val_set_str(schema, "description", val_get_str(p, "description", ""));
+        val_set(o->schemas, val_get_str(p, "name", ""), schema);
         if (val_get_bool(p, "required", false))
             val_push_str(o->required, val_get_str(p, "name", ""));
     }
@@ -249,7 +279,9 @@ static void every_operation_is_replayed(void **state)
             arena_done(&a);
         }
     }
-    print_message("%d operations, %d requests, %d refused\n", described, r.calls, r.refused);
+    print_message("%d operations, %d requests, %d fine, %d refused\n", described, r.calls, r.fine,
+                  r.refused);
+    assert_in_range(r.fine, 100, r.calls);
     assert_in_range(described, 100, 10000);
     assert_in_range(r.refused, 100, r.calls - 50);
     assert_int_equal(send_request("GET", "/health", NULL), 200);
@@ -283,20 +315,43 @@ static void odd_queries_are_no_server_errors(void **state)
     }
 }
 
+static struct val *get(const char *path)
+{
+    struct val *v = NULL;
+    char text[200];
+    int fd = dial(&r.d);
+
+    snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
+    say(fd, text);
+    struct answer a = hear(fd, 10000);
+    if (a.status != 200 || val_parse_json(&r.arena, a.body, a.n, &v, NULL))
+        fail_msg("%s: %d", path, a.status);
+    answer_done(&a);
+    close(fd);
+    return v;
+}
+
+/* The id of the first in a list. */
+static void find_id(const char *path, const char *list, const char *field, char ret[40])
+{
+    const struct val *v = get(path);
+
+    snprintf(ret, 40, "%s", val_get_str(val_at(val_get(v, list), 0), field, "x"));
+}
+
 static int open_all(void **state)
 {
     (void)state;
-    daemon_start(&r.d, (const char *const[]){ "--no-auth", NULL });
     r.fd = -1;
-    int fd = dial(&r.d);
-    say(fd, "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    struct answer a = hear(fd, 10000);
-    struct val *doc = NULL;
-    int rc = a.status == 200 ? val_parse_json(&r.arena, a.body, a.n, &doc, NULL) : -1;
-    r.doc = doc;
-    answer_done(&a);
-    close(fd);
-    return rc;
+    assert_int_equal(
+        daemon_run(&r.d, (const char *const[]){ "--yes", "demo", "--rows", "2000", NULL }), 0);
+    daemon_settings(&r.d, "serve:\n  jobs: 0\n");
+    daemon_start(&r.d, (const char *const[]){ "--no-auth", NULL });
+    r.doc = get("/openapi.json");
+    find_id("/api/v1/run/list", "runs", "run_id", r.run);
+    find_id("/api/v1/job/list", "jobs", "id", r.job);
+    find_id("/api/v1/alert/list?all=true", "alerts", "id", r.alert);
+    return 0;
 }
 
 static int close_all(void **state)
@@ -317,6 +372,6 @@ int main(void)
         cmocka_unit_test(odd_queries_are_no_server_errors),
     };
 
-    if (!daemon_open(&r.d, "serve:\n  jobs: 0\n")) return 77;
+    if (!daemon_open(&r.d, NULL)) return 77;
     return cmocka_run_group_tests_name("http_openapi", tests, open_all, close_all);
 }

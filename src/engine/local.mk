@@ -59,6 +59,7 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/learn/gbdt_tree.c \
 	%D%/learn/gram.c \
 	%D%/learn/gram.h \
+	%D%/learn/knn.c \
 	%D%/learn/lbfgs.c \
 	%D%/learn/lbfgs.h \
 	%D%/learn/learner.h \
@@ -68,6 +69,7 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/learn/linmodel.c \
 	%D%/learn/linmodel.h \
 	%D%/learn/logistic.c \
+	%D%/learn/naive_bayes.c \
 	%D%/learn/solve.c \
 	%D%/learn/solve.h \
 	%D%/learn/tree.c \

@@ -3,6 +3,7 @@
 if HAVE_CMOCKA
 ENGINE_TEST_LIBS = $(ENGINE_LIBS) $(CMOCKA_LIBS)
 ENGINE_TESTS = \
+	%D%/test_baselines \
 	%D%/test_buf \
 	%D%/test_demo \
 	%D%/test_encoder \
@@ -20,6 +21,7 @@ ENGINE_TESTS = \
 	%D%/test_trees
 check_PROGRAMS += $(ENGINE_TESTS)
 TESTS += $(ENGINE_TESTS)
+%C%_test_baselines_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_buf_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_demo_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_encoder_LDADD = $(ENGINE_TEST_LIBS)

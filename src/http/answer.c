@@ -161,7 +161,8 @@ void answer_status(struct http_req *q, int status, const struct err *e)
         str_add(&s, ", \"hint\": ");
         val_write_json_str(&s, e->hint, strlen(e->hint));
     }
-    if (str_starts(http_path(q), "/v2/")) { /* where the Open Inference Protocol looks for it */
+    /* where clients of the Open Inference Protocol and of TensorFlow Serving look for it */
+    if (str_starts(http_path(q), "/v2/") || str_starts(http_path(q), "/v1/")) {
         str_add(&s, ", \"error\": ");
         val_write_json_str(&s, e->msg, strlen(e->msg));
     }

@@ -8,6 +8,8 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/conf.h \
 	%D%/count.c \
 	%D%/count.h \
+	%D%/dataframe.c \
+	%D%/dataframe.h \
 	%D%/exchange.c \
 	%D%/facts.c \
 	%D%/facts.h \
@@ -30,6 +32,7 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/metrics.h \
 	%D%/metrics_in.h \
 	%D%/metrics_page.c \
+	%D%/mlflow_scoring.c \
 	%D%/notify.c \
 	%D%/notify.h \
 	%D%/oip.c \
@@ -52,4 +55,5 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/tensor.c \
 	%D%/tensor.h \
 	%D%/tensors.def \
+	%D%/tfserving.c \
 	%D%/verbs.c

@@ -13,7 +13,15 @@ PROGRAM_TESTS += %D%/test_model_replay.sh
 PROGRAM_TESTS += %D%/test_monitor.sh
 PROGRAM_TESTS += %D%/test_monitor_replay.sh
 PROGRAM_TESTS += %D%/test_readme.sh
+PROGRAM_TESTS += %D%/test_serve_clients.sh
+PROGRAM_TESTS += %D%/test_serve_prometheus.sh
 TESTS += $(PROGRAM_TESTS)
+EXTRA_DIST += %D%/serve.sh %D%/serve_clients.py
+# the virtual environment that test_serve_clients.sh makes and keeps
+clean-local: clean-clients
+clean-clients:
+	-rm -rf %D%/clients-venv
+.PHONY: clean-clients
 dist_check_SCRIPTS += $(PROGRAM_TESTS)
 EXTRA_DIST += %D%/lib.sh
 

@@ -6,6 +6,7 @@
 #include "views/monitor.h"
 #include "views/trend.h"
 #include "views/widgets/overlap.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,7 +47,11 @@ static void draw_trend(const struct view *v, struct canvas *cv, struct rect r)
                                .windows = monitor_ranges[s->range].windows,
                                .title = title,
                                .right = right,
+                               .limit = (double)NAN,
                                .bad_side = 1 };
+    const struct val *row = view_selected(v, 0);
+    if (str_eq(val_get_str(row, "metric", ""), v->rest))
+        look.limit = val_get_real(row, "floor", look.limit);
     /* The reply may still be of the feature before. */
     if (!str_eq(val_get_str(look.trend, "metric", ""), v->rest)) look.trend = NULL;
     snprintf(title, sizeof title, "effect of %.60s", name_of(v));
@@ -61,7 +66,7 @@ void drift_detail_draw(struct view *v, struct canvas *cv, struct rect r)
 {
     if (!v->rest[0] || r.h < 3) return;
     int bins = (int)val_len(val_get(val_get(verdict(v), "bins"), "labels"));
-    if (r.w >= 70 && (r.h < 18 || r.w >= 100)) {
+    if (!v->zoom && r.w >= 70) {
         int left = r.w * 2 / 5;
         draw_histogram(v, cv, rect_make(r.x, r.y, left, r.h));
         draw_trend(v, cv, rect_make(r.x + left + 2, r.y, r.w - left - 2, r.h));

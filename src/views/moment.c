@@ -32,9 +32,14 @@ static int64_t start_of(const struct val *list, const char *path, long i)
 
 long moment_index(const struct focus *f, const struct val *list, const char *path)
 {
-    long i = (long)val_len(list) - 1;
-    while (f->at_us && i >= 0 && start_of(list, path, i) > f->at_us) i--;
-    return i;
+    long low = 0, high = (long)val_len(list); /* the answer is before high */
+    if (!f->at_us) return high - 1;
+    while (low < high) {
+        long mid = low + (high - low) / 2;
+        if (start_of(list, path, mid) > f->at_us) high = mid;
+        else low = mid + 1;
+    }
+    return low - 1;
 }
 
 bool moment_step(struct focus *f, const struct val *list, const char *path, long by, long first)

@@ -139,7 +139,8 @@ static void draw_trend(struct view *v, struct canvas *cv, struct rect r)
                                .focus = v->focus,
                                .windows = range->windows,
                                .title = title,
-                               .right = right };
+                               .right = right,
+                               .limit = (double)NAN };
     const char *asked = val_get_str(look.trend, "metric", monitor_metric(v));
     bool feature = str_starts(asked, "feature:");
     snprintf(title, sizeof title, "%s%s", feature ? "effect of " : "", feature ? asked + 8 : asked);

@@ -86,7 +86,7 @@ static void outcome_text(const struct val *d, char *buf, size_t cap)
     } else if (error && *error) {
         snprintf(buf, cap, "%.120s", error);
     } else if (str_eq(state, "running")) {
-        snprintf(buf, cap, "%s %.80s", fmt_percent(a, val_get_real(job, "progress", 0)),
+        snprintf(buf, cap, "%.0f %% %.80s", 100 * val_get_real(job, "progress", 0),
                  val_get_str(job, "message", ""));
     }
 }
@@ -258,26 +258,28 @@ static void draw_watch(struct page *p, const struct view *v, const struct val *d
     }
 }
 
+/* The job, how far it is, and what came of it. */
 static void draw_job_facts(struct page *p, const struct view *v, const struct val *d)
 {
     const struct val *job = val_get(d, "job");
     struct status_look look = status_look(val_get_str(job, "state", NULL));
     char text[260], id[FMT_LEN], a[FMT_LEN];
     const char *same = val_get_str(d, "duplicate_of", NULL);
-    if (same) page_fact(p, "queued as", ROLE_STAGING, fmt_id(id, same));
-    if (val_type(job) != VAL_OBJ || p->r.h < 2) return;
-    page_section(p, "Job", fmt_id(id, val_get_str(d, "job_id", NULL)));
     const char *end = val_get_str(job, "finished_at", NULL);
-    snprintf(text, sizeof text, "%s %s %s", look.glyph, look.word, end ? moment_text(a, end) : "");
-    page_fact(p, "state", look.role, text);
+    if (same) page_fact(p, "queued as", ROLE_STAGING, fmt_id(id, same));
+    if (val_type(job) != VAL_OBJ) return;
+    snprintf(text, sizeof text, "%s %s%s%s · %s", look.glyph, look.word, end ? " " : "",
+             end ? moment_text(a, end) : "", fmt_id(id, val_get_str(d, "job_id", NULL)));
+    page_fact(p, "job", look.role, text);
     if (str_eq(val_get_str(job, "state", ""), "running") && p->r.h > 0) {
         struct rect at = page_take(p, 1);
-        meter_gauge(p->cv, rect_make(at.x + 11, at.y, at.w > 45 ? 30 : at.w - 11, 1), ROLE_S1,
+        meter_gauge(p->cv, rect_make(at.x + 12, at.y, at.w > 45 ? 30 : at.w - 12, 1), ROLE_S1,
                     val_get_real(job, "progress", (double)NAN));
     }
     outcome_text(d, text, sizeof text);
     page_fact(p, "outcome", ROLE_STRONG, text);
     draw_version(p, v, d);
+    draw_watch(p, v, d);
 }
 
 static void draw_detail(const struct view *v, struct canvas *cv, struct rect r)
@@ -292,12 +294,11 @@ static void draw_detail(const struct view *v, struct canvas *cv, struct rect r)
     canvas_heading(cv, page_take(&p, 1), ROLE_TITLE, title, val_get_str(d, "actor", NULL));
     snprintf(title, sizeof title, "%s %s", look.glyph, look.word);
     page_fact(&p, "decision", look.role, title);
-    draw_watch(&p, v, d);
+    draw_job_facts(&p, v, d);
     draw_blockers(&p, d);
     draw_evidence(&p, d);
     if (p.r.h > 4) page_take(&p, 1);
     draw_data(&p, d);
-    draw_job_facts(&p, v, d);
 }
 
 /* -- pane ------------------------------------------------------------------------------- */

@@ -106,7 +106,7 @@ void trend_draw(struct canvas *cv, struct rect r, const struct trend_look *look)
                                          "promoted" };
     struct chart c = { .series = &series,
                        .n_series = 1,
-                       .threshold = val_get_real(look->trend, "threshold", (double)NAN),
+                       .threshold = val_get_real(look->trend, "threshold", look->limit),
                        .threshold_name = "limit",
                        .x_time = true,
                        .lines = &baseline,

@@ -11,6 +11,7 @@ struct trend_look {
     const struct focus *focus;
     size_t windows;            /* newest; 0: all */
     const char *title, *right; /* of the heading */
+    double limit;              /* threshold where the reply has none; NAN: none */
     int bad_side;              /* of the threshold: see chart.h */
 };
 void trend_draw(struct canvas *cv, struct rect r, const struct trend_look *look);

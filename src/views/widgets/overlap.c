@@ -79,7 +79,7 @@ static const char *label(const struct val *bins, int i, char *buf, size_t cap)
     }
     *dots = '\0';
     bool low = str_to_real(text, &from), high = str_to_real(dots + 2, &to);
-    if (low && high) snprintf(buf, cap, "%.3g to %.3g", from, to);
+    if (low && high) snprintf(buf, cap, "%.3g–%.3g", from, to);
     else if (high) snprintf(buf, cap, "up to %.3g", to);
     else if (low) snprintf(buf, cap, "from %.3g", from);
     else {

@@ -74,7 +74,7 @@ static void rows_show_shares(void **state)
     canvas_write_text(&cv, &out);
     assert_string_equal(str_c(&out), "x . now          # both x more . less\n"
                                      "   up to 0.00219 ##########..........\n"
-                                     " 0.00219 to 12.5 ##########xxxxxxxxxx\n"
+                                     "    0.00219-12.5 ##########xxxxxxxxxx\n"
                                      "       from 12.5 ##########\n");
     canvas_done(&cv);
     arena_done(&a);

@@ -15,6 +15,8 @@ promdir = $(pkgdatadir)/prometheus
 dist_prom_DATA = share/prometheus/signalbox.yml share/prometheus/signalbox.rules.yml
 grafanadir = $(pkgdatadir)/grafana
 dist_grafana_DATA = share/grafana/signalbox.json
+systemddir = $(pkgdatadir)/systemd
+dist_systemd_DATA = share/systemd/signalbox.service
 
 # The manual page and completions are what the program says about itself.
 bashcompdir = $(datadir)/bash-completion/completions

@@ -61,7 +61,11 @@ void req_release(struct http_req *q)
     str_done(&q->body);
     str_done(&q->out);
     arena_reset(&arena);
-    *q = (struct http_req){ .arena = arena, .next_free = io->free_reqs };
+    memset(q, 0, offsetof(struct http_req, params));
+    q->params.n = q->target.n_segments = q->target.n_fields = 0;
+    q->target.path = NULL;
+    q->arena = arena;
+    q->next_free = io->free_reqs;
     io->free_reqs = q;
     if (++io->n_free <= KEEP_REQS) return;
     io->n_free--;

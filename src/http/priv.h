@@ -54,9 +54,7 @@ struct http_req {
     bool answered, close, draining_body, uri_too_long, dry_run;
     const char *method, *raw_target;
     const char *address; /* of the peer */
-    struct target target;
     const struct http_route *route;
-    struct route_params params;
     struct identity who;
     char id[65];
     int64_t began_us; /* monotonic, head complete */
@@ -67,6 +65,9 @@ struct http_req {
     const char *type;
     struct str out;
     struct answer_header *headers;
+    /* not cleared between requests, being large */
+    struct route_params params;
+    struct target target;
 };
 
 enum conn_phase { CONN_IDLE, CONN_HEAD, CONN_BODY, CONN_BUSY, CONN_WRITE };

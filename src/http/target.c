@@ -90,7 +90,8 @@ static const char *without_origin(const char *text)
 
 int target_parse(struct arena *a, const char *text, struct target *ret, struct err *e)
 {
-    *ret = (struct target){ .n_segments = 0 };
+    ret->path = NULL;
+    ret->n_segments = ret->n_fields = 0;
     text = without_origin(text);
     for (const char *c = text; *c; c++)
         if ((unsigned char)*c <= ' ' || *c == 0x7f)

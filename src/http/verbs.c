@@ -218,9 +218,12 @@ static void then_job(struct http_req *q, int rc, const struct reply *r, const st
         http_answer_err(q, e);
         return;
     }
-    struct val *v = val_copy(http_arena(q), r->v);
-    val_set_str(v, "job_id", val_get_str(v, "id", http_param(q, "job")));
-    val_set_str(v, "status", val_get_str(v, "state", "unknown"));
+    struct arena *a = http_arena(q);
+    struct val *v = val_obj(a);
+    val_set_str(v, "job_id", val_get_str(r->v, "id", http_param(q, "job")));
+    val_set_str(v, "status", val_get_str(r->v, "state", "unknown"));
+    for (size_t i = 0; i < val_len(r->v); i++)
+        val_set(v, val_key(r->v, i), val_copy(a, val_at(r->v, i)));
     http_answer_val(q, 200, v);
 }
 

@@ -67,9 +67,18 @@ size_t http_server_counts(const struct http_server *s, struct http_count *const 
     return (size_t)s->n_ios;
 }
 
+/* What is left of a limit; nothing is said where there is none. */
+static void say_limit(struct http_req *q, int limit, int left)
+{
+    if (left < 0) return;
+    http_answer_header(q, "RateLimit-Limit", arena_printf(&q->arena, "%d", limit));
+    http_answer_header(q, "RateLimit-Remaining", arena_printf(&q->arena, "%d", left));
+}
+
 static int too_often(struct http_req *q, int after_s, struct err *e)
 {
     http_answer_header(q, "Retry-After", arena_printf(&q->arena, "%d", after_s));
+    http_answer_header(q, "RateLimit-Reset", arena_printf(&q->arena, "%d", after_s));
     err_set(e, ERR_LIMIT, "too many requests");
     err_hint(e, "wait %d s; the limits are rate_key and rate_address of signalbox.yaml", after_s);
     return 429;
@@ -84,8 +93,9 @@ int server_admit(struct http_req *q, struct err *e)
         auth_identify(io, &q->arena, http_header(q, "X-API-Key"), http_header(q, "Authorization"),
                       clock_now(server_clock(q->io->server)), &q->who, e);
 
-    if (!auth_rate(io, &q->who, q->address, q->began_us, &after, &left))
-        return too_often(q, after, e);
+    bool ok = auth_rate(io, &q->who, q->address, q->began_us, &after, &left);
+    say_limit(q, auth_limit(io, &q->who), left);
+    if (!ok) return too_often(q, after, e);
     if (!rc) rc = auth_allow(io, &q->who, q->route, e);
     if (rc == -ERR_UNAUTH) http_answer_header(q, "WWW-Authenticate", "Bearer");
     return rc ? err_http(e->kind) : 0;

@@ -45,9 +45,11 @@ TESTS += %D%/crash_monitor
 
 # the daemon over plain sockets
 if HAVE_CMOCKA
-http_drivers = %D%/http_life %D%/http_openapi %D%/http_probe
+http_drivers = %D%/http_auth %D%/http_life %D%/http_openapi %D%/http_probe
 check_PROGRAMS += $(http_drivers)
 TESTS += $(http_drivers)
+%C%_http_auth_SOURCES = %D%/http_auth.c %D%/daemon.c %D%/daemon.h
+%C%_http_auth_LDADD = $(HTTP_LIBS) $(CMOCKA_LIBS)
 %C%_http_life_SOURCES = %D%/http_life.c %D%/daemon.c %D%/daemon.h
 %C%_http_life_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_http_openapi_SOURCES = %D%/http_openapi.c %D%/daemon.c %D%/daemon.h

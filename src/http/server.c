@@ -18,7 +18,6 @@
 #include "http/notify.h"
 #include "http/openapi.h"
 #include "serve/serve.h"
-#include "store/rollout.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -26,7 +25,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TICK_MS = 250, END_MS = 20, FACTS_US = 5000000, ROW_US = 3000000, LONG_VERBS = 2 };
+enum { TICK_MS = 250, END_MS = 20, FACTS_US = 5000000, LONG_VERBS = 2 };
 enum { SCHEDULE_MS = 2000 };
 
 /* ---- what requests ask of it --------------------------------------------------------- */
@@ -151,36 +150,6 @@ void server_io_ended(struct http_server *s)
     loop_async_send(s->wake);
 }
 
-static int put_row(struct app *app, void *user, struct err *e)
-{
-    struct http_server *s = user;
-    const struct serving_daemon d = { .id = s->id,
-                                      .listen = s->bound,
-                                      .detail = "{}",
-                                      .pid = getpid(),
-                                      .started_us = s->started_us,
-                                      .seen_us = clock_now(app->clock) };
-
-    return serving_daemon_put(app->store, &d, e);
-}
-
-static void row_put(struct verb_task *k, int rc, struct reply *r, struct err *e)
-{
-    struct http_server *s = k->user;
-
-    (void)r;
-    if (rc)
-        log_line(s->cfg.log, LOG_WARN, "serve", "cannot say that this daemon lives: %s", e->msg);
-    atomic_store(&s->row_busy, false);
-}
-
-static void say_alive(struct http_server *s)
-{
-    if (atomic_exchange(&s->row_busy, true)) return;
-    s->row = (struct verb_task){ .fn = put_row, .write = true, .done = row_put, .user = s };
-    verbthreads_submit(s->threads, &s->row);
-}
-
 static void on_tick(void *user)
 {
     struct http_server *s = user;
@@ -195,10 +164,6 @@ static void on_tick(void *user)
     if (now - s->last_facts_us >= FACTS_US) {
         server_gather(s);
         s->last_facts_us = now;
-    }
-    if (now - s->last_row_us >= ROW_US) {
-        say_alive(s);
-        s->last_row_us = now;
     }
 }
 
@@ -293,7 +258,9 @@ static int open_workspace(struct http_server *s, struct err *e)
                                     .settings = s->conf.settings,
                                     .off = s->conf.no_auth,
                                     .io_threads = s->conf.io_threads };
-    const struct serve_config sc = { .app = &s->cfg, .settings = s->conf.settings };
+    const struct serve_config sc = { .app = &s->cfg,
+                                     .settings = s->conf.settings,
+                                     .listen = s->bound };
     int rc = 0;
 
     s->ports = *s->cfg.ports;

@@ -50,7 +50,7 @@ struct http_server {
     atomic_int n_ended; /* I/O threads that are through */
     char bound[80], id[27];
     bool loopback, stopping;
-    int64_t started_us, end_by_us, last_facts_us, last_row_us; /* monotonic but the first */
+    int64_t started_us, end_by_us, last_facts_us; /* monotonic but the first */
     const char *notify;                                        /* $NOTIFY_SOCKET */
     int64_t watchdog_us, last_watchdog_us;
     atomic_bool ready;       /* any thread */
@@ -59,8 +59,7 @@ struct http_server {
     struct facts *facts;
     struct verb_task gather; /* looks for the next facts, while gather_busy */
     struct facts *gathering; /* the task's */
-    struct verb_task row;    /* puts the daemon's row into the store, while row_busy */
-    atomic_bool gather_busy, row_busy;
+    atomic_bool gather_busy;
 };
 
 /* -- gather.c --------------------------------------------------------------------------------- */

@@ -1,11 +1,13 @@
 # tests/fuzz: one target an entry point for bytes from outside, here linked with a main that
 # replays the corpus and mutations of it. A fuzzer links fuzz_csv.c or fuzz_jsonl.c with the
 # libraries of codec and base and its own main instead.
-FUZZ_TARGETS = %D%/fuzz_csv %D%/fuzz_jsonl %D%/fuzz_predict
+FUZZ_TARGETS = %D%/fuzz_csv %D%/fuzz_http %D%/fuzz_jsonl %D%/fuzz_predict
 check_PROGRAMS += $(FUZZ_TARGETS)
 TESTS += $(FUZZ_TARGETS)
 %C%_fuzz_csv_SOURCES = %D%/fuzz_csv.c %D%/fuzz_rows.h %D%/replay.c
 %C%_fuzz_csv_LDADD = $(CODEC_LIBS)
+%C%_fuzz_http_SOURCES = %D%/fuzz_http.c %D%/replay.c
+%C%_fuzz_http_LDADD = $(HTTP_LIBS)
 %C%_fuzz_jsonl_SOURCES = %D%/fuzz_jsonl.c %D%/fuzz_rows.h %D%/replay.c
 %C%_fuzz_jsonl_LDADD = $(CODEC_LIBS)
 %C%_fuzz_predict_SOURCES = %D%/fuzz_predict.c %D%/replay.c
@@ -15,6 +17,9 @@ FUZZ_CORPUS = \
 	%D%/corpus/csv/cr %D%/corpus/csv/crlf %D%/corpus/csv/latin1 \
 	%D%/corpus/csv/long_numbers %D%/corpus/csv/names %D%/corpus/csv/open_quote \
 	%D%/corpus/csv/plain %D%/corpus/csv/quotes %D%/corpus/csv/ragged %D%/corpus/csv/widen \
+	%D%/corpus/http/absolute %D%/corpus/http/chunked %D%/corpus/http/get \
+	%D%/corpus/http/lengths %D%/corpus/http/pipelined %D%/corpus/http/post \
+	%D%/corpus/http/transition \
 	%D%/corpus/jsonl/bad %D%/corpus/jsonl/escapes %D%/corpus/jsonl/keys \
 	%D%/corpus/jsonl/nested %D%/corpus/jsonl/numbers %D%/corpus/jsonl/plain \
 	%D%/corpus/predict/escapes %D%/corpus/predict/list %D%/corpus/predict/nested \

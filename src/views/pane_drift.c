@@ -103,6 +103,16 @@ static double largest(const struct val *rows)
     return top;
 }
 
+/* A cursor set in another pane may be before the windows on show: then more of them. */
+static void widen(struct view *v)
+{
+    struct drift *s = v->state;
+    const struct val *windows = val_get(view_data(v, DF_MAP), "windows");
+    size_t asked = monitor_ranges[s->range].windows;
+    bool outside = val_len(windows) && moment_index(v->focus, windows, "start") < 0;
+    if (outside && asked && val_len(windows) >= asked) s->range++; /* the last range has all */
+}
+
 static void drift_update(struct view *v, int feed)
 {
     struct drift *s = v->state;
@@ -111,6 +121,7 @@ static void drift_update(struct view *v, int feed)
     arena_reset(&s->arena);
     s->shown = view_filter(&s->arena, v->filter, rows);
     s->top = str_eq(val_get_str(map, "metric", ""), "effect") ? 0 : largest(rows);
+    widen(v);
 }
 
 static struct listing_rows drift_rows(const struct view *v, int part)
@@ -416,6 +427,7 @@ const struct view_ops view_drift = {
     .init = drift_init,
     .done = drift_done,
     .update = drift_update,
+    .enter = widen,
     .model = drift_model,
     .rows = drift_rows,
     .draw = drift_draw,

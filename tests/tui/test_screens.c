@@ -463,6 +463,31 @@ static void test_the_map_scrolls_both_ways(void **state)
     fake_close(&f);
 }
 
+/* From Monitor, whose chart reaches back further, to a map that does not: it takes more windows
+ * until the cursor is on it. */
+static void test_the_map_widens_to_the_cursor(void **state)
+{
+    (void)state;
+    struct fake f;
+    fake_open(&f, 100, 30, false);
+    fake_keys(&f, "8");
+    assert_true(sees(&f, "last 24 windows"));
+    fake_keys(&f, "6hhh");
+    struct val *map = (struct val *)(uintptr_t)val_get(f.replies, "monitor heatmap fraud");
+    const struct val *windows = val_get(map, "windows");
+    struct val *late = val_list(&f.arena);
+    for (size_t i = 0; i < val_len(windows); i++) {
+        struct val *w = val_copy(&f.arena, val_at(windows, i));
+        val_set_strf(w, "start", "2026-03-15T%02zu:00:00Z", i); /* all after the cursor */
+        val_push(late, w);
+    }
+    val_set(map, "windows", late);
+    ui_touch(f.ui);
+    fake_keys(&f, "8");
+    assert_true(sees(&f, "last 72 windows")); /* there are no more than 24, so it stops there */
+    fake_close(&f);
+}
+
 static void test_the_heat_map_filters_and_follows_the_model(void **state)
 {
     (void)state;
@@ -561,6 +586,7 @@ int main(void)
         cmocka_unit_test(test_the_challenger_is_promoted_from_its_decision),
         cmocka_unit_test(test_the_time_cursor_is_shared),
         cmocka_unit_test(test_the_map_scrolls_both_ways),
+        cmocka_unit_test(test_the_map_widens_to_the_cursor),
         cmocka_unit_test(test_the_heat_map_filters_and_follows_the_model),
         cmocka_unit_test(test_empty_workspaces_say_what_to_run),
         cmocka_unit_test(test_all_keys_everywhere),

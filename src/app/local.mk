@@ -83,6 +83,8 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/retrain.h \
 	%D%/retrain_facts.c \
 	%D%/retrain_job.c \
+	%D%/retrain_compare.c \
+	%D%/retrain_compare.h \
 	%D%/retrain_watch.c \
 	%D%/revision.c \
 	%D%/rollout.c \

@@ -4,13 +4,14 @@
  *                            '----newest 20 %--> measure challenger and incumbent
  *
  * Both see the same rows, which neither has learned from: the incumbent's training came before
- * it served. The challenger becomes a version in Staging only when it is better by the margin;
- * its run, with report and evidence, stays either way. All of it is published in the one fenced
- * transaction of train_publish.c, which also makes sure that the incumbent still serves: a
- * comparison with something else counts for nothing. */
+ * it served. The challenger becomes a version in Staging only when retrain_compare.c finds it
+ * better by the margin and beyond doubt; its run, with report and evidence, stays either way.
+ * All of it is published in the one fenced transaction of train_publish.c, which also makes sure
+ * that the incumbent still serves: a comparison with something else counts for nothing. */
 #include "app/feature_pack.h"
 #include "app/modelref.h"
 #include "app/retrain.h"
+#include "app/retrain_compare.h"
 #include "app/settings.h"
 #include "app/train_run.h"
 #include "base/mem.h"
@@ -33,8 +34,7 @@ struct retraining {
     struct model *incumbent;
     double incumbent_measured[TRAIN_METRICS_MAX];
     const struct metric *metric;
-    double challenger_value, incumbent_value;
-    bool better;
+    struct retrain_verdict verdict;
 };
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -184,17 +184,16 @@ static int metric_index(const char *name)
     return -1;
 }
 
-/* Undefined values, as of holdouts with one class, say nothing and so not "better". */
-static void compare(struct retraining *r)
+static int compare(struct retraining *r, struct err *e)
 {
-    int i = metric_index(r->metric->name);
-    double gain;
-
-    r->challenger_value = r->t.measured[i];
-    r->incumbent_value = r->incumbent_measured[i];
-    gain = r->challenger_value - r->incumbent_value;
-    if (!r->metric->greater_is_better) gain = -gain;
-    r->better = gain > r->set.margin;
+    const struct retrain_rivals rivals = { .en = &r->t.en,
+                                           .challenger = r->t.model,
+                                           .incumbent = r->incumbent,
+                                           .train = r->t.train,
+                                           .holdout = r->t.valid,
+                                           .metric = r->metric,
+                                           .margin = r->set.margin };
+    return retrain_compare(&rivals, r->t.c->arena, &r->verdict, e);
 }
 
 /* No rows stop the fitting early: the holdout has to stay unseen. */
@@ -215,7 +214,7 @@ static int compute(struct retraining *r, struct err *e)
     rc = train_measure(t, t->model, t->valid, t->measured, e);
     if (rc == 0) rc = train_measure(t, t->model, t->train, t->trained, e);
     if (rc == 0) rc = train_measure(t, r->incumbent, t->valid, r->incumbent_measured, e);
-    if (rc == 0) compare(r);
+    if (rc == 0) rc = compare(r, e);
     if (rc == 0 && engine_cancelled(&t->en)) rc = err_set(e, ERR_CANCELLED, "the job was stopped");
     return rc;
 }
@@ -273,6 +272,20 @@ static void report_metrics(struct str *s, const struct retraining *r)
                      r->incumbent_measured[i]);
 }
 
+static void report_verdict(struct str *s, const struct retraining *r)
+{
+    const struct retrain_verdict *v = &r->verdict;
+
+    str_addf(s, "- %s: challenger %.6g, incumbent %.6g; margin %g\n", r->metric->name,
+             v->challenger, v->incumbent, r->set.margin);
+    str_addf(s, "- gain over the incumbent: %.4g, 95 %% interval %.4g to %.4g (%s, %zu rows)\n",
+             v->gain.difference, v->gain.low, v->gain.high, v->gain.method, v->gain.n);
+    str_addf(s, "- gain in %s over a guess without features (%.6g): %.4g, interval %.4g to %.4g\n",
+             v->chance_metric, v->trivial, v->chance.difference, v->chance.low, v->chance.high);
+    str_add(s, "- rule: the gain exceeds the margin, its interval contains no loss, and that over "
+               "a guess is above 0\n");
+}
+
 static void write_report(struct str *s, const struct retraining *r, const char *outcome)
 {
     char from[32], to[32];
@@ -284,8 +297,7 @@ static void write_report(struct str *s, const struct retraining *r, const char *
              clock_format(from, r->from_us), clock_format(to, r->to_us), r->t.rows);
     str_addf(s, "- trained on the oldest %zu rows, both measured on the newest %zu\n",
              r->t.train->n_rows, r->t.valid->n_rows);
-    str_addf(s, "- %s: challenger %.6g, incumbent %.6g, margin %g\n", r->metric->name,
-             r->challenger_value, r->incumbent_value, r->set.margin);
+    report_verdict(s, r);
     report_list(s, "Why", val_get(r->decision, "reasons"));
     report_evidence(s, val_get(r->decision, "evidence"));
     report_metrics(s, r);
@@ -370,8 +382,8 @@ static int stage_challenger(struct retraining *r, struct registry_new *in, struc
 
     in->name = r->model;
     in->reason = arena_printf(a, "retrained: %s %s against %s of version %lld", r->metric->name,
-                              str_real(better, r->challenger_value),
-                              str_real(worse, r->incumbent_value), (long long)r->version);
+                              str_real(better, r->verdict.challenger),
+                              str_real(worse, r->verdict.incumbent), (long long)r->version);
     in->description = in->reason;
     int rc = registry_register(app, a, in, &done, e);
     if (rc) return rc;
@@ -386,14 +398,23 @@ static const char *outcome_of(struct retraining *r, bool serves, const struct re
     struct arena *a = r->t.c->arena;
 
     if (v)
-        return arena_printf(a, "The challenger is better and is version %lld in Staging.",
-                            (long long)v->version);
+        return arena_printf(a, "The challenger is better and is version %lld in Staging: %s.",
+                            (long long)v->version, r->verdict.why);
     if (!serves)
         return arena_printf(a,
                             "Version %lld does not serve any more, so the comparison with it "
                             "decides nothing; the challenger was not registered.",
                             (long long)r->version);
-    return "The challenger is not better by the margin and was not registered.";
+    return arena_printf(a, "The challenger was not registered: %s.", r->verdict.why);
+}
+
+static void put_comparison(struct val *o, const struct comparison *c)
+{
+    val_set_real(o, "difference", c->difference);
+    val_set_real(o, "low", c->low);
+    val_set_real(o, "high", c->high);
+    val_set_int(o, "n", (int64_t)c->n);
+    val_set_str(o, "method", c->method);
 }
 
 static void answer(const struct retraining *r, const struct reg_version *v, const char *outcome,
@@ -403,11 +424,17 @@ static void answer(const struct retraining *r, const struct reg_version *v, cons
     struct val *incumbent = val_set_obj(result, "incumbent");
 
     val_set_str(challenger, "run_id", r->t.run_id);
-    val_set_real(challenger, "value", r->challenger_value);
+    val_set_real(challenger, "value", r->verdict.challenger);
     val_set_int(incumbent, "version", r->version);
-    val_set_real(incumbent, "value", r->incumbent_value);
+    val_set_real(incumbent, "value", r->verdict.incumbent);
     val_set_str(result, "metric", r->metric->name);
     val_set_real(result, "margin", r->set.margin);
+    put_comparison(val_set_obj(result, "gain"), &r->verdict.gain);
+    struct val *chance = val_set_obj(result, "chance");
+    val_set_str(chance, "metric", r->verdict.chance_metric);
+    val_set_real(chance, "value", r->verdict.trivial);
+    put_comparison(chance, &r->verdict.chance);
+    val_set_str(result, "why", r->verdict.why);
     val_set_bool(result, "registered", v != NULL);
     val_set_str(result, "model", r->model);
     val_set_str(result, "version", NULL);
@@ -422,7 +449,7 @@ static int settle(struct training *t, struct registry_new *in, struct val *resul
     struct reg_version v;
     bool serves = false;
     int rc = still_serves(r, &serves, e);
-    bool stage = serves && r->better;
+    bool stage = serves && r->verdict.better;
 
     if (rc == 0 && stage) rc = stage_challenger(r, in, &v, e);
     if (rc) return rc;

@@ -85,6 +85,8 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/metric/metric.h \
 	%D%/metric/metrics.def \
 	%D%/metric/performance.c \
+	%D%/metric/paired.c \
+	%D%/metric/paired.h \
 	%D%/metric/performance.h \
 	%D%/metric/probability.c \
 	%D%/metric/ranking.c \

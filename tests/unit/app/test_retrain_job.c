@@ -8,6 +8,7 @@
 #include "app/retrain.h"
 #include "app/verb.h"
 #include "base/file.h"
+#include "base/rng.h"
 #include "engine/demo.h"
 #include "store/blob.h"
 #include "store/prediction.h"
@@ -118,7 +119,7 @@ static void train_incumbent(struct bench *b, size_t rows)
 }
 
 /* The log: transactions with their truth as labels, which are written as "1.0" by some. */
-static void log_traffic(struct bench *b, size_t rows, double shift)
+static void log_rows(struct bench *b, size_t rows, double shift, bool noise)
 {
     static const char *const skip[] = { "transaction_id", "timestamp", "fraud", NULL };
     struct frame *f = transactions(2, rows, shift);
@@ -146,6 +147,7 @@ static void log_traffic(struct bench *b, size_t rows, double shift)
                                         .features = bytes.p,
                                         .n_bytes = bytes.len };
         const char *truth = fraud->num[i] > 0 ? (i % 2 ? "1.0" : "1") : "0";
+        if (noise) truth = rng_mix(i) % 2 ? "1" : "0";
         const struct label l = { id, truth, NOW };
         assert_int_equal(prediction_add(s, "fraud", &row, NULL, NULL), 0);
         assert_int_equal(label_add(s, "fraud", &l, &effect, NULL), 0);
@@ -153,6 +155,17 @@ static void log_traffic(struct bench *b, size_t rows, double shift)
     assert_int_equal(store_commit(s, NULL), 0);
     feature_packer_free(p);
     frame_free(f);
+}
+
+static void log_traffic(struct bench *b, size_t rows, double shift)
+{
+    log_rows(b, rows, shift, false);
+}
+
+/* Labels that have nothing to do with the features. */
+static void log_noise(struct bench *b, size_t rows)
+{
+    log_rows(b, rows, 0, true);
 }
 
 /* A retraining somebody asked for; returns its job. */
@@ -290,6 +303,11 @@ static void the_challenger_wins_after_drift(void **state)
     assert_true(val_get_bool(v, "registered", false));
     assert_int_equal(val_get_int(v, "version", 0), 2);
     assert_string_equal(val_get_str(v, "metric", ""), "auc");
+    const struct val *gain = val_get(v, "gain"), *chance = val_get(v, "chance");
+    assert_string_equal(val_get_str(gain, "method", ""), "paired DeLong");
+    assert_true(fabs(val_get_real(gain, "difference", 0) - (new - old)) < 1e-12);
+    assert_true(val_get_real(gain, "low", -1) > 0 && val_get_int(gain, "n", 0) == 600);
+    assert_true(val_get_real(chance, "value", 0) == 0.5 && val_get_real(chance, "low", 0) > 0);
     struct reg_model m = model(b);
     assert_int_equal(m.production, 1);
     assert_int_equal(m.staging, 2);
@@ -345,6 +363,45 @@ static void better_but_not_by_the_margin(void **state)
     const char *id = queue(b);
     run_job(b, id);
     assert_false(val_get_bool(result_of(b, id), "registered", true));
+    assert_int_equal(model(b).n_versions, 1);
+}
+
+/* Few rows and no drift: what looks better may be luck, and luck is not registered. */
+static void better_but_not_beyond_doubt(void **state)
+{
+    struct bench *b = *state;
+
+    settings(b, "retrain: { min_labels: 100, min_minority: 10, margin: 0, cooldown: 1s }\n");
+    train_incumbent(b, 500);
+    log_traffic(b, 400, 0);
+    const char *id = queue(b);
+    run_job(b, id);
+    const struct val *v = result_of(b, id), *gain = val_get(v, "gain");
+    double low = val_get_real(gain, "low", NAN);
+    bool better = val_get_real(gain, "difference", NAN) > 0;
+    bool doubted = strstr(val_get_str(v, "why", ""), "not better beyond doubt") != NULL;
+    assert_true(val_get_int(gain, "n", 0) == 80 && low < 0);
+    assert_false(val_get_bool(v, "registered", true));
+    assert_true(better == doubted);
+    expect_report(b, val_get_str(v, "run_id", ""), "its interval contains no loss");
+    assert_int_equal(model(b).n_versions, 1);
+}
+
+/* The labels are noise: whatever beats an incumbent that is wrong, it does not beat a guess. */
+static void better_than_the_incumbent_but_not_than_a_guess(void **state)
+{
+    struct bench *b = *state;
+
+    settings(b, "retrain: { metric: log_loss, min_labels: 100, min_minority: 10 }\n");
+    train_incumbent(b, 500);
+    log_noise(b, 1000);
+    const char *id = queue(b);
+    run_job(b, id);
+    const struct val *v = result_of(b, id);
+    assert_true(val_get_real(val_get(v, "gain"), "low", NAN) > 0);
+    assert_string_equal(val_get_str(val_get(v, "gain"), "method", ""), "paired bootstrap");
+    assert_false(val_get_bool(v, "registered", true));
+    assert_non_null(strstr(val_get_str(v, "why", ""), "not better than a guess"));
     assert_int_equal(model(b).n_versions, 1);
 }
 
@@ -452,6 +509,8 @@ int main(void)
         TEST(the_challenger_wins_after_drift),
         TEST(a_challenger_that_is_not_better_is_not_registered),
         TEST(better_but_not_by_the_margin),
+        TEST(better_but_not_beyond_doubt),
+        TEST(better_than_the_incumbent_but_not_than_a_guess),
         TEST(an_incumbent_that_left_decides_nothing),
         TEST(too_little_is_an_error),
         TEST(killed_workers_leave_one_version),

@@ -14,6 +14,7 @@ ENGINE_TESTS = \
 	%D%/test_linear \
 	%D%/test_metric \
 	%D%/test_model \
+	%D%/test_paired \
 	%D%/test_pool \
 	%D%/test_profile \
 	%D%/test_split \
@@ -33,6 +34,7 @@ TESTS += $(ENGINE_TESTS)
 %C%_test_metric_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit/stats
 %C%_test_metric_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_model_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_paired_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_pool_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_profile_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_split_LDADD = $(ENGINE_TEST_LIBS)

@@ -12,8 +12,9 @@
  *   latency {p50_ms, p95_ms, p99_ms, n}
  *   freshness {data_s: from the newest prediction to the window's end, max_gap_s, windows_silent,
  *     n}, label_delay {p50_s, p95_s}
- *   drift {share, drifted, tested, drift (bool), profile, season, n, features[as the verb drift,
- *     with season_effect, and bins {labels[], reference[], current[]} of counts]}
+ *   drift {share, table_share (share, or 0 where fewer drifted than make a drift of the table),
+ *     drifted, tested, drift (bool), profile, season, n, features[as the verb drift, with
+ *     season_effect, and bins {labels[], reference[], current[]} of counts]}
  *   prediction_drift {method, statistic, p_value, effect (0 where it is no drift), effect_raw, psi,
  *     js, drifted, state, n, bins{…}}; null without scores to compare with
  *   multivariate {method, its figure (auc or error) and expected, each {value, low, high, n}, p_value,

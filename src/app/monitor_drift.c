@@ -130,6 +130,9 @@ static int write_features(struct measurement *ms, struct val *o, const struct dr
         rc = write_feature(ms, list, &r->features[i], season, &t, e);
     double share = t.tested ? (double)t.drifted / (double)t.tested : (double)NAN;
     monitor_set_real(o, "share", share);
+    /* what speaks for a drift of the table: one feature of four or fewer is a share, no more */
+    bool enough = t.drifted >= p->min_features || isnan(share);
+    monitor_set_real(o, "table_share", enough ? share : 0);
     val_set_int(o, "drifted", (int64_t)t.drifted);
     val_set_int(o, "tested", (int64_t)t.tested);
     val_set_bool(o, "drift", share > p->share && t.drifted >= p->min_features);

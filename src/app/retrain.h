@@ -31,7 +31,8 @@ struct figure {            /* of a snapshot; NaN: unknown */
 struct retrain_window {
     int64_t start_us, end_us, volume;
     struct figure accuracy, brier;
-    double share;          /* of drifted features; NaN: not compared */
+    double share;          /* of drifted features, 0 where they are too few for a drift of the
+                              table; NaN: not compared */
 };
 /* The version that serves and the windows that speak for it, oldest first. */
 struct retrain_promoted {

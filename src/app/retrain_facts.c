@@ -143,13 +143,16 @@ static int read_window(struct arena *a, const struct snapshot *sn, struct retrai
 
     if (rc) return err_prefix(e, "snapshot of %s", sn->model);
     const struct val *performance = val_get(data, "performance");
+    const struct val *drift = val_get(data, "drift");
+    /* of a table, as the alert sees it; early snapshots lack that */
+    const char *share = val_has(drift, "table_share") ? "table_share" : "share";
     const struct retrain_window w = {
         .start_us = sn->start_us,
         .end_us = sn->end_us,
         .volume = val_get_int(data, "volume", 0),
         .accuracy = figure_of(val_get(performance, "accuracy")),
         .brier = figure_of(val_get(performance, "brier")),
-        .share = val_get_real(val_get(data, "drift"), "share", NAN),
+        .share = val_get_real(drift, share, NAN),
     };
     if (!w.volume) return 0;
     p->newest_us = w.end_us;

@@ -84,7 +84,7 @@ static void measured(struct fixture *f, const char *model, int day, const char *
 static void share(struct fixture *f, int day, double share_drifted)
 {
     measured(f, "fraud", day,
-             arena_printf(&f->a, "{\"volume\":500,\"drift\":{\"share\":%.3f}}", share_drifted));
+             arena_printf(&f->a, "{\"volume\":500,\"drift\":{\"table_share\":%.3f}}", share_drifted));
 }
 
 static struct alert get(struct fixture *f, const char *rule)
@@ -141,7 +141,7 @@ static void breaches_climb_and_clean_windows_clear(void **state)
     assert_int_equal(al.since_us, START + 3 * DAY);
     assert_int_equal(al.window_us, START + 3 * DAY);
     assert_string_equal(al.group, "fraud/drift/2026-01-02T00:00:00Z");
-    assert_string_equal(val_get_str(detail(f, "drift"), "metric", ""), "drift.share");
+    assert_string_equal(val_get_str(detail(f, "drift"), "metric", ""), "drift.table_share");
     share(f, 4, 0.0);
     is(f, "drift", "incident");
     share(f, 5, 0.0);
@@ -155,7 +155,7 @@ static void the_features_that_moved_most(void **state)
 {
     struct fixture *f = *state;
     STR_AUTO s = STR_INIT;
-    str_add(&s, "{\"volume\":500,\"drift\":{\"share\":0.9,\"features\":[{\"name\":\"none\","
+    str_add(&s, "{\"volume\":500,\"drift\":{\"table_share\":0.9,\"features\":[{\"name\":\"none\","
                 "\"effect\":null}");
     for (int i = 0; i < 9; i++)
         str_addf(&s, ",{\"name\":\"f%d\",\"effect\":%d,\"drifted\":true}", i, (i * 4) % 9);
@@ -175,7 +175,7 @@ static void broken_data_mutes_drift(void **state)
     struct fixture *f = *state;
     for (int day = 0; day < 3; day++)
         measured(f, "fraud", day,
-                 "{\"volume\":500,\"drift\":{\"share\":0.6},\"quality\":{\"schema_issues\":2,"
+                 "{\"volume\":500,\"drift\":{\"table_share\":0.6},\"quality\":{\"schema_issues\":2,"
                  "\"schema\":[\"amount\",\"country\"]}}");
     is(f, "schema", "incident");
     is(f, "drift", "incident");
@@ -185,7 +185,7 @@ static void broken_data_mutes_drift(void **state)
     assert_int_equal(val_len(val_get(detail(f, "schema"), "columns")), 2);
     for (int day = 3; day < 5; day++)
         measured(f, "fraud", day,
-                 "{\"volume\":500,\"drift\":{\"share\":0.6},\"quality\":{\"schema_issues\":0}}");
+                 "{\"volume\":500,\"drift\":{\"table_share\":0.6},\"quality\":{\"schema_issues\":0}}");
     is(f, "schema", "none");
     assert_null(get(f, "drift").inhibited_by);
 }
@@ -407,7 +407,7 @@ static void resolving_bad_data_lets_drift_speak(void **state)
     settings(f, "notify: [{name: oncall, url: 'http://127.0.0.1:1/', min_state: incident}]\n");
     for (int day = 0; day < 3; day++)
         measured(f, "fraud", day,
-                 "{\"volume\":500,\"drift\":{\"share\":0.6},\"quality\":{\"schema_issues\":2}}");
+                 "{\"volume\":500,\"drift\":{\"table_share\":0.6},\"quality\":{\"schema_issues\":2}}");
     assert_int_equal(notices(f), 1); /* schema alone */
     assert_string_equal(get(f, "drift").inhibited_by, "schema");
     assert_int_equal(act(f, "alert resolve", args_of(f, "schema")), 0);
@@ -421,7 +421,7 @@ static void only_disjoint_windows_count(void **state)
 {
     struct fixture *f = *state;
     struct val *data;
-    const char *json = "{\"volume\":500,\"drift\":{\"share\":0.5}}";
+    const char *json = "{\"volume\":500,\"drift\":{\"table_share\":0.5}}";
     share(f, 0, 0.5);
     assert_int_equal(val_parse_json(&f->a, json, strlen(json), &data, &f->e), 0);
     for (int hour = 22; hour < 26; hour++) {
@@ -533,8 +533,8 @@ static void random_data(struct fixture *f, struct rng *g, const char *model, int
     STR_AUTO s = STR_INIT;
     str_addf(&s, "{\"volume\":%d,\"labels\":%d,", (int)rng_below(g, 300), (int)rng_below(g, 120));
     if (rng_below(g, 8))
-        str_addf(&s, "\"drift\":{\"share\":%.17g,\"features\":[", rng_unit(g) * 0.4);
-    else str_add(&s, "\"drift\":{\"share\":null,\"features\":[");
+        str_addf(&s, "\"drift\":{\"table_share\":%.17g,\"features\":[", rng_unit(g) * 0.4);
+    else str_add(&s, "\"drift\":{\"table_share\":null,\"features\":[");
     for (int i = 0; i < 7; i++)
         str_addf(&s, "%s{\"name\":\"f%d\",\"effect\":%.17g,\"p_adjusted\":null,\"drifted\":%s}",
                  i ? "," : "", i, rng_unit(g), rng_below(g, 2) ? "true" : "false");

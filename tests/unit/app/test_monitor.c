@@ -424,6 +424,35 @@ static void shifted_features_drift_unless_the_season_does(void **state)
     assert_near(val_get_real(x, "season_effect", NAN), 0, 1e-15);
 }
 
+static bool breached(struct fixture *f, const char *rule)
+{
+    ok(f, call(f, "alert list", "model", "m", NULL));
+    const struct val *list = val_get(f->r.v, "alerts");
+    for (size_t i = 0; i < val_len(list); i++)
+        if (str_eq(val_get_str(val_at(list, i), "rule", ""), rule)) return true;
+    return false;
+}
+
+/* One of three is more than a fifth, and may still be chance: the table has not drifted. */
+static void one_feature_of_few_is_no_drift_of_the_table(void **state)
+{
+    struct fixture *f = *state;
+    write_reference(f, "");
+    ingest_day(f, 5, 0.5, NULL, NULL);
+    check(f, JAN5 + DAY);
+    const struct val *d = data_at(f, JAN5, NULL);
+    assert_near(real(d, "drift", "share", NULL), 1.0 / 3, 1e-15);
+    assert_near(real(d, "drift", "table_share", NULL), 0, 0);
+    assert_false(val_get_bool(val_get(d, "drift"), "drift", true));
+    assert_false(breached(f, "drift"));
+    ingest_day(f, 6, 0.5, "c", NULL);
+    check(f, JAN5 + 2 * DAY);
+    d = data_at(f, JAN5 + DAY, NULL);
+    assert_near(real(d, "drift", "table_share", NULL), 2.0 / 3, 1e-15);
+    assert_true(val_get_bool(val_get(d, "drift"), "drift", false));
+    assert_true(breached(f, "drift"));
+}
+
 static void broken_columns_are_named(void **state)
 {
     struct fixture *f = *state;
@@ -656,7 +685,8 @@ static void status_looks_back(void **state)
 {
     struct fixture *f = *state;
     write_reference(f, "");
-    for (int day = 5; day < 9; day++) ingest_day(f, day, day > 6 ? 0.6 : 0, NULL, NULL);
+    for (int day = 5; day < 9; day++)
+        ingest_day(f, day, day > 6 ? 0.6 : 0, day > 6 ? "c" : NULL, NULL);
     check(f, JAN5 + 4 * DAY);
     ok(f, call(f, "monitor status", "name", "m", NULL));
     assert_string_equal(val_get_str(f->r.v, "window_start", ""), "2026-01-08T00:00:00Z");
@@ -720,6 +750,7 @@ int main(void)
         TEST(silence_is_counted_until_it_is_retirement),
         TEST(equal_windows_do_not_drift),
         TEST(shifted_features_drift_unless_the_season_does),
+        TEST(one_feature_of_few_is_no_drift_of_the_table),
         TEST(broken_columns_are_named),
         TEST(features_together_are_tested_where_asked),
         TEST(components_are_another_way),

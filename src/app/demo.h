@@ -6,8 +6,8 @@
 #include "engine/demo.h"
 
 #define DEMO_MODEL "fraud"
-/* A day of predictions and labels of that model, drifted from its middle on, measured and judged.
- * Does nothing on a complete one, and completes one that was interrupted. */
+/* A day of predictions and labels of that model, drifted from its middle on, measured and judged,
+ * and a retraining that waits in the queue. Does nothing on a complete one, and completes one that was interrupted. */
 int demo_day(struct app *app, struct arena *a, uint64_t seed, bool *changed, struct err *e);
 
 /* Header and rows, appended to *out. ERR_NOMEM, ERR_INVALID. */

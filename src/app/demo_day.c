@@ -1,8 +1,9 @@
 /* demo_day.c: a day of traffic for the demo workspace: the model in Production answers some
  * hundred transactions an hour until now, and from the middle of the day on they are not what
  * it was trained on. Labels come for four of five. Everything is brought in through the verbs
- * of monitoring, so snapshots and alerts are real, and so is what retrain policy says of them;
- * queueing the job is left to who tries the demo.
+ * of monitoring, so snapshots and alerts are real, and so is what retrain policy says of them: a
+ * job that waits in the queue with its evidence. The first console or `worker` runs it; the demo
+ * itself does not, so that there is one to look at.
  *
  * The generator's days are mixed before they are laid over the one day: whole days have a
  * rhythm, and an hour compared with a reference of months would differ for that alone. */
@@ -14,6 +15,7 @@
 #include "base/rng.h"
 #include "codec/rowout.h"
 #include "store/prediction.h"
+#include "store/schedule.h"
 #include <math.h>
 #include <string.h>
 
@@ -136,16 +138,50 @@ static int write_labels(const struct day *d, const char **ret, struct err *e)
     return file_write_atomic(*ret, text.p, text.len, e);
 }
 
-static int call(const struct day *d, const char *verb, const char *data, struct err *e)
+static int call_with(struct app *app, const char *verb, const struct val *in, struct err *e)
 {
     struct reply r;
-    struct val *in = val_obj(d->a);
     reply_init(&r);
-    val_set_str(in, "name", DEMO_MODEL);
-    if (data) val_set_str(in, "data", data);
-    int rc = verb_call(d->app, verb_find(verb), in, &r, e);
+    int rc = verb_call(app, verb_find(verb), in, &r, e);
     reply_done(&r);
     return rc ? err_prefix(e, "demo, %s", verb) : 0;
+}
+
+static int call(const struct day *d, const char *verb, const char *data, struct err *e)
+{
+    struct val *in = val_obj(d->a);
+    val_set_str(in, "name", DEMO_MODEL);
+    if (data) val_set_str(in, "data", data);
+    return call_with(d->app, verb, in, e);
+}
+
+/* Has a retraining been queued, at whatever time? */
+static int find_retraining(const struct day *d, bool *ret, struct err *e)
+{
+    struct retrain_row *row = NULL;
+    size_t n = 0;
+    int rc = retrain_list(d->app->store, d->a, DEMO_MODEL, 1000, &row, &n, e);
+    *ret = false;
+    for (size_t i = 0; rc == 0 && i < n; i++) *ret |= row[i].job_id != NULL;
+    return rc;
+}
+
+/* Through ports that start no worker. */
+static int queue_retraining(const struct day *d, bool *changed, struct err *e)
+{
+    bool there = false;
+    int rc = find_retraining(d, &there, e);
+    if (rc < 0 || there) return rc;
+    struct app app = *d->app;
+    struct ports ports = *d->app->ports;
+    struct val *in = val_obj(d->a);
+    ports.job_start = NULL;
+    app.ports = &ports;
+    val_set_str(in, "name", DEMO_MODEL);
+    val_set_bool(in, "dry-run", false);
+    val_set_str(in, "reason", "the demo's day of traffic");
+    *changed = true;
+    return call_with(&app, "retrain policy", in, e);
 }
 
 static int simulate(struct day *d, uint64_t seed, struct err *e)
@@ -182,5 +218,6 @@ int demo_day(struct app *app, struct arena *a, uint64_t seed, bool *changed, str
         *changed = true;
         rc = simulate(&d, seed, e);
     }
-    return rc ? rc : call(&d, "monitor check", NULL, e);
+    if (rc == 0) rc = call(&d, "monitor check", NULL, e);
+    return rc ? rc : queue_retraining(&d, changed, e);
 }

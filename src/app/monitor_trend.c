@@ -101,16 +101,25 @@ static int choose_metric(struct trend *t, struct err *e)
     return err_hint(e, "%.250s, feature:NAME, or a path into a snapshot", str_c(&known));
 }
 
-/* The rule that judges the metric. */
+static const struct esc_rule *rule_on(const char *path, const struct esc_rule *rules, size_t n)
+{
+    size_t len = strlen(path);
+
+    for (size_t i = 0; i < n; i++) {
+        const char *m = rules[i].metric;
+        if (str_starts(m, path) && (!m[len] || str_eq(m + len, ".value"))) return &rules[i];
+    }
+    return NULL;
+}
+
+/* The rule that judges the metric. That on drift looks at the share as a drift of the table. */
 static const struct esc_rule *find_rule(const struct trend *t, const struct esc_rule *rules,
                                         size_t n)
 {
-    for (size_t i = 0; t->path && i < n; i++) {
-        size_t len = strlen(t->path);
-        const char *m = rules[i].metric;
-        if (str_starts(m, t->path) && (!m[len] || str_eq(m + len, ".value"))) return &rules[i];
-    }
-    return NULL;
+    const struct esc_rule *r = t->path ? rule_on(t->path, rules, n) : NULL;
+
+    if (!r && str_eq(t->path, "drift.share")) r = rule_on("drift.table_share", rules, n);
+    return r;
 }
 
 static int load(struct app *app, struct trend *t, const char *model, int64_t last, struct err *e)

@@ -1,37 +1,50 @@
 /* crash_monitor.c: kills the monitoring loop at random moments, over and over, and counts.
  *
- * Ingesting predictions, ingesting labels, checking and asking for retraining take turns in one
- * workspace whose model is in Production. Each is first done whole, to learn how long it takes;
- * then it is started again and again and killed by SIGKILL after a delay drawn evenly over that
- * time and a little beyond. After every kill, read from the workspace as any program would:
+ * Ingesting predictions, ingesting labels, checking, asking for retraining and retraining take
+ * turns in one workspace whose model is in Production. Each is first done whole, to learn how
+ * long it takes; then it is started again and again and killed by SIGKILL after a delay drawn
+ * evenly over that time and a little beyond. The worker that a queued retraining starts has a
+ * session of its own; it is killed as well, or waited for, as chance has it, and what it leaves
+ * goes back into the queue. After every kill, read from the workspace as any program would:
  *
  *   predictions  those acknowledged with exit status 0 are there; of a killed file any number;
  *                none is there twice, labels likewise
  *   snapshots    volume and labels of the newest version of every window that is not dirty are
  *                those of the log; versions count 1, 2, 3 …
  *   alerts       a replay from the snapshots gives the stored rows byte for byte
- *   jobs         at most one job `retrain` is unfinished
- * At the end every file that was killed is given again, which must complete it.
+ *   jobs         at most one job `retrain` is unfinished; no two ever had one dedup key; each
+ *                has one decision that queued it
+ *   versions     one for each retraining that says it registered one, and no other
+ *   audit        the chain of hashes is whole
+ * At the end every file that was killed is given again, which must complete it, and every job is
+ * brought to its end.
  *
  * CRASH_ROUNDS: how many kills (20); CRASH_SEED: of the delays (1). Prints both. */
+#include "app/jobs.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/val.h"
 #include "base/vec.h"
+#include "crash_check.h"
 #include "drive.h"
-#include "store/job.h"
+#include "store/audit.h"
 #include "store/prediction.h"
+#include "store/registry.h"
+#include "store/schedule.h"
 #include "store/snapshot.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum action { INGEST, LABEL, CHECK, RETRAIN, ACTIONS };
-enum { WARM_UPS = 2, ROWS = 3000, DAY_S = 86400 };
-static const char *const action_names[] = { "ingest", "label", "check", "retrain" };
+enum action { INGEST, LABEL, CHECK, RETRAIN, WORK, ACTIONS };
+enum { WARM_UPS = 2, ROWS = 3000, DAY_S = 86400, WORKERS = 16, JOBS = 10000 };
+static const char *const action_names[] = { "ingest", "label", "check", "retrain", "work" };
+static const char settings[] = "retrain: { cooldown: 1s, min_coverage: 0.01, min_labels: 100 }\n";
 #define DAY_US  (DAY_S * 1000000LL)
 #define EPOCH_S 1750000000LL /* 2025-06-15: everything in the log is in the past */
 
@@ -46,6 +59,7 @@ struct driver {
     size_t current; /* the batch at work */
     int64_t longest_us[ACTIONS];
     int killed[ACTIONS], whole[ACTIONS];
+    int workers_killed;
 };
 
 /* -- what is sent ----------------------------------------------------------------- */
@@ -64,7 +78,8 @@ static void write_file(struct driver *d, size_t b, bool labels)
     for (int i = 0; i < ROWS; i++) {
         double x = rng_normal(&r) + (double)b / 4, z = rng_normal(&r), p = rng_unit(&r);
         clock_format(at, (EPOCH_S + (int64_t)b * DAY_S + i * 50) * 1000000);
-        if (labels) str_addf(&text, "%zu-%d,%d,%s\n", b, i, rng_unit(&r) < 0.5, at);
+        /* not what the model learned, so that a challenger is better */
+        if (labels) str_addf(&text, "%zu-%d,%d,%s\n", b, i, (z > 0) == (p < 0.9), at);
         else str_addf(&text, "%zu-%d,%s,%d,%.4f,1,%.3f,%.3f\n", b, i, at, p >= 0.5, p, x, z);
     }
     if (file_write_atomic(d->csv, text.p, text.len, &e) < 0) drive_die("csv", e.msg);
@@ -87,6 +102,8 @@ static pid_t start_action(struct driver *d, enum action what)
         return drive_start(&d->drive, (const char *const[]){ "retrain", "policy", "m",
                                                              "--no-dry-run", "--trigger", "manual",
                                                              "--reason", "crash test", NULL });
+    if (what == WORK)
+        return drive_start(&d->drive, (const char *const[]){ "worker", "--once", NULL });
     d->current = next_batch(d, what);
     write_file(d, d->current, what == LABEL);
     return drive_start(&d->drive,
@@ -191,24 +208,63 @@ static void check_snapshots(const struct driver *d, struct store *s)
     arena_done(&a);
 }
 
+static int64_t registered_by(struct arena *a, const struct job *j)
+{
+    struct val *v;
+    struct err e = ERR_INIT;
+
+    if (!j->result) return 0;
+    if (val_parse_json(a, j->result, strlen(j->result), &v, &e) < 0) drive_die("result", e.msg);
+    return val_get_bool(v, "registered", false);
+}
+
+static void check_decisions(struct store *s, struct arena *a, const struct job *j)
+{
+    struct retrain_row *row;
+    struct err e = ERR_INIT;
+    size_t n;
+    int queued = 0;
+
+    if (retrain_list(s, a, "m", JOBS, &row, &n, &e) < 0) drive_die("decisions", e.msg);
+    for (size_t i = 0; i < n; i++) queued += str_eq(row[i].job_id, j->id);
+    if (queued != 1) drive_die("decisions", "a job was not queued by one decision");
+}
+
 static void check_jobs(const struct driver *d, struct store *s)
 {
     struct arena a = ARENA_INIT;
     struct err e = ERR_INIT;
     struct job *jobs;
+    struct reg_model m;
     size_t n;
-    int open = 0, all = 0;
+    int64_t open = 0, all = 0, registered = 0;
 
-    if (store_job_list(s, &a, NULL, 1000, 0, &jobs, &n, &e) < 0) drive_die("jobs", e.msg);
+    if (store_job_list(s, &a, NULL, JOBS, 0, &jobs, &n, &e) < 0) drive_die("jobs", e.msg);
     for (size_t i = 0; i < n; i++) {
-        const char *state = jobs[i].state;
         if (!str_eq(jobs[i].kind, "retrain")) continue;
         all++;
-        open += str_eq(state, "ready") || str_eq(state, "running") || str_eq(state, "scheduled");
+        open += !job_ended(&jobs[i]);
+        registered += registered_by(&a, &jobs[i]);
+        check_decisions(s, &a, &jobs[i]);
+        for (size_t k = 0; k < i; k++)
+            if (str_eq(jobs[i].dedup_key, jobs[k].dedup_key))
+                drive_die("jobs", "a retraining was queued twice");
     }
     if (open > 1) drive_die("jobs", "a second retraining is queued");
     if (d->whole[RETRAIN] > 0 && all == 0) drive_die("jobs", "an acknowledged retraining is lost");
+    if (store_model_get(s, &a, "m", &m, &e) < 0) drive_die("model", e.msg);
+    if (m.n_versions != 1 + registered)
+        drive_die("versions", "they are not those that retrainings registered");
     arena_done(&a);
+}
+
+static void check_audit(struct store *s)
+{
+    struct audit_check c;
+    struct err e = ERR_INIT;
+
+    if (audit_verify(s, &c, &e) < 0) drive_die("audit", e.msg);
+    if (c.first_bad) drive_die("audit", "the chain is broken");
 }
 
 static void check_all(const struct driver *d)
@@ -220,9 +276,71 @@ static void check_all(const struct driver *d)
     check_log(d, s);
     check_snapshots(d, s);
     check_jobs(d, s);
+    check_audit(s);
     store_close(s);
     if (drive_finish(drive_start(&d->drive, (const char *const[]){ "alert", "replay", NULL })) != 0)
         drive_die("alerts", "the replay differs from the stored rows");
+}
+
+/* -- workers --------------------------------------------------------------------------- */
+
+/* Processes that have the workspace on their command line. */
+static int processes(const struct driver *d, pid_t *ret)
+{
+    DIR *proc = opendir("/proc");
+    struct dirent *entry;
+    int n = 0;
+
+    while (proc && n < WORKERS && (entry = readdir(proc))) {
+        char path[300], line[1024];
+        if (!isdigit((unsigned char)entry->d_name[0])) continue;
+        snprintf(path, sizeof path, "/proc/%s/cmdline", entry->d_name);
+        FILE *f = fopen(path, "r");
+        size_t got = f ? fread(line, 1, sizeof line, f) : 0;
+        if (f) fclose(f);
+        if (memmem(line, got, d->drive.ws, strlen(d->drive.ws)))
+            ret[n++] = (pid_t)strtol(entry->d_name, NULL, 10);
+    }
+    if (proc) closedir(proc);
+    return n;
+}
+
+/* Those that retrain policy has started: killed after a while, or waited for. */
+static void end_workers(struct driver *d)
+{
+    pid_t pid[WORKERS];
+    bool deadly = rng_below(&d->drive.rng, 2);
+
+    if (processes(d, pid) && deadly)
+        drive_sleep_us((int64_t)(rng_unit(&d->drive.rng) * 1.2 * (double)d->longest_us[WORK]));
+    for (int n = processes(d, pid), tries = 0; n > 0; n = processes(d, pid), tries++) {
+        for (int i = 0; deadly && i < n; i++) d->workers_killed += kill(pid[i], SIGKILL) == 0;
+        drive_sleep_us(10000);
+        if (tries > 6000) drive_die("workers", "one does not end");
+    }
+}
+
+/* Nobody works now: what is running has lost its worker. A job that has none of its attempts
+ * left gets new ones, or the next decision would rightly queue another one. */
+static void give_back(struct driver *d)
+{
+    struct arena a = ARENA_INIT;
+    struct err e = ERR_INIT;
+    struct store *s;
+    struct job *jobs;
+    size_t n;
+
+    if (store_open(&s, d->drive.ws, 0, &clock_system, &e) < 0) drive_die("open", e.msg);
+    if (store_job_list(s, &a, "running", JOBS, 0, &jobs, &n, &e) < 0) drive_die("jobs", e.msg);
+    for (size_t i = 0; i < n; i++) {
+        struct job now;
+        if (job_release(s, &jobs[i], "killed", &e) < 0) drive_die("release", e.msg);
+        if (store_job_get(s, &a, jobs[i].id, &now, &e) < 0) drive_die("job", e.msg);
+        if (str_eq(now.state, "dead") && store_job_retry(s, now.id, &e) < 0)
+            drive_die("retry", e.msg);
+    }
+    store_close(s);
+    arena_done(&a);
 }
 
 /* -- turns --------------------------------------------------------------------------- */
@@ -238,6 +356,8 @@ static void judge(struct driver *d, enum action what, int code)
     } else if (what != RETRAIN || (code != 3 && code != 7)) { /* no, or not now */
         drive_die(action_names[what], "it failed by itself");
     }
+    end_workers(d);
+    give_back(d);
     check_all(d);
 }
 
@@ -261,6 +381,18 @@ static void do_killed(struct driver *d, enum action what)
     judge(d, what, drive_finish(pid));
 }
 
+static bool has_open_job(const struct driver *d)
+{
+    struct job_counts c;
+    struct err e = ERR_INIT;
+    struct store *s;
+
+    if (store_open(&s, d->drive.ws, 0, &clock_system, &e) < 0 || store_job_counts(s, &c, &e) < 0)
+        drive_die("open", e.msg);
+    store_close(s);
+    return c.ready + c.scheduled + c.running > 0;
+}
+
 static void need(struct driver *d, const char *const *words)
 {
     if (drive_finish(drive_start(&d->drive, words)) != 0) drive_die(words[0], "failed");
@@ -268,6 +400,11 @@ static void need(struct driver *d, const char *const *words)
 
 static void put_in_production(struct driver *d)
 {
+    char path[100];
+    struct err e = ERR_INIT;
+
+    snprintf(path, sizeof path, "%s/signalbox.yaml", d->drive.ws);
+    if (file_write_atomic(path, settings, strlen(settings), &e) < 0) drive_die("settings", e.msg);
     need(d, (const char *const[]){ "train", "--data", d->drive.table, "--target", "y",
                                    "--algorithm", "logistic", "--register", "m", NULL });
     need(d, (const char *const[]){ "model", "promote", "m", "1", "--to", "Staging", "--reason",
@@ -279,11 +416,42 @@ static void put_in_production(struct driver *d)
 /* Everything killed is given again: the same rows, which must not count twice. */
 static void complete(struct driver *d)
 {
+    struct err e = ERR_INIT;
+
     for (size_t b = 0; b < d->batches.n; b++)
         while (!d->batches.p[b].sent) do_whole(d, INGEST);
     for (size_t b = 0; b < d->batches.n; b++)
         while (!d->batches.p[b].labelled) do_whole(d, LABEL);
     do_whole(d, CHECK);
+    do_whole(d, RETRAIN);
+    for (int i = 0; i < 10 && has_open_job(d); i++) {
+        do_whole(d, WORK);
+        drive_sleep_us(100000);
+    }
+    if (has_open_job(d)) drive_die("jobs", "a retraining does not come to its end");
+    if (crash_check_quiet(d->drive.ws, &e) < 0) drive_die("the end", e.msg);
+}
+
+static void report(const struct driver *d, long rounds, long seed)
+{
+    struct arena a = ARENA_INIT;
+    struct err e = ERR_INIT;
+    struct store *s;
+    struct reg_model m;
+    struct job_counts c;
+
+    if (store_open(&s, d->drive.ws, 0, &clock_system, &e) < 0 ||
+        store_model_get(s, &a, "m", &m, &e) < 0 || store_job_counts(s, &c, &e) < 0)
+        drive_die("open", e.msg);
+    for (int what = 0; what < ACTIONS; what++)
+        printf("%-8s %3d killed, %3d whole, %lld ms each\n", action_names[what], d->killed[what],
+               d->whole[what], (long long)(d->longest_us[what] / 1000));
+    printf("workers  %3d more killed that retrain policy had started\n", d->workers_killed);
+    printf("ok: %ld rounds, seed %ld, %zu predictions and their labels kept, %lld jobs done, "
+           "%lld versions\n",
+           rounds, seed, d->batches.n * ROWS, (long long)c.succeeded, (long long)m.n_versions);
+    store_close(s);
+    arena_done(&a);
 }
 
 int main(void)
@@ -301,11 +469,7 @@ int main(void)
         for (int what = 0; what < ACTIONS; what++) do_whole(&d, (enum action)what);
     for (long i = 0; i < rounds; i++) do_killed(&d, (enum action)(i % ACTIONS));
     complete(&d);
-    for (int what = 0; what < ACTIONS; what++)
-        printf("%-8s %3d killed, %3d whole, %lld ms each\n", action_names[what], d.killed[what],
-               d.whole[what], (long long)(d.longest_us[what] / 1000));
-    printf("ok: %ld rounds, seed %ld, %zu predictions and their labels kept\n", rounds, seed,
-           d.batches.n * ROWS);
+    report(&d, rounds, seed);
     vec_done(&d.batches);
     drive_close(&d.drive);
     return 0;

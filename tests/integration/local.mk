@@ -40,7 +40,7 @@ check_PROGRAMS += %D%/traffic
 %C%_traffic_LDADD = $(APP_LIBS)
 check_PROGRAMS += %D%/crash_monitor
 TESTS += %D%/crash_monitor
-%C%_crash_monitor_SOURCES = %D%/crash_monitor.c %D%/drive.c %D%/drive.h
+%C%_crash_monitor_SOURCES = %D%/crash_monitor.c $(drive_sources)
 %C%_crash_monitor_LDADD = $(APP_LIBS)
 
 # the daemon over plain sockets

@@ -312,7 +312,7 @@ static void end_workers(struct driver *d)
     bool deadly = rng_below(&d->drive.rng, 2);
 
     if (processes(d, pid) && deadly)
-        drive_sleep_us((int64_t)(rng_unit(&d->drive.rng) * 1.2 * (double)d->longest_us[WORK]));
+        drive_sleep_us((int64_t)(rng_unit(&d->drive.rng) * 0.7 * (double)d->longest_us[WORK]));
     for (int n = processes(d, pid), tries = 0; n > 0; n = processes(d, pid), tries++) {
         for (int i = 0; deadly && i < n; i++) d->workers_killed += kill(pid[i], SIGKILL) == 0;
         drive_sleep_us(10000);
@@ -373,6 +373,10 @@ static void do_whole(struct driver *d, enum action what)
 
 static void do_killed(struct driver *d, enum action what)
 {
+    if (what == RETRAIN && rng_below(&d->drive.rng, 2)) {
+        do_whole(d, what); /* only its worker may be killed */
+        return;
+    }
     int64_t delay = (int64_t)(rng_unit(&d->drive.rng) * 1.2 * (double)d->longest_us[what]);
     pid_t pid = start_action(d, what);
 

@@ -59,6 +59,9 @@ struct http_server {
     struct facts *facts;
     struct verb_task gather; /* looks for the next facts, while gather_busy */
     struct facts *gathering; /* the task's */
+    bool aborting;           /* a canary that tripped a limit, until that is stored and served */
+    bool judging;            /* canaries, by the evidence so far */
+    int64_t last_judged_us;
     atomic_bool gather_busy;
 };
 

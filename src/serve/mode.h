@@ -54,8 +54,6 @@ void serve_io_cache(struct serve_io *io, const struct arm *arm, const struct row
 /* For a call for which mode_run returned 1: it has its answer (rc, err, arm, p … are set). Does
  * what serve_predict does after an answer at once (log, …), then calls done. */
 void serve_answer(struct serve_io *io, struct predict_call *c);
-/* The newest catalog; main thread. NULL before the first. */
-struct catalog *serve_catalog(struct serve *s);
 
 /* -- provided by mode.c ----------------------------------------------------------------------- */
 /* Answers the call or arranges that it will be. As serve_predict: 0 answered, 1 later. The call's

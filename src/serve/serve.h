@@ -32,6 +32,8 @@ void serve_free(struct serve *s); /* after all I/O threads ended; flushes the lo
  * called on the main loop when the new catalog is out (or nothing had to be done). May be NULL. */
 void serve_reload(struct serve *s, void (*then)(void *user), void *user);
 bool serve_ready(const struct serve *s); /* a first catalog is out and the log's writer lives */
+/* The newest catalog, valid until the main loop turns; main thread. NULL before the first. */
+struct catalog *serve_catalog(struct serve *s);
 /* What is wrong, as a list of {model, version, error}; empty when all is well. Main thread. */
 struct val *serve_problems(struct serve *s, struct arena *a);
 

@@ -13,6 +13,7 @@ PROGRAM_TESTS += %D%/test_model_replay.sh
 PROGRAM_TESTS += %D%/test_monitor.sh
 PROGRAM_TESTS += %D%/test_monitor_replay.sh
 PROGRAM_TESTS += %D%/test_readme.sh
+PROGRAM_TESTS += %D%/test_serve_predict.sh
 PROGRAM_TESTS += %D%/test_serve_clients.sh
 PROGRAM_TESTS += %D%/test_serve_prometheus.sh
 PROGRAM_TESTS += %D%/test_serve.sh

@@ -28,6 +28,8 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/drift/tests.c \
 	%D%/engine.c \
 	%D%/engine.h \
+	%D%/explain/permutation.c \
+	%D%/explain/permutation.h \
 	%D%/frame/dict.c \
 	%D%/frame/frame.c \
 	%D%/frame/frame.h \
@@ -55,6 +57,7 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/learn/gbdt_grow.c \
 	%D%/learn/gbdt_loss.c \
 	%D%/learn/gbdt_predict.c \
+	%D%/learn/gbdt_shap.c \
 	%D%/learn/gbdt_split.c \
 	%D%/learn/gbdt_tree.c \
 	%D%/learn/gram.c \

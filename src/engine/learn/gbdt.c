@@ -266,6 +266,7 @@ const struct learner learner_gbdt = {
     .predict_row = gbdt_predict_row,
     .predict = gbdt_predict,
     .importance = gbdt_importance,
+    .contributions = gbdt_contributions,
     .save = gbdt_model_save,
     .load = gbdt_model_load,
     .free = drop,

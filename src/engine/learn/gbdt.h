@@ -5,6 +5,7 @@
  *   gbdt_grow.c   one tree, leaf by leaf        gbdt_split.c  the best split of one leaf
  *   gbdt_tree.c   the model: trees, bytes       gbdt_predict.c  rows -> outputs
  *   gbdt_cuts.c   values -> bins, ranks         gbdt_fast.c     form for prediction
+ *   gbdt_shap.c   what each feature of a row did
  *
  * Training sees bins only: bin b of a numeric feature holds the values in
  * (bound[b-1], bound[b]], the last bound being infinite, and the bin after the last is for
@@ -91,6 +92,7 @@ struct gbdt_node {
     int32_t left, right;
     uint32_t set, set_words; /* GBDT_CAT: levels in this bit set go left, others right */
     double gain;             /* reduction of the regularised loss, for importances */
+    double cover;                /* sum of hessians of the training rows that came by; 0: not known */
 };
 
 struct gbdt_tree {
@@ -110,7 +112,7 @@ struct gbdt_model {
     size_t n_trees, cap_trees; /* tree t adds to score t % k */
     struct gbdt_node *nodes;
     size_t n_nodes, cap_nodes;
-    double *leaves;
+    double *leaves, *covers; /* value and cover of each leaf */
     size_t n_leaves, cap_leaves;
     uint32_t *sets;
     size_t n_sets, cap_sets;
@@ -144,6 +146,11 @@ static inline bool gbdt_goes_left(const struct gbdt_model *m, const struct gbdt_
 /* Value of the leaf that a row reaches; feature j of the row is x[j * step]. */
 double gbdt_tree_value(const struct gbdt_model *m, const struct gbdt_tree *t, const double *x,
                        size_t step);
+
+/* ---- explanation: gbdt_shap.c ---- */
+
+/* As learner.h's contributions. */
+int gbdt_contributions(const void *state, const double *x, double *out, struct err *e);
 
 /* ---- prediction ---- */
 

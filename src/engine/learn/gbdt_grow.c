@@ -442,6 +442,7 @@ static void split_leaf(struct gbdt_grower *gr, int at, struct gbdt_model *m)
 
     fill_lut(gr, &old.best);
     node_of(gr, &old.best, m, &node);
+    node.cover = (double)gbdt_sum_h(old.sum) * gr->h_unit;
     int32_t id = gbdt_tree_split(m, &node, at, old.parent, old.parent_left);
     size_t n_left = partition(gr, &old);
     *l = (struct leaf){ .begin = old.begin,
@@ -615,6 +616,7 @@ static void add_scores(struct gbdt_grower *gr, struct gbdt_model *m)
         double v = gbdt_leaf_value(&s, l->sum, l->l2) * gr->p->learning_rate;
         struct score_job job = { .gr = gr, .leaf = l, .value = v };
         m->leaves[t->leaf + (uint32_t)i] = v;
+        m->covers[t->leaf + (uint32_t)i] = (double)gbdt_sum_h(l->sum) * gr->h_unit;
         pool_run(gr->en->pool, chunks_of(l->rows), score_task, &job);
     }
     if (!bagging(gr->p)) return;

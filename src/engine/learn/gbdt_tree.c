@@ -5,10 +5,10 @@
  * list of nodes a tree, and a walk down it ends. Loading checks just that, and every index,
  * length and number besides: the bytes may come from anywhere.
  *
- * Section, little-endian: u8 form 1, u32 k, k f64 base scores, u32 trees, then for each tree
- * u32 leaves, leaves-1 nodes, leaves f64 values. A node: u32 feature, u8 kind + 2 * missing
- * goes left, u32 left, u32 right (two's complement), f64 gain, then f64 threshold or u32 words
- * and that many u32 of the set. */
+ * Section, little-endian: u8 form, u32 k, k f64 base scores, u32 trees, then for each tree
+ * u32 leaves, leaves-1 nodes, leaves times f64 value and f64 cover. A node: u32 feature, u8 kind
+ * + 2 * missing goes left, u32 left, u32 right (two's complement), f64 gain, f64 cover, then f64
+ * threshold or u32 words and that many u32 of the set. Form 1 has no covers. */
 #include "engine/learn/gbdt.h"
 
 #include "base/mem.h"
@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FORM      1
+#define FORM      2
 #define MAX_TREES 1000000u
 
 struct gbdt_model *gbdt_model_new(enum task task, int n_classes, size_t d)
@@ -41,6 +41,7 @@ void gbdt_model_free(struct gbdt_model *m)
     free(m->trees);
     free(m->nodes);
     free(m->leaves);
+    free(m->covers);
     free(m->sets);
     free(m);
 }
@@ -56,7 +57,11 @@ static void *grown(void *p, size_t n, size_t more, size_t *cap, size_t size)
 
 static void add_leaf(struct gbdt_model *m)
 {
+    size_t cap = m->cap_leaves;
+
     m->leaves = grown(m->leaves, m->n_leaves, 1, &m->cap_leaves, sizeof *m->leaves);
+    m->covers = grown(m->covers, m->n_leaves, 1, &cap, sizeof *m->covers);
+    m->covers[m->n_leaves] = 0;
     m->leaves[m->n_leaves++] = 0;
 }
 
@@ -144,6 +149,7 @@ static void save_node(const struct gbdt_model *m, const struct gbdt_node *nd, st
     buf_u32(out, (uint32_t)nd->left);
     buf_u32(out, (uint32_t)nd->right);
     buf_f64(out, nd->gain);
+    buf_f64(out, nd->cover);
     if (nd->kind == GBDT_NUM) {
         buf_f64(out, nd->threshold);
         return;
@@ -165,18 +171,32 @@ int gbdt_model_save(const void *state, struct buf *out, struct err *e)
         const struct gbdt_tree *t = &m->trees[i];
         buf_u32(out, t->n_leaves);
         for (uint32_t j = 0; j + 1 < t->n_leaves; j++) save_node(m, &m->nodes[t->node + j], out);
-        for (uint32_t j = 0; j < t->n_leaves; j++) buf_f64(out, m->leaves[t->leaf + j]);
+        for (uint32_t j = 0; j < t->n_leaves; j++) {
+            buf_f64(out, m->leaves[t->leaf + j]);
+            buf_f64(out, m->covers[t->leaf + j]);
+        }
     }
     return 0;
 }
 
-static const char *load_node(struct gbdt_model *m, struct cursor *in, struct gbdt_node *nd)
+/* 0 where the form has none; in->bad when it is no cover. */
+static double load_cover(struct cursor *in, int form)
+{
+    double cover = form > 1 ? cur_f64(in) : 0;
+
+    if (!(cover >= 0 && isfinite(cover))) in->bad = true;
+    return cover;
+}
+
+static const char *load_node(struct gbdt_model *m, struct cursor *in, int form,
+                             struct gbdt_node *nd)
 {
     *nd = (struct gbdt_node){ .feature = cur_u32(in) };
     uint8_t kind = cur_u8(in);
     nd->left = (int32_t)cur_u32(in);
     nd->right = (int32_t)cur_u32(in);
     nd->gain = cur_f64(in);
+    nd->cover = load_cover(in, form);
     if (in->bad) return "it ends early";
     if (nd->feature >= m->d) return "a split is on a feature that does not exist";
     if (kind > 3) return "a split is of an unknown kind";
@@ -223,7 +243,7 @@ static bool is_tree(const struct gbdt_node *nodes, uint32_t n_leaves)
     return true;
 }
 
-static const char *load_tree(struct gbdt_model *m, struct cursor *in)
+static const char *load_tree(struct gbdt_model *m, struct cursor *in, int form)
 {
     uint32_t n_leaves = cur_u32(in);
     const char *why;
@@ -235,7 +255,7 @@ static const char *load_tree(struct gbdt_model *m, struct cursor *in)
     uint32_t node = t->node, leaf = t->leaf;
     for (uint32_t i = 0; i + 1 < n_leaves; i++) {
         struct gbdt_node nd;
-        why = load_node(m, in, &nd);
+        why = load_node(m, in, form, &nd);
         if (why) return why;
         int32_t left = nd.left, right = nd.right;
         gbdt_tree_split(m, &nd, 0, -1, false);
@@ -245,6 +265,7 @@ static const char *load_tree(struct gbdt_model *m, struct cursor *in)
     if (!is_tree(m->nodes + node, n_leaves)) return "the nodes of a tree do not form one";
     for (uint32_t i = 0; i < n_leaves; i++) {
         m->leaves[leaf + i] = cur_f64(in);
+        m->covers[leaf + i] = load_cover(in, form);
         if (!isfinite(m->leaves[leaf + i])) return "a leaf's value is not a number";
     }
     return in->bad ? "it ends early" : NULL;
@@ -252,7 +273,9 @@ static const char *load_tree(struct gbdt_model *m, struct cursor *in)
 
 static const char *load_model(struct gbdt_model *m, struct cursor *in)
 {
-    if (cur_u8(in) != FORM) return "its form is unknown";
+    int form = cur_u8(in);
+
+    if (form < 1 || form > FORM) return "its form is unknown";
     if (cur_u32(in) != (uint32_t)m->k) return "the number of scores does not fit the task";
     for (int c = 0; c < m->k; c++) {
         m->base[c] = cur_f64(in);
@@ -262,7 +285,7 @@ static const char *load_model(struct gbdt_model *m, struct cursor *in)
     if (in->bad || n > MAX_TREES) return "the number of trees is impossible";
     if (n % (uint32_t)m->k != 0) return "the last round has too few trees";
     for (uint32_t i = 0; i < n; i++) {
-        const char *why = load_tree(m, in);
+        const char *why = load_tree(m, in, form);
         if (why) return why;
     }
     return in->left > 0 ? "bytes are left over" : NULL;

@@ -47,6 +47,10 @@ struct learner {
                     double *out);
     /* Gain-like importance per encoded feature, summing to 1 (or all 0); optional (NULL). */
     void (*importance)(const void *state, size_t d, double *out);
+    /* What each encoded feature added to the score of one row, and the score without them:
+     * d + 1 values per output, in the space where scores add up (log-odds for classes). Their
+     * sum is the score. Optional. ERR_INVALID: this model does not know. */
+    int (*contributions)(const void *state, const double *x, double *out, struct err *e);
     int (*save)(const void *state, struct buf *out, struct err *e);
     /* The section's bytes, already checksummed; still treated as hostile: every index and
      * length is checked. d, n_classes: what the model's header says. */

@@ -150,6 +150,7 @@ const struct learner learner_linear = {
     .predict_row = predict_row,
     .predict = predict,
     .importance = importance,
+    .contributions = linmodel_contributions,
     .save = save,
     .load = load,
     .free = free_state,

@@ -76,6 +76,18 @@ void linmodel_importance(const struct linmodel *m, size_t d, double *out)
     for (size_t j = 0; j < d; j++) out[j] = total > 0 ? m->influence[j] / total : 0;
 }
 
+int linmodel_contributions(const void *state, const double *x, double *out, struct err *e)
+{
+    const struct linmodel *m = state;
+
+    (void)e;
+    for (size_t c = 0; c < m->k; c++) {
+        for (size_t j = 0; j < m->d; j++) out[c * (m->d + 1) + j] = m->w[j * m->k + c] * x[j];
+        out[c * (m->d + 1) + m->d] = m->b[c];
+    }
+    return 0;
+}
+
 int linmodel_save(const struct linmodel *m, struct buf *out, struct err *e)
 {
     (void)e;

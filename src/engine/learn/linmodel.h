@@ -20,6 +20,8 @@ void linmodel_scores(const struct linmodel *m, const double *x, double *z);
 /* Computes influence from the training matrix. Serial, in row order. */
 void linmodel_weigh(struct linmodel *m, const struct matrix *train);
 void linmodel_importance(const struct linmodel *m, size_t d, double *out);
+/* As learner.h's contributions. */
+int linmodel_contributions(const void *state, const double *x, double *out, struct err *e);
 int linmodel_save(const struct linmodel *m, struct buf *out, struct err *e);
 /* want_k: the number of scores that fits the model's header. ERR_CORRUPT. */
 int linmodel_load(struct cursor *in, size_t d, size_t want_k, struct linmodel **ret, struct err *e);

@@ -473,6 +473,7 @@ const struct learner learner_logistic = {
     .predict_row = predict_row,
     .predict = predict,
     .importance = importance,
+    .contributions = linmodel_contributions,
     .save = save,
     .load = load,
     .free = free_state,

@@ -330,6 +330,40 @@ void model_predict_row(const struct model *m, const double *x, double *scratch, 
     m->learner->predict_row(m->state, scratch, out);
 }
 
+/* Sums the encoded columns of each input column; both end with the score without them. */
+static void sum_columns(const struct encoder *enc, const double *encoded, double *out)
+{
+    for (size_t i = 0; i < enc->n; i++) {
+        out[i] = 0;
+        for (size_t j = enc->first[i]; j < enc->first[i + 1]; j++) out[i] += encoded[j];
+    }
+    out[enc->n] = encoded[enc->width];
+}
+
+int model_contributions(const struct model *m, const struct frame *f, size_t row, double *out,
+                        struct err *e)
+{
+    size_t k = (size_t)model_outputs(m), width = m->enc->width + 1;
+    struct binding *b = NULL;
+
+    if (!m->learner->contributions) {
+        err_set(e, ERR_INVALID, "a model of %s cannot tell what a feature added",
+                m->learner->title);
+        return err_hint(e, "gbdt, logistic and linear can; for others see the importance");
+    }
+    int r = encoder_bind(m->enc, f, &b, e);
+    if (r < 0) return r;
+    MEM_AUTO double *raw = mem_alloc((m->enc->n + 1) * sizeof *raw);
+    MEM_AUTO double *x = mem_alloc(width * sizeof *x);
+    MEM_AUTO double *encoded = mem_alloc(k * width * sizeof *encoded);
+    encoder_block(b, row, row + 1, raw, x);
+    binding_free(b);
+    r = m->learner->contributions(m->state, x, encoded, e);
+    for (size_t c = 0; r == 0 && c < k; c++)
+        sum_columns(m->enc, encoded + c * width, out + c * (m->enc->n + 1));
+    return r;
+}
+
 double model_code(const struct model *m, size_t feature, const char *s, size_t n)
 {
     const struct feature *f = &m->enc->f[feature];

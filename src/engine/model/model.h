@@ -50,6 +50,13 @@ size_t model_scratch(const struct model *m);
 void model_predict_row(const struct model *m, const double *x, double *scratch, double *out);
 double model_code(const struct model *m, size_t feature, const char *s, size_t n); /* NaN: unseen */
 
+/* What each input column added to the score of one row of a frame, and the score without them:
+ * model_features(m) + 1 values per output. Scores add up to log-odds for classes, to the value
+ * for regression. Trees: exact Shapley values. Linear models: coefficient times standardised
+ * value. ERR_INVALID: this model's learner cannot tell. */
+int model_contributions(const struct model *m, const struct frame *f, size_t row, double *out,
+                        struct err *e);
+
 /* Targets of a frame as the metrics want them (class index, or value; NaN when missing or an
  * unknown label). out has n_rows doubles. */
 int model_encode_target(const struct model *m, const struct frame *f, double *out, struct err *e);

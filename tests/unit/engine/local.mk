@@ -7,6 +7,7 @@ ENGINE_TESTS = \
 	%D%/test_buf \
 	%D%/test_demo \
 	%D%/test_encoder \
+	%D%/test_explain \
 	%D%/test_frame \
 	%D%/test_gbdt \
 	%D%/test_gbdt_tree \
@@ -26,6 +27,7 @@ TESTS += $(ENGINE_TESTS)
 %C%_test_buf_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_demo_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_encoder_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_explain_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_frame_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_gbdt_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_gbdt_tree_LDADD = $(ENGINE_TEST_LIBS)

@@ -325,7 +325,7 @@ static int read_csv(struct csv *v, struct input *in, struct err *e)
 {
     const struct row_options options = { .bad_row = BAD_ROW_ERROR, .delimiter = ',' };
     const struct row_sink sink = { .columns = csv_columns, .row = csv_row, .user = v };
-    struct row_report report;
+    struct row_report report = { 0 };
     struct block b;
 
     if (input_packing(in) != INPUT_PLAIN)
@@ -333,6 +333,7 @@ static int read_csv(struct csv *v, struct input *in, struct err *e)
     int rc = block_open(&b, in, e);
     if (!rc) rc = csv_read(&b, &options, &sink, &report, e);
     block_done(&b);
+    if (!rc && report.renamed) rc = err_set(e, ERR_INVALID, "the header has a name twice");
     return rc;
 }
 

@@ -205,7 +205,7 @@ static int read_id(struct reading *r)
     int rc = jread_text(&r->j, "id", &id);
 
     if (rc) return rc;
-    r->req->id = arena_strndup(http_arena(r->s->q), id.p, id.n);
+    r->req->id = arena_strndup(&r->j.rows->text, id.p, id.n); /* lives as long as the call */
     r->req->n_id = id.n;
     return 0;
 }

@@ -1,7 +1,11 @@
 # tests/fuzz: one target an entry point for bytes from outside, here linked with a main that
 # replays the corpus and mutations of it. A fuzzer links fuzz_csv.c or fuzz_jsonl.c with the
 # libraries of codec and base and its own main instead.
-FUZZ_TARGETS = %D%/fuzz_csv %D%/fuzz_http %D%/fuzz_jsonl %D%/fuzz_predict
+FUZZ_TARGETS = %D%/fuzz_csv
+FUZZ_TARGETS += %D%/fuzz_http
+FUZZ_TARGETS += %D%/fuzz_jsonl
+FUZZ_TARGETS += %D%/fuzz_predict
+FUZZ_TARGETS += %D%/fuzz_protocols
 check_PROGRAMS += $(FUZZ_TARGETS)
 TESTS += $(FUZZ_TARGETS)
 %C%_fuzz_csv_SOURCES = %D%/fuzz_csv.c %D%/fuzz_rows.h %D%/replay.c
@@ -12,6 +16,8 @@ TESTS += $(FUZZ_TARGETS)
 %C%_fuzz_jsonl_LDADD = $(CODEC_LIBS)
 %C%_fuzz_predict_SOURCES = %D%/fuzz_predict.c %D%/replay.c
 %C%_fuzz_predict_LDADD = $(SERVE_LIBS)
+%C%_fuzz_protocols_SOURCES = %D%/fuzz_protocols.c tests/unit/http/route.h %D%/replay.c
+%C%_fuzz_protocols_LDADD = $(HTTP_LIBS)
 EXTRA_DIST += $(FUZZ_CORPUS)
 FUZZ_CORPUS = \
 	%D%/corpus/csv/cr %D%/corpus/csv/crlf %D%/corpus/csv/latin1 \
@@ -24,4 +30,8 @@ FUZZ_CORPUS = \
 	%D%/corpus/jsonl/nested %D%/corpus/jsonl/numbers %D%/corpus/jsonl/plain \
 	%D%/corpus/predict/escapes %D%/corpus/predict/list %D%/corpus/predict/nested \
 	%D%/corpus/predict/numbers %D%/corpus/predict/plain %D%/corpus/predict/twice \
-	%D%/corpus/predict/utf8 %D%/corpus/predict/words
+	%D%/corpus/predict/utf8 %D%/corpus/predict/words \
+	%D%/corpus/protocols/csv %D%/corpus/protocols/inputs %D%/corpus/protocols/instances \
+	%D%/corpus/protocols/matrix %D%/corpus/protocols/packed \
+	%D%/corpus/protocols/packed_matrix %D%/corpus/protocols/records \
+	%D%/corpus/protocols/split %D%/corpus/protocols/tensors

@@ -23,6 +23,7 @@ static int step_requests(struct app *app, struct arena *a, const struct rollout 
     int rc = serving_sums(app->store, a, r->model, r->step_us + SERVING_BUCKET_US - 1, until, &sums,
                           &n, e);
 
+    f->step_requests[0] = f->step_requests[1] = 0; /* a step without traffic has no row */
     for (size_t k = 0; !rc && k < n; k++) {
         if (belongs(&sums[k], r, 0)) f->step_requests[0] = sums[k].requests;
         if (belongs(&sums[k], r, i)) f->step_requests[1] = sums[k].requests;

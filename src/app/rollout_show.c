@@ -46,21 +46,31 @@ static void set_latency(struct arena *a, struct val *o, const struct hist *h)
     set_real(a, o, "mean_ms", h->n ? 1000 * h->sum / (double)h->n : (double)NAN);
 }
 
-/* {at, width_s, rps[], errors[], p95_ms[]}, oldest first. */
+static void push_ms(struct arena *a, struct val *list, const struct hist *h, double q)
+{
+    double ms = 1000 * hist_quantile(h, q);
+
+    val_push(list, isfinite(ms) ? val_real(a, ms) : val_null(a));
+}
+
+/* {at, width_s, rps[], errors[], p50_ms[], p95_ms[], p99_ms[]}, oldest first. */
 static void set_series(const struct view *v, struct val *o, const struct point *points)
 {
-    struct val *s = val_set_obj(o, "series"), *rps, *errors, *p95;
+    struct val *s = val_set_obj(o, "series"), *rps, *errors, *p50, *p95, *p99;
 
     val_set_time(s, "from", v->from);
     val_set_real(s, "width_s", (double)v->width / 1e6);
     rps = val_set_list(s, "rps");
     errors = val_set_list(s, "errors");
+    p50 = val_set_list(s, "p50_ms");
     p95 = val_set_list(s, "p95_ms");
+    p99 = val_set_list(s, "p99_ms");
     for (int i = 0; i < POINTS; i++) {
-        double ms = 1000 * hist_quantile(&points[i].seconds, 0.95);
         val_push(rps, val_real(v->a, (double)points[i].requests / ((double)v->width / 1e6)));
         val_push(errors, val_int(v->a, points[i].errors));
-        val_push(p95, isfinite(ms) ? val_real(v->a, ms) : val_null(v->a));
+        push_ms(v->a, p50, &points[i].seconds, 0.5);
+        push_ms(v->a, p95, &points[i].seconds, 0.95);
+        push_ms(v->a, p99, &points[i].seconds, 0.99);
     }
 }
 

@@ -123,6 +123,20 @@ static void refuse(struct confirm *c, const char *text, const char *hint)
     snprintf(c->problem, sizeof c->problem, "%.500s%s%.300s", text, *hint ? "\n" : "", hint);
 }
 
+/* Of route and canary: where the traffic goes now. */
+static void tell_route(struct ui *ui, const struct val *v, const char *seq)
+{
+    const struct val *arms = val_get(v, "arms");
+    STR_AUTO s = STR_INIT;
+    for (size_t i = 0; i < val_len(arms); i++) {
+        double share = val_get_real(val_at(arms, i), "share", 0);
+        if (share <= 0) continue;
+        str_addf(&s, "%sv%lld %.4g %%", s.len ? ", " : "",
+                 (long long)val_get_int(val_at(arms, i), "version", 0), 100 * share);
+    }
+    ui_say(ui, ROLE_OK, "✓ %s: %s%s", val_get_str(v, "name", "?"), str_c(&s), seq);
+}
+
 static void tell(struct ui *ui, const struct confirm *c, const struct val *v)
 {
     char seq[48] = "", id[FMT_LEN];
@@ -140,6 +154,7 @@ static void tell(struct ui *ui, const struct confirm *c, const struct val *v)
     else if (val_has(v, "job_id"))
         ui_say(ui, ROLE_OK, "✓ job %s is %s", fmt_id(id, val_get_str(v, "job_id", NULL)),
                val_has(v, "duplicate_of") ? "there already and does it" : "queued");
+    else if (val_has(v, "change")) tell_route(ui, v, seq);
     else if (val_has(v, "state"))
         ui_say(ui, ROLE_OK, "✓ job %s: %s", fmt_id(id, val_get_str(v, "id", "")),
                str_eq(c->in.verb, "job cancel") ? "asked to stop"

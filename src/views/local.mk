@@ -46,6 +46,7 @@ noinst_LIBRARIES += %D%/libviews.a
 	%D%/pane_registry.c \
 	%D%/pane_retrain.c \
 	%D%/pane_runs.c \
+	%D%/pane_serving.c \
 	%D%/popup.c \
 	%D%/prompt.c \
 	%D%/request.c \
@@ -53,6 +54,9 @@ noinst_LIBRARIES += %D%/libviews.a
 	%D%/runs.h \
 	%D%/runs_compare.c \
 	%D%/runs_detail.c \
+	%D%/serving.h \
+	%D%/serving_ask.c \
+	%D%/serving_detail.c \
 	%D%/show.c \
 	%D%/theme.c \
 	%D%/theme.def \

@@ -20,6 +20,7 @@ enum {
     IN_ALERTS = 1 << VIEW_alerts,
     IN_DRIFT = 1 << VIEW_drift,
     IN_RETRAIN = 1 << VIEW_retrain,
+    IN_SERVING = 1 << VIEW_serving,
     IN_TIME = IN_MONITOR | IN_ALERTS | IN_DRIFT | IN_RETRAIN, /* follow the time cursor */
     IN_ALL = (1 << VIEW_COUNT) - 1,
 };

@@ -72,6 +72,8 @@ static void test_panes(void **state)
     check_screens("drift-past", "8jhhhhhhhh");
     check_screens("monitor-past", "6hhhhhhhh");
     check_screens("alerts-past", "6hhhhhhhh7");
+    check_screens("serving", "T");
+    check_screens("serving-canary", "Tj<Enter>");
     check_screens("retrain-list", "9");
     check_screens("retrain-outcome", "9jj<Enter>");
     check_screens("retrain-past", "6hhhhhhhh9");
@@ -90,6 +92,9 @@ static void test_windows(void **state)
     check_screens("retrain", "7x");
     check_screens("retrain-blocked", "6jx");
     check_screens("silence", "7s");
+    check_screens("canary-step", "Tjs");
+    check_screens("canary-start", "Tc");
+    check_screens("shift", "Tw");
     check_screens("prompt", ":model pro");
     check_screens("filter", "2/auc");
 }
@@ -117,6 +122,58 @@ static bool sees(struct fake *f, const char *text)
 {
     fake_draw(f);
     return canvas_find(&f->cv, text, NULL, NULL);
+}
+
+/* Each key of the Serving pane calls its verb, after showing what changes and hearing why. */
+static void test_traffic(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *keys, *asks, *effect, *then, *verb, *args, *says;
+    } cases[] = {
+        { "Tjs", "Next step of fraud", "v4 25 %    → v4 50 %", "evidence<Enter>y", "canary step",
+          "{\"name\":\"fraud\",\"reason\":\"evidence\"}", "✓ fraud: v3 50 %, v4 50 % · audit 22" },
+        { "Tjo", "Hold the canary of fraud", "only harm still ends it", "lunch<Enter>y",
+          "canary hold", "{\"name\":\"fraud\",\"reason\":\"lunch\"}", "✓ fraud: v3 75 %, v4 25 %" },
+        { "Tja", "Abort the canary of fraud", "v3 75 %, v4 25 % → v3 100 %", "slow<Enter>y",
+          "canary abort", "{\"name\":\"fraud\",\"reason\":\"slow\"}", "✓ fraud: v3 100 %" },
+        { "Ta", "Send all traffic of churn to Production", "v2 100 %, v5 shadow → v2 100 %",
+          "seen<Enter>y", "route clear", "{\"name\":\"churn\",\"reason\":\"seen\"}",
+          "✓ churn: v2 100 %" },
+        { "Tw", "Shift the traffic of churn", "2:1,5:0", "<Enter>test<Enter>y", "route set",
+          "{\"name\":\"churn\",\"mode\":\"ab\",\"split\":\"2:1,5:0\",\"reason\":\"test\"}",
+          "✓ churn: v2 70 %, v5 30 %" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct fake f;
+        fake_open(&f, 100, 30, false);
+        fake_keys(&f, cases[i].keys);
+        assert_true(sees(&f, cases[i].asks));
+        assert_true(sees(&f, cases[i].effect));
+        assert_string_equal(f.last_write, "");
+        fake_keys(&f, cases[i].then);
+        assert_string_equal(f.last_write, cases[i].verb);
+        assert_string_equal(str_c(&f.last_args), cases[i].args);
+        assert_true(sees(&f, cases[i].says));
+        fake_close(&f);
+    }
+}
+
+static void test_traffic_says_why_not(void **state)
+{
+    (void)state;
+    struct fake f;
+    fake_open(&f, 110, 30, false);
+    fake_keys(&f, "Ts");
+    assert_true(sees(&f, "no canary is under way: c starts one"));
+    fake_keys(&f, "jc");
+    assert_true(sees(&f, "a canary is under way: a aborts it"));
+    fake_keys(&f, "w");
+    assert_true(sees(&f, "s takes the next step"));
+    f.now_us += 60000000; /* the daemon was seen a minute ago */
+    fake_settle(&f);
+    assert_true(sees(&f, "✗ no daemon, last seen"));
+    fake_close(&f);
 }
 
 static void test_promotion_asks_for_a_reason_and_another_key(void **state)
@@ -570,6 +627,8 @@ int main(void)
         cmocka_unit_test(test_panes),
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_ascii_and_small),
+        cmocka_unit_test(test_traffic),
+        cmocka_unit_test(test_traffic_says_why_not),
         cmocka_unit_test(test_promotion_asks_for_a_reason_and_another_key),
         cmocka_unit_test(test_changed_world_refuses),
         cmocka_unit_test(test_verb_errors_are_shown),

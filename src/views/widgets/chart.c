@@ -203,7 +203,9 @@ static void draw_y_axis(struct canvas *cv, const struct plot *p)
         int y = dot_y(p, v) / p->dy;
         if (y < 0 || y >= p->r.h || y - last < 2) continue;
         struct rect at = rect_make(p->r.x - 1 - LABEL_W, p->r.y + y, LABEL_W - 1, 1);
-        canvas_right(cv, at, ROLE_DIM, fmt_metric(buf, v));
+        if (strlen(fmt_metric(buf, v)) > LABEL_W - 2 && v < 0) /* the sign must be seen */
+            snprintf(buf, sizeof buf, "%.3g", v);
+        canvas_right(cv, at, ROLE_DIM, buf);
         canvas_put(cv, p->r.x - 1, p->r.y + y, ROLE_RULE, 0x2524);
         last = y;
     }

@@ -288,6 +288,23 @@ static void a_failed_promotion_changes_nothing(void **state)
 
 /* ---- by evidence ---------------------------------------------------------------------------- */
 
+/* The traffic of the step before says nothing about a step that has none. */
+static void a_step_without_traffic_waits(void **state)
+{
+    struct fixture *f = *state;
+    versions(f, 2);
+    call(f, 0, "canary start", start);
+    for (int i = 0; i < 12; i++) traffic(f, 10000, 0, 2);
+    tick(f, 10);
+    call(f, 0, "canary step", WHY);
+    tick(f, 3600);
+    const struct val *v = check(f);
+    assert_string_equal(val_get_str(v, "verdict", ""), "hold");
+    assert_int_equal(val_get_int(v, "step", 0), 2);
+    v = val_get(call(f, 0, "route show", "{\"name\":\"fraud\"}"), "canary");
+    assert_int_equal(val_get_int(v, "step_requests", -1), 0);
+}
+
 static void a_healthy_candidate_moves_on(void **state)
 {
     struct fixture *f = *state;
@@ -558,6 +575,7 @@ int main(void)
         T(promoting_the_candidate_is_its_end),
         T(archiving_the_candidate_ends_it),
         T(a_failed_promotion_changes_nothing),
+        T(a_step_without_traffic_waits),
         T(a_healthy_candidate_moves_on),
         T(a_bad_candidate_goes_back),
         T(a_held_one_only_goes_back),

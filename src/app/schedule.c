@@ -1,10 +1,11 @@
 /* schedule.c: the verbs of recurring work: what is due, and running it.
  *
- * Every monitored model is checked each `monitoring.check_every`, and one that serves is asked
- * about retraining at each slot of `retrain.schedule`. A slot is claimed before its work begins
+ * Every monitored model is checked each `monitoring.check_every` and, where `prune_every` says so,
+ * freed of old predictions; one that serves is asked about retraining at each slot of
+ * `retrain.schedule`. A slot is claimed before its work begins
  * and marked done after it, so of all consoles, daemons and cron jobs on a workspace exactly one
- * does it, and when that one dies on the way one other takes over once the lease has ended; both
- * kinds of work can be done again without harm. What fails for a reason that passes is tried
+ * does it, and when that one dies on the way one other takes over once the lease has ended; all
+ * of this work can be done again without harm. What fails for a reason that passes is tried
  * again a little later. Of slots missed while nobody was there only the newest counts. */
 #include "store/schedule.h"
 #include "app/cron.h"
@@ -66,25 +67,32 @@ static int promoted(struct app *app, struct arena *a, const char *model, int64_t
     return rc;
 }
 
+static struct entry entry_of(struct arena *a, const char *kind, const char *model, const char *verb,
+                             const char *every)
+{
+    return (struct entry){
+        .name = arena_printf(a, "%s:%s", kind, model), .model = model, .verb = verb, .every = every
+    };
+}
+
 static int add_model(struct app *app, struct arena *a, const struct val *settings,
                      const char *model, entries *list, struct err *e)
 {
-    const char *regular = val_get_str(val_get(settings, "retrain"), "schedule", "off");
-    struct entry check = { .name = arena_printf(a, "check:%s", model),
-                           .model = model,
-                           .verb = "monitor check",
-                           .every =
-                               val_get_str(settings_model(settings, model), "check_every", "5m") };
-    struct entry retrain = { .name = arena_printf(a, "retrain:%s", model),
-                             .model = model,
-                             .verb = "retrain policy",
-                             .every = regular };
-    int rc = str_eq(check.every, "off") ? 0 : add_entry(app, a, list, check, e);
+    const struct val *own = settings_model(settings, model);
+    struct entry of[] = {
+        entry_of(a, "check", model, "monitor check", val_get_str(own, "check_every", "5m")),
+        entry_of(a, "prune", model, "monitor prune", val_get_str(own, "prune_every", "off")),
+        entry_of(a, "retrain", model, "retrain policy",
+                 val_get_str(val_get(settings, "retrain"), "schedule", "off")),
+    };
+    int rc = 0;
 
-    if (rc || str_eq(regular, "off")) return rc;
-    rc = promoted(app, a, model, &retrain.from_us, e);
-    if (rc || retrain.from_us == INT64_MAX) return rc;
-    return add_entry(app, a, list, retrain, e);
+    for (size_t i = 0; rc == 0 && i < ARRAY_LEN(of); i++) {
+        if (str_eq(of[i].every, "off")) continue;
+        if (str_eq(of[i].verb, "retrain policy")) rc = promoted(app, a, model, &of[i].from_us, e);
+        if (rc == 0 && of[i].from_us != INT64_MAX) rc = add_entry(app, a, list, of[i], e);
+    }
+    return rc;
 }
 
 /* Everything that recurs, by model; the checks of a model before its retraining. */

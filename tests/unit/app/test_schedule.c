@@ -190,6 +190,27 @@ static void settings_say_when(void **state)
     reply_done(&r);
 }
 
+/* Old predictions go only where somebody asked for it. */
+static void pruning_is_asked_for(void **state)
+{
+    struct bench *b = *state;
+    const char *path = arena_printf(&b->arena, "%s/signalbox.yaml", b->dir);
+    const char *yaml = "monitoring: { models: { m: { prune_every: 1d, retention: 2d } } }\n"
+                       "retrain: { schedule: 'off' }\n";
+    struct prediction_totals t;
+
+    add_traffic(b, "m");
+    add_traffic(b, "other");
+    assert_int_equal(file_write_atomic(path, yaml, strlen(yaml), NULL), 0);
+    const struct val *v = call(b, &b->app, "schedule run", 0);
+    assert_int_equal(val_len(val_get(v, "ran")), 3);
+    assert_string_equal(field(v, "ran", 1, "name"), "prune:m");
+    assert_int_equal(prediction_totals(b->app.store, "m", &t, NULL), 0);
+    assert_int_equal(t.rows, 0);
+    assert_int_equal(prediction_totals(b->app.store, "other", &t, NULL), 0);
+    assert_int_equal(t.rows, 1);
+}
+
 /* Processes that all come at the same slots: each slot is won once. */
 static void many_processes_share_the_slots(void **state)
 {
@@ -364,6 +385,7 @@ int main(void)
         TEST(a_slot_is_done_once),
         TEST(a_promotion_after_the_slot_waits_for_the_next),
         TEST(settings_say_when),
+        TEST(pruning_is_asked_for),
         TEST(many_processes_share_the_slots),
         TEST(a_killed_process_loses_no_slot),
         TEST(a_postponed_slot_waits),

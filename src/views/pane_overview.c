@@ -7,6 +7,7 @@
 #include "views/tile.h"
 #include "views/view.h"
 #include "views/widgets/meter.h"
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -387,17 +388,19 @@ static void draw_trend(const struct view *v, struct canvas *cv, struct rect r)
     if (r.w > 110) canvas_text(cv, x + (int)n + 1, r.y, ROLE_DIM, text);
 }
 
-/* "7 runs · 6 jobs done · audit intact, 11 rows", at the right of the first line. */
+/* "7 runs · 6 jobs done, 1 queued · audit intact, 11 rows", at the right of the first line. */
 static void draw_summary(const struct view *v, struct canvas *cv, struct rect at)
 {
     const struct val *o = view_data(v, F_OVERVIEW), *audit = view_data(v, F_VERIFY);
-    char runs[FMT_LEN], done[FMT_LEN], rows[FMT_LEN], text[160];
+    char runs[FMT_LEN], done[FMT_LEN], rows[FMT_LEN], queued[32] = "", text[160];
     if (!o || at.w < 60) return;
+    int64_t ready = val_get_int(fmt_path(o, "jobs.counts"), "ready", 0);
+    if (ready) snprintf(queued, sizeof queued, ", %" PRId64 " queued", ready);
     fmt_count(runs, val_get_int(val_get(o, "runs"), "total", 0));
     fmt_count(done, val_get_int(fmt_path(o, "jobs.counts"), "succeeded", 0));
     fmt_count(rows, val_get_int(val_get(o, "audit"), "rows", 0));
-    snprintf(text, sizeof text, "%.12s runs · %.12s jobs done · audit%s %.12s rows", runs, done,
-             val_get_bool(audit, "ok", false) ? " ✓" : "", rows);
+    snprintf(text, sizeof text, "%.12s runs · %.12s jobs done%s · audit%s %.12s rows", runs, done,
+             queued, val_get_bool(audit, "ok", false) ? " ✓" : "", rows);
     canvas_right(cv, at, ROLE_DIM, text);
 }
 

@@ -60,7 +60,7 @@ static void vector_columns(const struct val *gens, double *x)
     double raw[3][ROWS];
         double par[5] = { vectors_num(val_at(p, 0)), vectors_num(val_at(p, 1)) };
         const struct val *gen = val_at(gens, g), *p = val_get(gen, "p");
-        double par[2] = { vectors_num(val_at(p, 0)), vectors_num(val_at(p, 1)) };
+        double par[5] = { vectors_num(val_at(p, 0)), vectors_num(val_at(p, 1)) };
         for (size_t i = 0; i < ROWS; i++)
             raw[g][i] = pair_value(val_get_str(gen, "dist", ""), par,
                                    (uint64_t)val_get_int(gen, "seed", 0), i);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# test_casebook.sh: the four cases of share/doc/CASEBOOK on the real data sets, with the verdicts
+# test_casebook.sh: the cases of share/doc/CASEBOOK on the real data sets, with the verdicts
 # asserted: a power market whose rules changed, published forecasts that nobody trained here, a
-# year with seasons, and a city that stopped travelling.
+# year with seasons, a city that stopped travelling, and a join that came one row late.
 set -eu
 # shellcheck source=tests/integration/lib.sh
 . "${top_srcdir:-.}/tests/integration/lib.sh"
@@ -161,3 +161,18 @@ grep -q '"accuracy fell by' policy.json || die "taxi: no evidence of lost accura
 equal "$(field job_id <policy.json)" null "a dry run queues nothing"
 box alert replay -o json | grep -q '"ok": true' || die "replay differs"
 echo "taxi: $1 of $2 weeks drifted before March 2020, $3 of $4 after"
+
+# -- nyc_taxi again: fares joined to the trip after their own, seen by no column alone -------
+awk -F, 'NR == 1 || ($2 >= "2018-09-03" && $2 < "2018-11-05")' taxi_all.csv | cut -d, -f3- >taxi_autumn.csv
+awk -F, -v OFS=, 'NR == 1 { print; next } { fare = $6; $6 = last; last = fare } NR > 2' \
+    taxi_autumn.csv >taxi_late.csv
+together() { # FILE METHOD
+    box drift --reference taxi_train.csv --current "$1.csv" --drop pay --multivariate "$2" -o json >drift.json
+    equal "$(field features_drifted <drift.json)" 0 "$1: features that drifted alone"
+    field_in multivariate drifted <drift.json
+}
+for method in domain_classifier pca; do
+    equal "$(together taxi_autumn $method)" false "an ordinary autumn, $method"
+    equal "$(together taxi_late $method)" true "fares one row late, $method"
+done
+echo "taxi: fares one row late are found by features together, and by none alone"

@@ -6,18 +6,20 @@
  * of Kolmogorov-Smirnov, Wasserstein, energy, Cramer-von Mises, Anderson-Darling and
  * Mann-Whitney; again with the reference sorted before, as monitoring has it; binning and the
  * index of population stability. Then a whole table against another with the profile sound, on
- * all processors. Best of three. With python3 and SciPy at hand the six are run there on the
+ * all processors; the same with the reference's columns sorted, as the workspace's cache keeps
+ * them; and the features together. Best of three. With python3 and SciPy at hand the six are run there on the
  * same values in the same run, and printed as a ratio. Not a test. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "engine/drift/drift.h"
+#include "engine/drift/multivariate.h"
 #include "engine/pool.h"
 #include "engine/stats/bins.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -83,11 +85,39 @@ static void time_column(const double *x, const double *y, size_t n, struct colum
     sample_done(&cur);
 }
 
+static double time_table(const struct engine *en, const struct frame *ref, const struct frame *cur)
+{
+    double best = INFINITY;
+
+    for (int i = 0; i < REPEATS; i++) {
+        struct drift_report r;
+        struct err e = ERR_INIT;
+        int64_t start = clock_mono_us();
+        if (drift_compare(en, ref, cur, drift_profile_find("sound"), NULL, &r, &e)) die(e.msg);
+        best = fmin(best, since(start));
+        drift_report_done(&r);
+    }
+    return best;
+}
+
+/* The features together, on as many rows as such a test takes. */
+static void time_together(const struct engine *en, const struct multi_test *t,
+                          const struct frame *ref, const struct frame *cur)
+{
+    struct multi_result r;
+    struct err e = ERR_INIT;
+    int64_t start = clock_mono_us();
+    char name[64];
+
+    if (multi_compare(en, t, ref, cur, drift_profile_find("sound"), NULL, &r, &e)) die(e.msg);
+    snprintf(name, sizeof name, "together_%s", t->name);
+    print(name, since(start), "s");
+}
+
 static void bench_table(const double *x, const double *y, size_t n, size_t columns)
 {
     struct engine en = { .pool = pool_new(0) };
     struct frame *ref = frame_new(), *cur = frame_new();
-    double best = INFINITY;
     struct rusage use;
     char name[32];
 
@@ -104,20 +134,19 @@ static void bench_table(const double *x, const double *y, size_t n, size_t colum
         }
     }
     getrusage(RUSAGE_SELF, &use);
-    double before = (double)use.ru_maxrss / 1024;
-    for (int i = 0; i < REPEATS; i++) {
-        struct drift_report r;
-        struct err e = ERR_INIT;
-        int64_t start = clock_mono_us();
-        if (drift_compare(&en, ref, cur, drift_profile_find("sound"), NULL, &r, &e)) die(e.msg);
-        best = fmin(best, since(start));
-        drift_report_done(&r);
-    }
+    double before = (double)use.ru_maxrss / 1024, best = time_table(&en, ref, cur);
     getrusage(RUSAGE_SELF, &use);
     print("table", best, "s");
     print("table_cells", 2 * (double)(n * columns) / best, "cells/s");
     print("table_extra_memory", (double)use.ru_maxrss / 1024 - before, "MB");
     print("peak_memory", (double)use.ru_maxrss / 1024, "MB");
+    for (const struct multi_test *t = multi_tests; t->name; t++) time_together(&en, t, ref, cur);
+    for (size_t c = 0; c < columns; c++) {
+        struct sample s = sorted(ref->cols[c].num, n);
+        memcpy(ref->cols[c].num, s.x, n * sizeof *s.x);
+        sample_done(&s);
+    }
+    print("table_reference_sorted", time_table(&en, ref, cur), "s");
     frame_free(ref);
     frame_free(cur);
     pool_free(en.pool);

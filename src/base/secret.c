@@ -29,14 +29,18 @@ void secret_key_make(char buf[SECRET_KEY + 1])
     sodium_memzero(bin, sizeof bin);
 }
 
+/* Of base64's alphabet for names of files and addresses. */
+static bool in_alphabet(unsigned char c)
+{
+    unsigned char lower = c | 0x20;
+    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
 bool secret_key_formed(const char *text, size_t n)
 {
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
     if (n != SECRET_KEY || memcmp(text, PREFIX, strlen(PREFIX)) != 0) return false;
     for (size_t i = strlen(PREFIX); i < n; i++)
-        if (!text[i] || !strchr(alphabet, text[i])) return false;
+        if (!in_alphabet((unsigned char)text[i])) return false;
     return true;
 }
 

@@ -57,22 +57,24 @@ const struct arm *infer_arm(const struct infer *s)
     return s->call.arm ? s->call.arm : &s->call.route->arms[0];
 }
 
-/* The key of the assignment: a header or a column, as the rollout names it. */
-static void find_key(struct infer *s)
+/* What keeps a caller with one version of a split: the header X-Routing-Key, the query's `key`, or
+ * what the rollout names: a header, a field of the query, or a column of the first row. */
+void infer_find_key(struct http_req *q, struct predict_call *c)
 {
-    struct predict_call *c = &s->call;
-    const char *name = c->route->rollout->key, *given = http_header(s->q, "X-Routing-Key");
-    int slot = name ? schema_find(c->route->schema, name, strlen(name)) : -1;
+    const char *wanted = c->route->rollout->key, *key = http_header(q, "X-Routing-Key");
 
-    if (!given && name) given = http_header(s->q, name);
-    if (given) {
-        c->key = arena_strdup(http_arena(s->q), given);
-        c->n_key = strlen(given);
-    } else if (slot >= 0 && c->rows->n && c->rows->cells[slot].text) {
-        const struct cell *cell = &c->rows->cells[slot];
-        c->key = arena_strndup(http_arena(s->q), cell->text, cell->n);
-        c->n_key = cell->n;
+    if (!key) key = http_query(q, "key");
+    if (!key && wanted) key = http_header(q, wanted);
+    if (!key && wanted) key = http_query(q, wanted);
+    if (key) {
+        c->key = arena_strdup(http_arena(q), key); /* the connection may go first */
+        c->n_key = strlen(key);
+        return;
     }
+    int slot = wanted ? schema_find(c->rows->schema, wanted, strlen(wanted)) : -1;
+    if (slot < 0 || c->rows->n == 0 || !c->rows->cells[slot].text) return;
+    c->key = c->rows->cells[slot].text;
+    c->n_key = c->rows->cells[slot].n;
 }
 
 static void done(struct predict_call *c)
@@ -85,7 +87,7 @@ void infer_run(struct infer *s)
 {
     struct predict_call *c = &s->call;
 
-    find_key(s);
+    infer_find_key(s->q, c);
     c->request_id = http_request_id(s->q);
     c->began_us = http_began_us(s->q);
     c->done = done;

@@ -21,6 +21,9 @@ const struct arm *infer_arm(const struct infer *s);
 /* Asks, and calls answer: before it returns, or later. */
 void infer_run(struct infer *s);
 
+/* The key that keeps a caller with one version; call->route and rows are there. */
+void infer_find_key(struct http_req *q, struct predict_call *call);
+
 /* What a row's answer is: the class, -1 for a number. */
 int infer_class(const struct infer *s, size_t row);
 /* Probability of a class (a binary model has one output for two classes), or the number. */

@@ -5,12 +5,11 @@
  *   --> {"prediction", "confidence", "probabilities": {class: p}, "model", "model_version",
  *        "arm", "request_id", "cached", "model_ms", "overhead_ms", …} or a list of them
  *
- * The key that keeps a caller with one version of a split is the header X-Routing-Key, the query's
- * `key`, or what the rollout names: a header, a field of the query, or a column of the first row.
  * overhead_ms is all time of the request that was neither spent in the model nor in its queue.
  * Numbers are the shortest that read back as the same double. I/O thread. */
 #include "base/clock.h"
 #include "http/handlers.h"
+#include "http/infer.h"
 
 #include <math.h>
 #include <string.h>
@@ -220,30 +219,6 @@ static int find_version(struct http_req *q, const char *text, int64_t *ret)
     return -1;
 }
 
-static void column_key(const struct rows *rows, const char *name, struct predict_call *c)
-{
-    int slot = schema_find(rows->schema, name, strlen(name));
-
-    if (slot < 0 || rows->n == 0 || !rows->cells[slot].text) return;
-    c->key = rows->cells[slot].text;
-    c->n_key = rows->cells[slot].n;
-}
-
-static void find_key(const struct http_req *q, const struct rows *rows, struct predict_call *c)
-{
-    const char *wanted = c->route->rollout->key, *key = http_header(q, "X-Routing-Key");
-
-    if (!key) key = http_query(q, "key");
-    if (!key && wanted) key = http_header(q, wanted);
-    if (!key && wanted) key = http_query(q, wanted);
-    if (key) {
-        c->key = key;
-        c->n_key = strlen(key);
-    } else if (wanted) {
-        column_key(rows, wanted, c);
-    }
-}
-
 void predict_handler(struct http_req *q)
 {
     struct serve_io *io = http_serve(http_io_of(q));
@@ -269,8 +244,8 @@ void predict_handler(struct http_req *q)
         http_answer_err(q, &e);
         return;
     }
-    find_key(q, rows, c);
     c->rows = rows;
+    infer_find_key(q, c);
     c->request_id = http_request_id(q);
     c->began_us = http_began_us(q);
     c->deadline_us = 0;

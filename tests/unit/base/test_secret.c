@@ -29,8 +29,12 @@ static void a_key_has_its_form_and_none_is_like_another(void **state)
     assert_true(secret_key_formed(a, strlen(a)));
     assert_false(secret_key_formed(a, strlen(a) - 1));
     assert_false(secret_key_formed("", 0));
-    a[20] = '+'; /* of the other base64 alphabet */
-    assert_false(secret_key_formed(a, strlen(a)));
+    for (const char *c = "+/=@[`{ \x7f\xe1\x01"; *c; c++) { /* beside the alphabet */
+        a[20] = *c;
+        assert_false(secret_key_formed(a, strlen(a)));
+    }
+    a[20] = '\0';
+    assert_false(secret_key_formed(a, SECRET_KEY));
     b[0] = 'S';
     assert_false(secret_key_formed(b, strlen(b)));
 }

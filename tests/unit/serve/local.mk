@@ -1,6 +1,7 @@
 # tests of serve: real models, and real stores in temporary workspaces
 if HAVE_CMOCKA
 SERVE_TESTS =
+SERVE_TESTS += %D%/soak_reload
 SERVE_TESTS += %D%/test_batch
 SERVE_TESTS += %D%/test_cache
 SERVE_TESTS += %D%/test_mode
@@ -25,6 +26,9 @@ SERVE_TEST_LIBS = $(SERVE_LIBS) $(CMOCKA_LIBS)
 %C%_test_mode_live_SOURCES = %D%/test_mode_live.c %D%/sample.c %D%/sample.h %D%/workspace.c \
 	%D%/workspace.h
 %C%_test_mode_live_LDADD = $(SERVE_TEST_LIBS)
+%C%_soak_reload_SOURCES = %D%/soak_reload.c %D%/sample.c %D%/sample.h %D%/workspace.c \
+	%D%/workspace.h
+%C%_soak_reload_LDADD = $(SERVE_TEST_LIBS)
 %C%_test_batch_SOURCES = %D%/test_batch.c %D%/sample.c %D%/sample.h %D%/workspace.c \
 	%D%/workspace.h
 %C%_test_batch_LDADD = $(SERVE_TEST_LIBS)

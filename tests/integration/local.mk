@@ -58,3 +58,11 @@ TESTS += $(http_drivers)
 %C%_http_probe_SOURCES = %D%/http_probe.c %D%/daemon.c %D%/daemon.h
 %C%_http_probe_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 endif
+
+# the daemon under load, killed at random moments
+if HAVE_CMOCKA
+check_PROGRAMS += %D%/crash_serve
+TESTS += %D%/crash_serve
+%C%_crash_serve_SOURCES = %D%/crash_serve.c %D%/daemon.c %D%/daemon.h
+%C%_crash_serve_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
+endif

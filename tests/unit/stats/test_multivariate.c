@@ -58,7 +58,7 @@ enum { ROWS = 200, COLS = 5 };
 static void vector_columns(const struct val *gens, double *x)
 {
     double raw[3][ROWS];
-        double par[5] = { vectors_num(val_at(p, 0)), vectors_num(val_at(p, 1)) };
+    for (size_t g = 0; g < 3; g++) {
         const struct val *gen = val_at(gens, g), *p = val_get(gen, "p");
         double par[5] = { vectors_num(val_at(p, 0)), vectors_num(val_at(p, 1)) };
         for (size_t i = 0; i < ROWS; i++)

@@ -4,12 +4,14 @@
 #include "app/verb.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/secret.h"
 #include "store/audit.h"
 #include "store/blob.h"
 #include "store/job.h"
 #include "store/prediction.h"
 #include "store/registry.h"
 #include "store/snapshot.h"
+#include "store/user.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <langinfo.h>
@@ -132,6 +134,29 @@ static void check_models(struct exam *x)
              arena_printf(&x->r->arena, "%" PRId64 " versions, all present and intact", files),
              NULL);
     arena_done(&a);
+}
+
+/* Keys of the daemon's callers and the secret that they are checked with. */
+static void check_keys(struct exam *x)
+{
+    struct arena *a = &x->r->arena;
+    struct user *u = NULL;
+    struct err e = ERR_INIT;
+    unsigned char secret[SECRET_BYTES] = { 0 };
+    const char *path = arena_printf(a, "%s/secret", x->app->dir);
+    int64_t now = clock_now(x->app->clock);
+    size_t n = 0, valid = 0;
+
+    if (user_list(x->store, a, &u, &n, &e)) {
+        note_error(x, "keys", &e, "see the check of the database");
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        valid += !u[i].revoked_us && (!u[i].expires_us || u[i].expires_us > now);
+    if ((n || file_exists(path)) && secret_file(path, false, secret, &e))
+        note_error(x, "keys", &e, "restore the file, or give every user a new key");
+    else note(x, "keys", true, arena_printf(a, "%zu of %zu valid", valid, n), NULL);
+    secret_wipe(secret, sizeof secret);
 }
 
 /* ---- the queue ----------------------------------------------------------------------- */
@@ -266,6 +291,7 @@ int verb_doctor(struct app *app, const struct val *args, struct reply *r, struct
         check_database(&x);
         check_audit(&x);
         check_models(&x);
+        check_keys(&x);
         check_queue(&x);
         check_monitoring(&x);
         check_disk(&x);

@@ -149,6 +149,28 @@ static void t_broken_audit(void **state)
     assert_int_equal(r.exit, 3);
 }
 
+static void t_keys_need_their_secret(void **state)
+{
+    (void)state;
+    struct val *args = val_obj(&r.arena);
+    const char *path = arena_printf(&r.arena, "%s/secret", dir);
+    val_set_str(args, "name", "shop");
+    if (verb_call(&app, verb_find("user add"), args, &r, &e)) fail_msg("%s", e.msg);
+    call("doctor");
+    assert_true(ok("keys"));
+    assert_string_equal(val_get_str(check("keys"), "detail", ""), "1 of 1 valid");
+    path = arena_printf(&r.arena, "%s/secret", dir);
+    assert_int_equal(chmod(path, 0644), 0);
+    call("doctor");
+    assert_false(ok("keys"));
+    assert_non_null(strstr(val_get_str(check("keys"), "fix", ""), "chmod 600"));
+    path = arena_printf(&r.arena, "%s/secret", dir);
+    assert_int_equal(unlink(path), 0);
+    call("doctor");
+    assert_false(ok("keys"));
+    assert_int_equal(r.exit, 3);
+}
+
 static void add_version(const char *digest)
 {
     struct reg_version v = { .name = "m",
@@ -283,10 +305,15 @@ static void t_overview(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(t_init_twice),         T(t_healthy),
-        T(t_no_workspace),       T(t_broken_audit),
-        T(t_damaged_model_file), T(t_a_workspace_that_does_not_open),
-        T(t_stuck_queue),        T(t_monitoring_nobody_looks_after),
+        T(t_init_twice),
+        T(t_healthy),
+        T(t_no_workspace),
+        T(t_broken_audit),
+        T(t_keys_need_their_secret),
+        T(t_damaged_model_file),
+        T(t_a_workspace_that_does_not_open),
+        T(t_stuck_queue),
+        T(t_monitoring_nobody_looks_after),
         T(t_overview),
     };
     return cmocka_run_group_tests_name("app.doctor", tests, NULL, NULL);

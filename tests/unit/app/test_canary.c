@@ -464,7 +464,7 @@ static void of_many_judges_one_acts(void **state)
 /* ---- dying in the middle -------------------------------------------------------------------- */
 
 /* Starts, steps, promotes, aborts and rolls back without end; the parent kills it. */
-static void never_rest(struct fixture *f, uint64_t seed)
+__attribute__((noreturn)) static void never_rest(struct fixture *f, uint64_t seed)
 {
     struct err e = ERR_INIT;
     struct arena a = ARENA_INIT;

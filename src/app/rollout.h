@@ -181,9 +181,11 @@ int route_to_val(struct app *app, struct arena *a, const char *model, int64_t wi
 
 /* Judges a canary (model NULL: all) by the stored evidence and does what follows: next step,
  * promotion where auto_promote, back to the stable version, pause. Of several that look at once
- * one wins (by the row's number), the others change nothing. with_log false leaves out what
- * needs the prediction log, unless the verdict would be to advance. Appends {model, version,
- * state, step, share, verdict, why, action} to the list. The daemon does this through the verb
- * `canary check`: every few seconds with --no-labels, once a minute with them. */
+ * one wins (by the row's number), the others change nothing. with_log false looks at counters
+ * alone, which is quick: then it takes back and pauses, but nothing advances. Appends {model,
+ * version, state, step, share, verdict, why, action} to the list. */
 int canary_check(struct app *app, struct arena *a, const char *model, bool with_log,
                  struct val *list, struct err *e);
+/* A daemon's hard limit tripped: back to the stable version, unless that rollout is over. */
+int canary_tripped(struct app *app, const char *model, const char *rollout_id, const char *reason,
+                   struct err *e);

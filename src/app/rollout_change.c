@@ -452,6 +452,30 @@ int canary_act(struct app *app, struct arena *a, const struct rollout *judged,
     return rc;
 }
 
+static int trip_in_tx(struct app *app, struct arena *a, const char *model, const char *id,
+                      const char *reason, struct err *e)
+{
+    struct rollout_change c = { .type = "rollback" };
+    int64_t number;
+    int rc = read_stored(app, a, model, &c.before, &number, e);
+
+    if (rc || !c.before || !is_open_canary(c.before) || !str_eq(c.before->id, id)) return rc;
+    c.after = moved_to(app, a, c.before, "aborted", 0, reason);
+    return write_change(app, a, &c, number, reason, NULL, e);
+}
+
+int canary_tripped(struct app *app, const char *model, const char *rollout_id, const char *reason,
+                   struct err *e)
+{
+    struct arena a = ARENA_INIT;
+    bool own = false;
+    int rc = begin(app, &own, e);
+
+    if (!rc) rc = end(app, own, trip_in_tx(app, &a, model, rollout_id, reason, e), e);
+    arena_done(&a);
+    return rc;
+}
+
 /* ---- moves of the registry ------------------------------------------------------------------ */
 
 /* Mode single goes with Production; of its fallbacks those stay that still may serve. */

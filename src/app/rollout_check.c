@@ -42,30 +42,19 @@ struct val *rollout_evidence_val(struct arena *a, const struct rollout_evidence 
     return o;
 }
 
-/* What follows from a verdict in a state: "" is nothing. */
-static const char *action_of(const struct rollout *r, const struct rollout_evidence *ev)
+/* What follows from a verdict in a state: "" is nothing. Nothing moves on before the labels were
+ * heard, but what does harm goes back without them. */
+static const char *action_of(const struct rollout *r, const struct rollout_evidence *ev,
+                             bool with_log)
 {
     bool running = str_eq(r->state, "running"), last = r->step + 1 == r->n_steps;
 
     if (str_eq(ev->verdict, "rollback")) return "rollback";
     if (!running) return "";
     if (str_eq(ev->verdict, "pause")) return "pause";
-    if (!str_eq(ev->verdict, "advance")) return "";
+    if (!str_eq(ev->verdict, "advance") || !with_log) return "";
     if (last) return r->limits.auto_promote ? "promote" : "";
     return r->limits.auto_advance ? "advance" : "";
-}
-
-static int judge(struct app *app, const struct rollout *r, bool with_log,
-                 struct rollout_evidence *ev, struct err *e)
-{
-    struct rollout_facts f;
-    int rc = rollout_facts(app, r, 1, with_log, &f, e);
-
-    if (rc) return rc;
-    rollout_judge(r, &f, clock_now(app->clock), ev);
-    /* nothing moves on before the labels were heard */
-    if (with_log || !str_eq(ev->verdict, "advance")) return 0;
-    return judge(app, r, true, ev, e);
 }
 
 static int check_one(struct app *app, struct arena *a, const struct rollout *r, bool with_log,
@@ -73,12 +62,13 @@ static int check_one(struct app *app, struct arena *a, const struct rollout *r, 
 {
     struct rollout_evidence ev;
     struct rollout_change c = { 0 };
+    struct rollout_facts f;
     const struct rollout *is = r;
-    const char *action;
-    int rc = judge(app, r, with_log, &ev, e);
+    int rc = rollout_facts(app, r, 1, with_log, &f, e);
 
     if (rc) return rc;
-    action = action_of(r, &ev);
+    rollout_judge(r, &f, clock_now(app->clock), &ev);
+    const char *action = action_of(r, &ev, with_log);
     if (*action) {
         rc = canary_act(app, a, r, &ev, &c, e);
         if (rc == 0 && !c.type) action = "";

@@ -44,6 +44,8 @@ noinst_LIBRARIES += %D%/libhttp.a
 	%D%/page.c \
 	%D%/predict.c \
 	%D%/priv.h \
+	%D%/rollouts.c \
+	%D%/rollouts.h \
 	%D%/router.c \
 	%D%/router.h \
 	%D%/routes.def \

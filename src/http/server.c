@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 enum { TICK_MS = 250, END_MS = 20, FACTS_US = 5000000, LONG_VERBS = 2 };
-enum { SCHEDULE_MS = 2000, JUDGE_US = 5000000 };
+enum { SCHEDULE_MS = 2000 };
 
 /* ---- what requests ask of it --------------------------------------------------------- */
 
@@ -128,70 +128,6 @@ static void look_for_changes(struct http_server *s)
     if (s->serve) serve_reload(s->serve, NULL, NULL);
 }
 
-static void abort_served(void *user)
-{
-    struct http_server *s = user;
-
-    s->aborting = false;
-}
-
-static void abort_stored(void *user, int rc, const struct reply *r, const struct err *e)
-{
-    struct http_server *s = user;
-
-    (void)r;
-    if (rc) log_line(s->cfg.log, LOG_ERROR, "serve", "cannot end a canary: %s", e->msg);
-    if (s->serve) serve_reload(s->serve, abort_served, s);
-}
-
-/* A canary that tripped a hard limit gets no request any more; here its end is written down. */
-static void store_trips(struct http_server *s)
-{
-    struct arena a = ARENA_INIT;
-    struct serve_trip *trips;
-
-    if (!s->aborting && serve_trips(s->serve, &a, &trips)) {
-        struct val *args = val_obj(&a);
-        val_set_str(args, "name", trips->model);
-        val_set_str(args, "reason", trips->reason);
-        log_line(s->cfg.log, LOG_WARN, "serve", "canary of %s ends: %s", trips->model,
-                 trips->reason);
-        s->aborting = true;
-        verbthreads_post(s->threads, verb_find("canary abort"), args, abort_stored, s);
-    }
-    arena_done(&a);
-}
-
-static void judged(void *user, int rc, const struct reply *r, const struct err *e)
-{
-    struct http_server *s = user;
-
-    (void)r;
-    if (rc) log_line(s->cfg.log, LOG_ERROR, "serve", "cannot judge a canary: %s", e->msg);
-    s->judging = false;
-}
-
-static bool any_canary(const struct http_server *s)
-{
-    const struct catalog *c = serve_catalog(s->serve);
-
-    for (size_t i = 0; c && i < catalog_size(c); i++)
-        if (catalog_at(c, i)->rollout->mode == ROLLOUT_canary) return true;
-    return false;
-}
-
-/* What canaries did so far advances them, or sends them back. */
-static void judge_canaries(struct http_server *s, int64_t now_us)
-{
-    struct arena a = ARENA_INIT;
-
-    if (s->judging || now_us - s->last_judged_us < JUDGE_US || !any_canary(s)) return;
-    s->judging = true;
-    s->last_judged_us = now_us;
-    verbthreads_post(s->threads, verb_find("canary check"), val_obj(&a), judged, s);
-    arena_done(&a);
-}
-
 /* Something was written by a request, or an I/O thread is through. */
 static void on_wake(void *user)
 {
@@ -221,10 +157,7 @@ static void on_tick(void *user)
     int64_t now = clock_mono_us();
 
     look_for_changes(s);
-    if (!s->stopping) {
-        store_trips(s);
-        judge_canaries(s, now);
-    }
+    if (!s->stopping) rollouts_tick(s->rollouts, now);
     atomic_store(&s->ready, !s->stopping && serve_ready(s->serve));
     if (s->watchdog_us && now - s->last_watchdog_us >= s->watchdog_us / 2) {
         notify_send(s->notify, "WATCHDOG=1");
@@ -346,7 +279,9 @@ static int open_workspace(struct http_server *s, struct err *e)
         rc =
             sched_new(s->loop, s->threads, s->cfg.clock, SCHEDULE_MS, on_schedule, s, &s->sched, e);
     if (!rc) rc = auth_new(&ac, &s->auth, e);
-    return rc ? rc : serve_new(s->loop, &sc, &s->serve, e);
+    if (!rc) rc = serve_new(s->loop, &sc, &s->serve, e);
+    if (!rc) s->rollouts = rollouts_new(s->threads, s->serve, s->cfg.log);
+    return rc;
 }
 
 static int open_io(struct http_server *s, int i, int fd, struct err *e)
@@ -456,6 +391,7 @@ static void close_all(struct http_server *s)
         verbthreads_free(s->threads);
         on_wake(s); /* their last words */
     }
+    rollouts_free(s->rollouts);
     for (int i = 0; i < s->n_ios; i++) {
         auth_io_free(s->ios[i]->auth);
         http_count_free(s->counts[i]);

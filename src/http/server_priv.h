@@ -3,6 +3,7 @@
  * otherwise belongs to the main thread. */
 #pragma once
 #include "http/conf.h"
+#include "http/rollouts.h"
 #include "run/sched.h"
 #include "run/spawn.h"
 #include "run/verbthread.h"
@@ -42,6 +43,7 @@ struct http_server {
     struct sched *sched;
     struct auth *auth;
     struct serve *serve;
+    struct rollouts *rollouts;
     struct router *router; /* immutable */
     struct str openapi;    /* likewise */
     struct http_io *ios[CONF_MAX_IO];
@@ -59,9 +61,6 @@ struct http_server {
     struct facts *facts;
     struct verb_task gather; /* looks for the next facts, while gather_busy */
     struct facts *gathering; /* the task's */
-    bool aborting;           /* a canary that tripped a limit, until that is stored and served */
-    bool judging;            /* canaries, by the evidence so far */
-    int64_t last_judged_us;
     atomic_bool gather_busy;
 };
 

@@ -17,6 +17,7 @@ PROGRAM_TESTS += %D%/test_serve_predict.sh
 PROGRAM_TESTS += %D%/test_serve_clients.sh
 PROGRAM_TESTS += %D%/test_serve_prometheus.sh
 PROGRAM_TESTS += %D%/test_serve.sh
+PROGRAM_TESTS += %D%/test_serve_canary.sh
 TESTS += $(PROGRAM_TESTS)
 EXTRA_DIST += %D%/serve.sh %D%/serve_clients.py
 # the virtual environment that test_serve_clients.sh makes and keeps

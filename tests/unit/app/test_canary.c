@@ -389,6 +389,42 @@ static void without_auto_advance_a_human_steps(void **state)
     f->app.dry_run = false;
 }
 
+static void counters_alone_only_take_back(void **state)
+{
+    struct fixture *f = *state;
+    static const char quick[] = "{\"name\":\"fraud\",\"labels\":false}";
+    versions(f, 2);
+    call(f, 0, "canary start", start);
+    for (int i = 0; i < 30; i++) traffic(f, 4000, 0, 2);
+    const struct val *v = val_at(val_get(call(f, 0, "canary check", quick), "canaries"), 0);
+    assert_string_equal(val_get_str(v, "verdict", ""), "advance");
+    assert_false(val_has(v, "action"));
+    assert_int_equal(stored(f)->step, 0);
+    for (int i = 0; i < 30; i++) traffic(f, 4000, 50, 2);
+    v = val_at(val_get(call(f, 0, "canary check", quick), "canaries"), 0);
+    assert_string_equal(val_get_str(v, "action", ""), "rollback");
+    assert_string_equal(stored(f)->state, "aborted");
+}
+
+static void a_trip_is_of_one_rollout(void **state)
+{
+    struct fixture *f = *state;
+    versions(f, 2);
+    ok(f, canary_tripped(&f->app, "fraud", "ID", "none at all", &f->e));
+    call(f, 0, "canary start", start);
+    const char *id = stored(f)->id;
+    ok(f, canary_tripped(&f->app, "fraud", "ANOTHER", "not this one", &f->e));
+    assert_string_equal(stored(f)->state, "running");
+    ok(f, canary_tripped(&f->app, "fraud", id, "five errors in a row", &f->e));
+    assert_string_equal(stored(f)->state, "aborted");
+    assert_true(stored(f)->arms[0].share == 1);
+    assert_string_equal(last_event(f)->type, "rollback");
+    assert_string_equal(last_event(f)->reason, "five errors in a row");
+    int64_t rows = audit_rows(f);
+    ok(f, canary_tripped(&f->app, "fraud", id, "again", &f->e)); /* daemons may say it twice */
+    assert_int_equal(audit_rows(f), rows);
+}
+
 static void max_time_pauses(void **state)
 {
     struct fixture *f = *state;
@@ -580,6 +616,8 @@ int main(void)
         T(a_bad_candidate_goes_back),
         T(a_held_one_only_goes_back),
         T(without_auto_advance_a_human_steps),
+        T(counters_alone_only_take_back),
+        T(a_trip_is_of_one_rollout),
         T(max_time_pauses),
         T(other_rollouts_do_not_count),
         T(of_many_judges_one_acts),

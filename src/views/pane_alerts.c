@@ -320,28 +320,36 @@ static void draw_moved(struct page *p, const struct val *map, long at)
     }
 }
 
-static void draw_changed(struct page *p, const struct val *map, const struct focus *focus)
+/* Newest first, those that had been made by then; returns how many. */
+static size_t draw_deploys(struct page *p, const struct val *deploys, const struct focus *focus)
 {
-    const struct val *deploys = val_get(map, "deploys");
-    long at = moment_index(focus, val_get(map, "windows"), "start");
-    bool any = val_len(deploys) > 0;
-    const struct val *rows = val_get(map, "rows");
-    for (size_t i = 0; i < val_len(rows); i++) any |= drifting(val_at(rows, i), at) > 0;
-    if (p->r.h < 2 || at < 0) return;
-    page_section(p, "What changed", "d drift");
-    if (!any) page_fact(p, "", ROLE_DIM, "no feature drifts and nothing was promoted");
-    for (size_t i = val_len(deploys), n = 0; i-- > 0 && n < DEPLOYS;) {
+    size_t n = 0;
+    for (size_t i = val_len(deploys); i-- > 0 && n < DEPLOYS;) {
         const struct val *d = val_at(deploys, i);
+        const char *at = val_get_str(d, "at", NULL);
         char text[200], when[FMT_LEN];
-        int64_t us = moment_us(val_get_str(d, "at", NULL));
-        if (focus->at_us && us > focus->at_us) continue;
+        if (focus->at_us && moment_us(at) > focus->at_us) continue;
         snprintf(text, sizeof text, "▲ v%lld %s by %.30s: %.90s",
                  (long long)val_get_int(d, "version", 0),
                  str_eq(val_get_str(d, "verb", ""), "rollback") ? "rolled back to" : "promoted",
                  val_get_str(d, "actor", "?"), val_get_str(d, "reason", ""));
-        page_fact(p, moment_text(when, val_get_str(d, "at", NULL)), ROLE_PROD, text);
+        page_fact(p, moment_text(when, at), ROLE_PROD, text);
         n++;
     }
+    return n;
+}
+
+static void draw_changed(struct page *p, const struct val *map, const struct focus *focus)
+{
+    const struct val *rows = val_get(map, "rows");
+    long at = moment_index(focus, val_get(map, "windows"), "start");
+    bool moved = false;
+    if (p->r.h < 2 || at < 0) return;
+    for (size_t i = 0; i < val_len(rows); i++) moved |= drifting(val_at(rows, i), at) > 0;
+    page_section(p, "What changed", "d drift");
+    size_t deploys = draw_deploys(p, val_get(map, "deploys"), focus);
+    if (!deploys && !moved)
+        page_fact(p, "nothing", ROLE_DIM, "no feature drifts, no version was promoted");
     draw_moved(p, map, at);
 }
 

@@ -148,6 +148,9 @@ static void merge_arm(struct serve_count *into, const struct serve_count *from)
     into->errors += from->errors;
     into->cached += from->cached;
     into->fallbacks += from->fallbacks;
+    into->dropped += from->dropped;
+    into->compared += from->compared;
+    into->disagreed += from->disagreed;
     hist_merge(&into->seconds_request, &from->seconds_request);
     hist_merge(&into->seconds_model, &from->seconds_model);
     hist_merge(&into->seconds_queue, &from->seconds_queue);
@@ -229,6 +232,9 @@ static void predictions(struct page *p, struct arena *a)
     COUNTER(METRIC_PREDICT_ERRORS, errors);
     COUNTER(METRIC_PREDICT_FALLBACKS, fallbacks);
     COUNTER(METRIC_PREDICT_CACHED, cached);
+    COUNTER(METRIC_SHADOW_DROPPED, dropped);
+    COUNTER(METRIC_COMPARED, compared);
+    COUNTER(METRIC_DISAGREED, disagreed);
     family(p, METRIC_PREDICT_SECONDS);
     for (size_t i = 0; i < n; i++)
         time_histogram(p, METRIC_PREDICT_SECONDS, &r[i], &r[i].c.seconds_request);
@@ -242,17 +248,36 @@ static void predictions(struct page *p, struct arena *a)
     for (size_t i = 0; i < n; i++) rows_histogram(p, METRIC_BATCH_ROWS, &r[i], &r[i].c.batch_rows);
 }
 
+static double arm_weight(const struct metrics_arm *x)
+{
+    return x->share;
+}
+static double arm_broken(const struct metrics_arm *x)
+{
+    return x->broken;
+}
+static double arm_row(const struct metrics_arm *x)
+{
+    return x->row_us / 1e6;
+}
+
 static void arms(struct page *p)
 {
-    for (int pass = 0; pass < 2; pass++) {
-        enum metric m = pass ? METRIC_ROW_SECONDS : METRIC_WEIGHT;
-        family(p, m);
+    static const struct {
+        enum metric m;
+        double (*value)(const struct metrics_arm *x);
+    } figures[] = { { METRIC_WEIGHT, arm_weight },
+                    { METRIC_BROKEN, arm_broken },
+                    { METRIC_ROW_SECONDS, arm_row } };
+
+    for (size_t f = 0; f < ARRAY_LEN(figures); f++) {
+        family(p, figures[f].m);
         for (size_t i = 0; i < p->in->n_live; i++) {
             const struct metrics_arm *x = &p->in->live[i];
             char version[24];
             snprintf(version, sizeof version, "%" PRId64, x->version);
-            sample(p, m, (const char *[]){ x->model, version, x->role },
-                   pass ? x->row_us / 1e6 : x->share);
+            sample(p, figures[f].m, (const char *[]){ x->model, version, x->role },
+                   figures[f].value(x));
         }
     }
 }
@@ -321,7 +346,6 @@ static void serving(struct page *p)
     sample(p, METRIC_BATCHES, (const char *[]){ "deadline" }, (double)t->batches_deadline);
     sample(p, METRIC_BATCHES, (const char *[]){ "drained" }, (double)t->batches_drained);
     figure(p, METRIC_QUEUED, (double)t->queued);
-    figure(p, METRIC_SHADOW_DROPPED, (double)t->shadow_dropped);
     figure(p, METRIC_RELOADS, (double)t->reloads);
     figure(p, METRIC_RELOAD_FAILURES, (double)t->reload_failures);
     figure(p, METRIC_PROBLEMS, (double)val_len(val_get(p->in->facts, "problems")));

@@ -7,6 +7,7 @@ struct metrics_arm { /* an arm of a rollout as it is now */
     const char *model, *role;
     int64_t version;
     double share, row_us;
+    bool broken; /* its breaker is open */
 };
 struct metrics_process { /* NaN: not known here */
     double cpu_s, resident_bytes, open_fds, start_s;

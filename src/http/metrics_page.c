@@ -6,6 +6,7 @@
 #include "http/handlers.h"
 #include "http/metrics_in.h"
 #include "http/server.h"
+#include "serve/mode.h"
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
@@ -76,6 +77,16 @@ static struct metrics_process process(void)
     return p;
 }
 
+/* A version has a role once. */
+static bool shown(const struct serve_route *r, size_t arm)
+{
+    for (size_t i = 0; i < arm; i++)
+        if (r->arms[i].by->version == r->arms[arm].by->version &&
+            str_eq(r->arms[i].role, r->arms[arm].role))
+            return true;
+    return false;
+}
+
 static size_t live_arms(const struct catalog *c, struct arena *a, struct metrics_arm **ret)
 {
     size_t n = 0, at = 0;
@@ -84,12 +95,16 @@ static size_t live_arms(const struct catalog *c, struct arena *a, struct metrics
     *ret = arena_array(a, n, struct metrics_arm);
     for (size_t i = 0; c && i < catalog_size(c); i++) {
         const struct serve_route *r = catalog_at(c, i);
-        for (size_t k = 0; k < r->n_arms; k++)
+        for (size_t k = 0; k < r->n_arms; k++) {
+            const struct arm *arm = &r->arms[k];
+            if (shown(r, k)) continue;
             (*ret)[at++] = (struct metrics_arm){ .model = r->name,
-                                                 .role = r->arms[k].role,
-                                                 .version = r->arms[k].by->version,
-                                                 .share = r->arms[k].share,
-                                                 .row_us = r->arms[k].by->row_us };
+                                                 .role = arm->role,
+                                                 .version = arm->by->version,
+                                                 .share = arm->share,
+                                                 .row_us = arm->by->row_us,
+                                                 .broken = mode_broken(r, arm) };
+        }
     }
     return at;
 }

@@ -80,3 +80,5 @@ void mode_counts(const struct serve_route *r, struct arena *a, struct serve_coun
 /* Hard limits: a canary that trips one gets no further request from this moment on, on all
  * threads; the reason is for the audit log. NULL: none tripped. Main thread. */
 const char *mode_tripped(const struct serve_route *r);
+/* Is the arm's breaker open? Any thread. */
+bool mode_broken(const struct serve_route *r, const struct arm *arm);

@@ -96,6 +96,11 @@ bool guard_allow(struct guard *g, size_t arm, const struct rollout *r, int64_t n
     return *ret_probe;
 }
 
+bool guard_broken(const struct guard *g, size_t arm)
+{
+    return atomic_load_explicit(&g->breakers[arm].until_us, memory_order_relaxed) != 0;
+}
+
 void guard_result(struct guard *g, size_t arm, const struct rollout *r, const struct asked *w)
 {
     struct breaker *b = &g->breakers[arm];

@@ -51,6 +51,7 @@ struct guard *guard_new(const struct serve_route *r);
 struct guard *guard_ref(struct guard *g);
 void guard_unref(struct guard *g);
 bool guard_fits(const struct guard *g, const struct serve_route *r); /* same rollout and arms */
+bool guard_broken(const struct guard *g, size_t arm); /* its breaker is open */
 /* May the arm be asked? *ret_probe: this request tries a broken arm again. */
 bool guard_allow(struct guard *g, size_t arm, const struct rollout *r, int64_t now_us,
                  bool *ret_probe);

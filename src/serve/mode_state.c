@@ -267,6 +267,13 @@ const char *mode_tripped(const struct serve_route *r)
     return s->candidate == MODE_NONE || s->ended ? NULL : guard_reason(s->guard);
 }
 
+bool mode_broken(const struct serve_route *r, const struct arm *arm)
+{
+    const struct mode_state *s = r->state;
+
+    return guard_broken(s->guard, (size_t)(arm - r->arms));
+}
+
 void mode_flush(struct serve *s, struct arena *a, struct serving_sum **sums, size_t *n)
 {
     const struct catalog *c = serve_catalog(s);

@@ -264,6 +264,8 @@ static void fill_count(struct serve_count *s, const struct book *b, const struct
     s->cached = c->cached;
     s->fallbacks = c->fallbacks;
     s->dropped = c->dropped;
+    s->compared = (uint64_t)c->agreement.compared;
+    s->disagreed = (uint64_t)(c->agreement.compared - c->agreement.agreed);
     s->seconds_request = c->request;
     s->seconds_model = c->model;
     s->seconds_queue = c->queue;
@@ -289,6 +291,8 @@ static void add_count(struct serve_count *to, const struct serve_count *c)
     to->cached += c->cached;
     to->fallbacks += c->fallbacks;
     to->dropped += c->dropped;
+    to->compared += c->compared;
+    to->disagreed += c->disagreed;
     hist_merge(&to->seconds_request, &c->seconds_request);
     hist_merge(&to->seconds_model, &c->seconds_model);
     hist_merge(&to->seconds_queue, &c->seconds_queue);

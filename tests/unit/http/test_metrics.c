@@ -56,7 +56,9 @@ static int setup(void **state)
                                    .rows = 20,
                                    .errors = 1,
                                    .cached = 2,
-                                   .fallbacks = 3 };
+                                   .fallbacks = 3,
+                                   .compared = 4,
+                                   .disagreed = 1 };
         for (int k = 0; k < 1000; k++) {
             hist_add(&c->seconds_request, k * 1e-6);
             hist_add(&c->seconds_model, 5e-6);
@@ -64,8 +66,8 @@ static int setup(void **state)
             hist_add(&c->batch_rows, (k % 9) * 1e-6);
         }
     }
-    f->live[0] = (struct metrics_arm){ "fraud", "production", 9, 0.9, 1.5 };
-    f->live[1] = (struct metrics_arm){ "fraud", "canary", 10, 0.1, 2.5 };
+    f->live[0] = (struct metrics_arm){ "fraud", "production", 9, 0.9, 1.5, false };
+    f->live[1] = (struct metrics_arm){ "fraud", "canary", 10, 0.1, 2.5, true };
     f->totals = (struct serve_totals){ .cache_hits = 7, .log_dropped = 4, .batches_full = 1 };
     f->in = (struct metrics_in){ .counts = f->counts,
                                  .n_counts = 2,
@@ -147,6 +149,10 @@ static void arms_that_came_twice_are_one_series(void **state)
     IS(20, "model_predictions_total", L({ "version", "10" }, { "arm", "canary" }));
     IS(2, "model_prediction_errors_total", L({ "arm", "production" }));
     IS(3000, "model_prediction_duration_seconds_count", NULL, 0);
+    IS(8, "model_shadow_compared_total", L({ "arm", "production" }));
+    IS(3, "model_shadow_disagreements_total", NULL, 0);
+    IS(0, "model_breaker_open", L({ "arm", "production" }));
+    IS(1, "model_breaker_open", L({ "arm", "canary" }));
     IS(0.9, "model_rollout_weight_ratio", L({ "arm", "production" }));
     IS(2.5e-6, "model_row_duration_seconds", L({ "arm", "canary" }));
 }
@@ -220,7 +226,8 @@ static void an_empty_daemon_has_a_page_too(void **state)
     page(f, PROM_OPENMETRICS);
 }
 
-/* Prometheus's own opinion, where its tool is installed: parses and finds nothing to say on names. */
+/* Prometheus's own opinion, where its tool is installed: parses and finds nothing to say on names.
+ */
 static void promtool_has_nothing_to_say(void **state)
 {
     struct fx *f = *state;

@@ -15,6 +15,7 @@
 #include <linux/tcp.h> /* the C library's lacks tcpi_bytes_received */
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -188,6 +189,9 @@ int io_start(struct http_io *io, struct err *e)
     int rc = pthread_create(&io->thread, NULL, thread_main, io);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (rc) return err_set(e, ERR_NOMEM, "cannot start a thread for connections");
+    char name[16];
+    snprintf(name, sizeof name, "io-%d", io->index);
+    pthread_setname_np(io->thread, name); /* as top and taskset show it */
     io->started = true;
     return 0;
 }

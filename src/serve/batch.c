@@ -342,7 +342,7 @@ struct batch_pool *batch_pool_new(int workers, struct err *e)
     pthread_mutex_lock(&p->lock);
     while (p->n_threads < workers &&
            pthread_create(&p->threads[p->n_threads], NULL, worker_main, p) == 0)
-        p->n_threads++;
+        pthread_setname_np(p->threads[p->n_threads++], "score");
     pthread_mutex_unlock(&p->lock);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (p->n_threads) return p;

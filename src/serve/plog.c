@@ -549,6 +549,7 @@ int plog_new(const struct plog_config *cfg, struct plog **ret, struct err *e)
         if (pthread_create(&l->thread, NULL, writer_main, l))
             rc = err_set(e, ERR_NOMEM, "cannot start a thread for the prediction log");
         else l->started = true;
+        if (l->started) pthread_setname_np(l->thread, "prediction-log");
         pthread_sigmask(SIG_SETMASK, &old, NULL);
     }
     if (rc) plog_free(l);

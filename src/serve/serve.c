@@ -272,6 +272,7 @@ static int start_parts(struct serve *s, struct loop *l, const struct val *settin
     pthread_sigmask(SIG_SETMASK, &all, &old);
     s->started = pthread_create(&s->thread, NULL, reload_main, s) == 0;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (s->started) pthread_setname_np(s->thread, "reload");
     return s->started ? 0 : err_set(e, ERR_NOMEM, "cannot start a thread to load models");
 }
 

@@ -35,6 +35,7 @@
 #define SUMS_KEPT     10000 /* rows of counters that wait while the store is busy */
 #define KNOWN_FOR_US  10000000
 
+struct group;
 struct target {
     char *model, *schema_json;
     int64_t version;
@@ -68,6 +69,7 @@ struct plog {
     struct plog_config cfg;
     struct app app;
     bool open;
+    struct group *group; /* writer's */
     char id[ULID_LEN + 1];
     int64_t started_us;
     pthread_t thread;
@@ -129,7 +131,7 @@ static void hurry(struct plog *l)
 
 struct plog_row *plog_begin(struct plog_ring *r, size_t n_bytes)
 {
-    size_t need = (sizeof(uint64_t) + sizeof(struct plog_row) + n_bytes + 7) & ~(size_t)7;
+    size_t need = (sizeof(uint64_t) + sizeof(struct plog_row) + n_bytes + 2 + 7) & ~(size_t)7;
     size_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
     size_t at = head & (r->size - 1), skip = r->size - at < need ? r->size - at : 0;
     uint64_t none = 0;
@@ -196,12 +198,17 @@ struct window_key {
     int32_t pad;
     int64_t start_us;
 };
-/* One transaction. */
+enum { TOGETHER = 1000 };
+/* One transaction. Rows are added together as long as they are of one model. */
 struct group {
     struct plog *l;
     struct map *windows; /* struct window_key of new rows */
-    size_t rows;
-    struct str id, answer;
+    size_t rows, n;
+    const char *model; /* of the n rows that wait */
+    struct prediction p[TOGETHER];
+    int32_t target[TOGETHER];
+    bool fresh[TOGETHER];
+    char number[TOGETHER][32];
 };
 
 static struct target *target_at(struct plog *l, int32_t i)
@@ -228,34 +235,68 @@ static int know(struct plog *l, struct target *t, struct err *e)
     return rc;
 }
 
+static void mark(struct group *g, size_t i)
+{
+    const struct target *t = target_at(g->l, g->target[i]);
+    const struct window_key k = {
+        .target = g->target[i],
+        .start_us = monitor_window(g->p[i].at_us, t->length_us).start_us
+    };
+
+    map_at(g->windows, (const char *)&k, sizeof k, NULL);
+}
+
+/* One of them is refused: the others must not wait for it for ever. */
+static int add_singly(struct group *g, struct err *e)
+{
+    int rc = 0;
+
+    for (size_t i = 0; !rc && i < g->n; i++) {
+        g->fresh[i] = false;
+        rc = prediction_add(g->l->app.store, g->model, &g->p[i], &g->fresh[i], e);
+        if (rc != -ERR_INVALID) continue;
+        log_line(g->l->cfg.app->log, LOG_WARN, "serve", "prediction log: %s", e->msg);
+        err_clear(e);
+        rc = 0;
+    }
+    return rc;
+}
+
+/* The rows that wait. */
+static int add_rows(struct group *g, struct err *e)
+{
+    struct store *s = g->l->app.store;
+    int rc = g->n ? prediction_add_all(s, g->model, g->p, g->n, g->fresh, e) : 0;
+
+    if (rc == -ERR_INVALID) rc = add_singly(g, e);
+    for (size_t i = 0; !rc && i < g->n; i++)
+        if (g->fresh[i]) mark(g, i);
+    g->n = 0;
+    return rc;
+}
+
 static int add_row(struct group *g, const struct plog_row *row, struct err *e)
 {
     struct target *t = target_at(g->l, row->target);
-    char number[32];
-    bool fresh = false;
     int rc = know(g->l, t, e);
 
+    if (!rc && g->n && (g->n == TOGETHER || !str_eq(g->model, t->model))) rc = add_rows(g, e);
     if (rc) return rc;
-    str_clear(&g->id);
-    str_addn(&g->id, row->bytes, row->n_id);
-    str_clear(&g->answer);
-    if (isnan(row->value)) str_addn(&g->answer, row->bytes + row->n_id, row->n_answer);
-    else str_add(&g->answer, str_real(number, row->value));
-    const struct prediction p = { .request_id = str_c(&g->id),
-                                  .at_us = row->at_us,
-                                  .version = t->version,
-                                  .answer = str_c(&g->answer),
-                                  .probability = row->probability,
-                                  .latency_ms = row->latency_ms,
-                                  .schema_id = t->schema_id,
-                                  .features = row->bytes + row->n_id + row->n_answer,
-                                  .n_bytes = row->n_features };
-    rc = prediction_add(g->l->app.store, t->model, &p, &fresh, e);
-    if (rc || !fresh) return rc;
-    const struct window_key k = {
-        .target = row->target, .start_us = monitor_window(p.at_us, t->length_us).start_us
+    const char *answer = row->bytes + row->n_id + 1;
+    g->model = t->model;
+    g->target[g->n] = row->target;
+    g->p[g->n] = (struct prediction){
+        .request_id = row->bytes,
+        .at_us = row->at_us,
+        .version = t->version,
+        .answer = isnan(row->value) ? answer : str_real(g->number[g->n], row->value),
+        .probability = row->probability,
+        .latency_ms = row->latency_ms,
+        .schema_id = t->schema_id,
+        .features = answer + row->n_answer + 1,
+        .n_bytes = row->n_features
     };
-    map_at(g->windows, (const char *)&k, sizeof k, NULL);
+    g->n++;
     return 0;
 }
 
@@ -295,7 +336,7 @@ static int read_ring(struct group *g, struct plog_ring *r, struct err *e)
         r->rows_reading++;
         g->rows++;
     }
-    return rc;
+    return rc ? rc : add_rows(g, e);
 }
 
 static struct plog_ring *rings(struct plog *l)
@@ -464,11 +505,14 @@ static void tell_drops(struct plog *l)
 /* One group commit; what cannot be written stays for the next time. */
 static int flush(struct plog *l)
 {
-    struct group g = { .l = l, .windows = map_new() };
+    struct group *g = l->group;
     struct err e = ERR_INIT;
     struct serve_totals gauges = { 0 };
     int rc = 0;
 
+    g->l = l;
+    g->rows = g->n = 0;
+    g->windows = map_new();
     pthread_mutex_lock(&l->lock);
     struct sum *sums = l->sums.p;
     size_t n = l->sums.n;
@@ -479,7 +523,7 @@ static int flush(struct plog *l)
     l->have_gauges = false;
     pthread_mutex_unlock(&l->lock);
     if (!l->open && (rc = app_open(&l->app, l->cfg.app, &e)) == 0) l->open = true;
-    if (!rc && (n || have || anything(l))) rc = write_group(&g, sums, n, have ? &gauges : NULL, &e);
+    if (!rc && (n || have || anything(l))) rc = write_group(g, sums, n, have ? &gauges : NULL, &e);
     note_result(l, rc, &e);
     if (!rc) take_off(l);
     else know_nothing(l);
@@ -492,9 +536,7 @@ static int flush(struct plog *l)
     } else {
         sums_done(sums, n);
     }
-    map_free(g.windows);
-    str_done(&g.id);
-    str_done(&g.answer);
+    map_free(g->windows);
     return rc;
 }
 
@@ -532,6 +574,7 @@ int plog_new(const struct plog_config *cfg, struct plog **ret, struct err *e)
     int rc;
 
     l->cfg = *cfg;
+    l->group = mem_zalloc(1, sizeof *l->group);
     if (!l->cfg.flush_rows) l->cfg.flush_rows = 1;
     pthread_mutex_init(&l->lock, NULL);
     pthread_condattr_init(&attr);
@@ -577,6 +620,7 @@ void plog_free(struct plog *l)
         free(l->targets.p[i]);
     }
     vec_done(&l->targets);
+    free(l->group);
     sums_done(l->sums.p, l->sums.n);
     pthread_cond_destroy(&l->wake);
     pthread_mutex_destroy(&l->lock);

@@ -116,14 +116,14 @@ int plog_target(struct plog *l, const char *model, int64_t version, const char *
 struct plog_ring;
 struct plog_ring *plog_ring_new(struct plog *l);
 void plog_ring_free(struct plog_ring *r); /* its rows are still written */
-/* Room for n bytes of a row; NULL: the ring is full and the row is counted as dropped. */
+/* Room for n bytes of a row, not counting the zeros; NULL: the ring is full and the row is counted as dropped. */
 struct plog_row {
     int32_t target;
     uint16_t n_id, n_answer;
     uint32_t n_features;
     int64_t at_us;
     double probability, latency_ms, value; /* value: the answer of a regression */
-    char bytes[]; /* id, answer, features */
+    char bytes[]; /* id, 0, answer, 0, features */
 };
 struct plog_row *plog_begin(struct plog_ring *r, size_t n_bytes);
 void plog_commit(struct plog_ring *r);

@@ -652,7 +652,10 @@ static void log_row(struct serve_io *io, const struct predict_call *c, size_t ro
     memcpy(r->bytes, c->request_id, n_id);
     if (c->rows->list)
         n_id += (size_t)snprintf(r->bytes + n_id, 24, "/%zu", row);
-    memcpy(r->bytes + n_id, answer, n_answer);
+    char *at = r->bytes + n_id;
+    *at++ = '\0';
+    memcpy(at, answer, n_answer + 1);
+    at += n_answer + 1;
     r->target = target;
     r->n_id = (uint16_t)n_id;
     r->n_answer = (uint16_t)n_answer;
@@ -660,7 +663,7 @@ static void log_row(struct serve_io *io, const struct predict_call *c, size_t ro
     r->probability = probability;
     r->value = value;
     r->latency_ms = (double)(clock_mono_us() - c->began_us) / 1e3;
-    r->n_features = (uint32_t)pack(r->bytes + n_id + n_answer, s, cells);
+    r->n_features = (uint32_t)pack(at, s, cells);
     plog_commit(io->ring);
 }
 

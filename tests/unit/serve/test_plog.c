@@ -52,9 +52,9 @@ static bool put(struct plog_ring *r, int target, int i, size_t n_features)
     row->probability = 0.25;
     row->latency_ms = 1.5;
     row->value = (double)NAN;
-    memcpy(row->bytes, id, (size_t)n_id);
-    memcpy(row->bytes + n_id, "yes", 3);
-    memset(row->bytes + n_id + 3, i & 0x7f, n_features);
+    memcpy(row->bytes, id, (size_t)n_id + 1);
+    memcpy(row->bytes + n_id + 1, "yes", 4);
+    memset(row->bytes + n_id + 5, i & 0x7f, n_features);
     plog_commit(r);
     return true;
 }
@@ -169,6 +169,28 @@ static void a_full_ring_drops_and_says_so(void **state)
     bench_close(&b);
 }
 
+/* A row that the store refuses is left out; the others do not wait for it. */
+static void a_refused_row_stops_nobody(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    bench_open(&b);
+    struct plog *l = open_log(&b, 1 << 20, 10000);
+    struct plog_ring *r = plog_ring_new(l);
+    int a = plog_target(l, "a", 3, SCHEMA);
+    put(r, a, 1, 8);
+    struct plog_row *row = plog_begin(r, 100);
+    *row = (struct plog_row){ .target = a, .value = (double)NAN, .at_us = 1700000000000000 };
+    memset(row->bytes, 0, 100); /* no request id */
+    plog_commit(r);
+    put(r, a, 2, 8);
+    plog_ring_free(r);
+    plog_free(l);
+    assert_int_equal(count(&b, "a"), 2);
+    bench_close(&b);
+}
+
 static void rings_wrap_around(void **state)
 {
     struct bench b;
@@ -222,6 +244,7 @@ int main(void)
         cmocka_unit_test(everything_arrives),
         cmocka_unit_test(a_group_is_written_while_it_runs),
         cmocka_unit_test(a_full_ring_drops_and_says_so),
+        cmocka_unit_test(a_refused_row_stops_nobody),
         cmocka_unit_test(rings_wrap_around),
         cmocka_unit_test(counters_and_the_daemons_row_go_along),
     };

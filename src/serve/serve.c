@@ -646,7 +646,7 @@ static void log_row(struct serve_io *io, const struct predict_call *c, size_t ro
     const char *answer = describe(m, c->p + row * (size_t)model_outputs(m), &probability, &value);
     size_t n_id = strlen(c->request_id), n_answer = strlen(answer);
     size_t bytes = n_id + 24 + n_answer + packed_bound(s, cells);
-    struct plog_row *r = n_id > 256 || n_answer > 1000 ? NULL : plog_begin(io->ring, bytes);
+    struct plog_row *r = n_id > 230 || n_answer > 1000 ? NULL : plog_begin(io->ring, bytes);
 
     if (!r) return;
     memcpy(r->bytes, c->request_id, n_id);

@@ -151,7 +151,7 @@ int flight_answer(struct flight *f, const struct arm *arm, const char *role, con
     struct predict_call *c = f->c;
 
     c->rc = 0;
-    err_clear(&c->err);
+    if (c->err.kind != ERR_OK) err_clear(&c->err); /* of those that failed before */
     c->arm = arm;
     c->arm_role = role;
     c->p = p;
@@ -308,7 +308,7 @@ static int leg_try(struct leg **pl)
     struct leg *l = *pl;
     struct flight *f = l->f;
     struct err *e = &f->c->err;
-    int64_t now = clock_mono_us();
+    int64_t now = f->later || !here(l) ? clock_mono_us() : f->began_us;
     int rc;
 
     l->cached = l->probe = false;
@@ -481,7 +481,7 @@ int mode_run(struct serve_io *io, struct predict_call *c)
                         .c = c,
                         .route = c->route,
                         .state = c->route->state,
-                        .began_us = clock_mono_us(),
+                        .began_us = c->began_us > 0 ? c->began_us : clock_mono_us(),
                         .n_legs = 1,
                         .then = flight_answer_leg };
 

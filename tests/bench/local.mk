@@ -17,3 +17,9 @@ BENCHES += %D%/bench_ingest
 %C%_bench_ingest_LDADD = $(STORE_LIBS)
 BENCHES += %D%/bench_drift
 %C%_bench_drift_LDADD = $(ENGINE_LIBS)
+if HAVE_CMOCKA
+BENCHES += %D%/bench_shadow
+%C%_bench_shadow_SOURCES = %D%/bench_shadow.c tests/unit/serve/sample.c tests/unit/serve/sample.h \
+	tests/unit/serve/workspace.c tests/unit/serve/workspace.h
+%C%_bench_shadow_LDADD = $(SERVE_LIBS) $(CMOCKA_LIBS)
+endif

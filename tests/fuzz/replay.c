@@ -2,7 +2,8 @@
  *
  *   fuzz_csv FILE|FOLDER…      replays these inputs
  *   fuzz_csv                   replays the corpus named after the program (fuzz_csv: corpus/csv),
- *                              then mutations of it for a second, from a fixed seed
+ *                              then mutations of it for a second (FUZZ_SECONDS: for so long),
+ *                              from a fixed seed
  *
  * A crash is a failure. Mutations come from a fixed seed and a fixed corpus, so the same number
  * of them always ends in the same crash; a debugger shows the bytes. */
@@ -18,7 +19,7 @@
 #include <string.h>
 
 #define MAX_FILE ((size_t)1 << 20)
-#define BUDGET_US 1000000
+#define SECOND_US INT64_C(1000000)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -97,7 +98,8 @@ static void mutate(struct rng *r, const inputs *all, struct str *s)
 
 static size_t run_mutations(const inputs *all)
 {
-    int64_t stop = clock_mono_us() + BUDGET_US;
+    const char *seconds = getenv("FUZZ_SECONDS");
+    int64_t stop = clock_mono_us() + (seconds ? atoi(seconds) : 1) * SECOND_US;
     STR_AUTO s = STR_INIT;
     struct rng r;
     size_t n = 0;

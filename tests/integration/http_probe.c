@@ -414,21 +414,26 @@ static void without_keys_only_this_machine_is_meant(void **state)
 
 /* ---- not HTTP ------------------------------------------------------------------------ */
 
+#define JUNK(text)                                                                                 \
+    {                                                                                              \
+        text, sizeof text - 1                                                                      \
+    }
+
 static void garbage_is_refused_or_closed(void **state)
 {
     static const struct {
         const char *bytes;
         size_t n;
     } junk[] = {
-        { "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a hello of TLS \r\n\r\n", 33 },
-        { "\0\0\0\0\0\0\0\0\r\n\r\n", 12 },
-        { "hello\r\n\r\n", 9 },
-        { "GET\r\n\r\n", 7 },
-        { "GET /health\r\n\r\n", 15 },
-        { "GET /health HTTP/9.9\r\nHost: localhost\r\n\r\n", 41 },
-        { "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24 },
-        { "GET /health HTTP/1.1\r\nno colon here\r\n\r\n", 39 },
-        { "GET /health HTTP/1.1\r\n: nameless\r\nHost: localhost\r\n\r\n", 53 },
+        JUNK("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a hello of TLS \r\n\r\n"),
+        JUNK("\0\0\0\0\0\0\0\0\r\n\r\n"),
+        JUNK("hello\r\n\r\n"),
+        JUNK("GET\r\n\r\n"),
+        JUNK("GET /health\r\n\r\n"),
+        JUNK("GET /health HTTP/9.9\r\nHost: localhost\r\n\r\n"),
+        JUNK("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        JUNK("GET /health HTTP/1.1\r\nno colon here\r\n\r\n"),
+        JUNK("GET /health HTTP/1.1\r\n: nameless\r\nHost: localhost\r\n\r\n"),
     };
     (void)state;
 

@@ -38,7 +38,8 @@ struct table {
 struct auth {
     struct app app;
     bool off;
-    int64_t revision; /* of the store when the table was made; -1: none yet */
+    int64_t revision;   /* of the store when the table was made; -1: none yet */
+    struct err trouble; /* of the last reload */
     pthread_mutex_t lock;
     struct table *table;
     atomic_uint generation;
@@ -108,6 +109,21 @@ static int table_read(struct app *app, struct table *t, struct err *e)
     return 0;
 }
 
+static bool same_key(const struct known *a, const struct known *b)
+{
+    return memcmp(a->hash, b->hash, sizeof a->hash) == 0 && str_eq(a->id, b->id) &&
+           str_eq(a->name, b->name) && a->role == b->role && a->expires_us == b->expires_us &&
+           a->revoked_us == b->revoked_us;
+}
+
+static bool same_table(const struct table *a, const struct table *b)
+{
+    if (a->n != b->n || memcmp(a->secret, b->secret, sizeof a->secret) != 0) return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (!same_key(&a->keys[i], &b->keys[i])) return false;
+    return true;
+}
+
 static void publish(struct auth *a, struct table *t)
 {
     pthread_mutex_lock(&a->lock);
@@ -118,24 +134,33 @@ static void publish(struct auth *a, struct table *t)
     table_unref(old);
 }
 
+/* A trouble that lasts is reported once. */
+static int report(struct auth *a, int rc, const struct err *why, struct err *e)
+{
+    bool known = rc && str_eq(a->trouble.msg, why->msg);
+
+    a->trouble = *why;
+    if (known) return 0;
+    if (rc && e) *e = *why;
+    return rc;
+}
+
 /* Without the secret no key can be told from another, and then none is good. When the store
- * cannot be read just now, the table stays and the next call tries again. */
+ * cannot be read just now, the table stays and the next call tries again. The store changes with
+ * every prediction that is logged, so a table that is as before is not put in place. */
 int auth_reload(struct auth *a, struct err *e)
 {
     if (a->off || !a->app.store) return 0;
     int64_t revision = store_revision(a->app.store);
     if (revision == a->revision) return 0;
     struct table *t = table_new();
-    struct err local = ERR_INIT;
-    int rc = table_read(&a->app, t, &local);
-    if (rc && err_retryable(local.kind)) {
-        table_unref(t);
-    } else {
-        a->revision = revision;
-        publish(a, t);
-    }
-    if (rc && e) *e = local;
-    return rc;
+    struct err why = ERR_INIT;
+    int rc = table_read(&a->app, t, &why);
+    bool later = rc && err_retryable(why.kind);
+    if (!later) a->revision = revision;
+    if (later || same_table(t, a->table)) table_unref(t);
+    else publish(a, t);
+    return report(a, rc, &why, e);
 }
 
 int auth_new(const struct auth_config *cfg, struct auth **ret, struct err *e)

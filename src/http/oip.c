@@ -70,13 +70,23 @@ static struct infer *find(struct http_req *q)
     return NULL;
 }
 
+/* Open to everybody, so it must not make the daemon load a version that is not there yet. */
 void oip_model_ready_handler(struct http_req *q)
 {
-    const struct infer *s = find(q);
+    const struct catalog *c = serve_io_catalog(http_serve(http_io_of(q)));
+    const char *name = http_param(q, "model"), *version = http_param(q, "version");
+    const struct serve_route *r = c ? catalog_route(c, name, strlen(name)) : NULL;
+    struct err e = ERR_INIT;
+    long long number = 0;
 
-    if (!s) return;
+    if (!r || (version && (!str_to_i64(version, &number) || !catalog_version(c, r, number)))) {
+        err_set(&e, ERR_NOTFOUND, "%.200s%s%.40s does not serve here", name,
+                version ? " version " : "", version ? version : "");
+        oip_error(q, &e);
+        return;
+    }
     struct val *o = object(q);
-    val_set_str(o, "name", s->call.route->name);
+    val_set_str(o, "name", r->name);
     val_set_bool(o, "ready", true);
     http_answer_val(q, 200, o);
 }

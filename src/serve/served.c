@@ -179,7 +179,9 @@ static int serve_it(const struct catalog_source *src, struct catalog *c,
             if (in[k] != c) vec_push(&c->served, served_ref(s));
             return 0;
         }
-    int rc = l ? (loaded_ref(l), 0) : load(src, v, &l, e);
+    int rc = 0;
+    if (l) loaded_ref(l);
+    else rc = load(src, v, &l, e);
     if (rc) return rc;
     *ret = served_new(v, l, &limits);
     vec_push(&c->served, *ret);

@@ -268,6 +268,13 @@ static void a_readable_secret_is_reported(void **state)
     assert_int_equal(chmod(path, 0644), 0);
     assert_int_equal(auth_reload(f->auth, &f->e), -ERR_DENIED);
     assert_int_equal(ask(f, key, NULL, T0, &who), -ERR_UNAUTH);
+    call(f, "experiment create", "name", "a", (char *)NULL);
+    assert_int_equal(auth_reload(f->auth, &f->e), 0); /* said once */
+    assert_int_equal(ask(f, key, NULL, T0, &who), -ERR_UNAUTH);
+    assert_int_equal(chmod(path, 0600), 0);
+    call(f, "experiment create", "name", "b", (char *)NULL);
+    assert_int_equal(auth_reload(f->auth, &f->e), 0);
+    assert_int_equal(ask(f, key, NULL, T0, &who), 0);
 }
 
 static void no_auth_makes_everybody_admin(void **state)

@@ -358,6 +358,46 @@ static void no_data_moves_nothing(void **state)
     assert_true(o.share == steps[0]);
 }
 
+/* An A/B test looked at all the time: its intervals hold the truth at every look together. */
+static void intervals_of_ab_tests_cover(void **state)
+{
+    (void)state;
+    static const double p[][2] = { { 0.02, 0.02 }, { 0.02, 0.03 }, { 0.3, 0.25 } };
+    enum { SIMS = 200 };
+    for (size_t k = 0; k < ARRAY_LEN(p); k++) {
+        int errors = 0, latencies = 0, found = 0;
+        const struct world w = { .p = { p[k][0], p[k][1] }, .scale = { 2, 2.2 }, .rate = 200 };
+        for (int i = 0; i < SIMS; i++) {
+            struct rollout r = canary(0.5);
+            struct rollout_facts f = { 0 };
+            struct rollout_evidence ev;
+            struct rng g;
+            bool in_errors = true, in_latency = true;
+            r.mode = ROLLOUT_ab;
+            r.state = "active";
+            rng_seed(&g, 7000 * k + (uint64_t)i);
+            for (int64_t now = 10 * SECOND; now <= 1500 * SECOND; now += 10 * SECOND) {
+                serve(&g, &w, 0.5, &f, now);
+                if (f.sum[1].requests < 200) continue;
+                rollout_judge(&r, &f, now, &ev);
+                assert_string_equal(ev.verdict, "hold"); /* nobody acts on an A/B test */
+                const struct sequential *e = &ev.guard[0].s, *l = &ev.guard[1].s;
+                in_errors &= e->low <= p[k][1] - p[k][0] && p[k][1] - p[k][0] <= e->high;
+                in_latency &= l->low <= log(1.1) && log(1.1) <= l->high;
+            }
+            errors += in_errors;
+            latencies += in_latency;
+            found += ev.guard[0].s.reject;
+        }
+        printf("A/B %.2f and %.2f: covered at 150 looks: errors %.3f, latency %.3f; found %.2f\n",
+               p[k][0], p[k][1], (double)errors / SIMS, (double)latencies / SIMS,
+               (double)found / SIMS);
+        assert_true(errors >= SIMS * 98 / 100);
+        assert_true(latencies >= SIMS * 98 / 100);
+        assert_true(p[k][0] == p[k][1] ? found <= SIMS / 100 + 2 : found >= SIMS * 8 / 10);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +413,7 @@ int main(void)
         cmocka_unit_test(healthy_canaries_get_through),
         cmocka_unit_test(harm_never_gets_through),
         cmocka_unit_test(no_data_moves_nothing),
+        cmocka_unit_test(intervals_of_ab_tests_cover),
     };
     return cmocka_run_group_tests_name("judge", tests, NULL, NULL);
 }

@@ -133,6 +133,7 @@ int conf_read(const struct app_config *cfg, const struct val *args, struct serve
     c.io_threads = (int)val_get_int(args, "io-threads", val_get_int(own, "io_threads", 0));
     if (c.io_threads == 0) c.io_threads = cpus > 1 ? cpus - 1 : 1;
     c.jobs = (int)val_get_int(own, "jobs", 1);
+    c.job_nice = (int)val_get_int(own, "job_nice", 0);
     c.no_auth = val_get_bool(args, "no-auth", false);
     c.stop_us = duration(own, "stop_timeout");
     read_limits(args, own, &c);

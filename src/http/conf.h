@@ -10,7 +10,7 @@ struct serve_conf {
     struct arena arena;   /* everything below */
     struct val *settings; /* bound signalbox.yaml */
     const char *listen;
-    int io_threads, jobs;
+    int io_threads, jobs, job_nice;
     bool no_auth;
     int64_t stop_us;           /* patience of a graceful end */
     struct http_limits limits; /* of one I/O thread */

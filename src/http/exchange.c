@@ -20,7 +20,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { TURNS = 8, KEEP_REQS = 256, DRAIN_BYTES = 1 << 20, ROOM_FOR_ANSWER = 1536, FIELD_COST = 64 };
+enum {
+    TURNS = 8,
+    KEEP_REQS = 256,
+    DRAIN_BYTES = 1 << 20,
+    ROOM_FOR_ANSWER = 1536,
+    FIELD_COST = 64,
+    LEAST_RATE = 128 << 10
+};
 
 /* ---- requests ------------------------------------------------------------------------ */
 
@@ -99,7 +106,9 @@ void req_abandon(struct http_req *q)
 
 /* ---- connections --------------------------------------------------------------------- */
 
-static void set_phase(struct http_conn *c, enum conn_phase phase)
+/* bytes: of the body or answer that is to pass meanwhile; large ones get more time, so that a slow
+ * but honest line is no slow client. */
+static void set_phase_for(struct http_conn *c, enum conn_phase phase, int64_t bytes)
 {
     const struct http_limits *l = &c->io->limits;
     const int64_t allowed[] = {
@@ -108,7 +117,13 @@ static void set_phase(struct http_conn *c, enum conn_phase phase)
     };
 
     c->phase = phase;
-    c->deadline_us = allowed[phase] ? clock_mono_us() + allowed[phase] : 0;
+    c->deadline_us =
+        allowed[phase] ? clock_mono_us() + allowed[phase] + bytes * 1000000 / LEAST_RATE : 0;
+}
+
+static void set_phase(struct http_conn *c, enum conn_phase phase)
+{
+    set_phase_for(c, phase, 0);
 }
 
 static void say_address(struct http_conn *c)
@@ -197,7 +212,7 @@ static enum MHD_Result send_answer(struct http_req *q)
     enum MHD_Result ok = MHD_queue_response(q->mhd, (unsigned)q->status, r);
     MHD_destroy_response(r);
     q->state = REQ_SENDING;
-    set_phase(c, CONN_WRITE);
+    set_phase_for(c, CONN_WRITE, (int64_t)n);
     server_answered(q, n, (double)(clock_mono_us() - q->began_us) * 1e-6);
     return ok;
 }
@@ -368,7 +383,7 @@ static enum MHD_Result begin(struct http_req *q, const char *method, const char 
     if (status) return refuse(q, status, &e, &h);
     /* The library waits for a body's end before it takes an answer, so all are handled there. */
     q->state = REQ_BODY;
-    set_phase(q->conn, CONN_BODY);
+    set_phase_for(q->conn, CONN_BODY, h.length > 0 ? h.length : 0);
     return MHD_YES;
 }
 

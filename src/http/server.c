@@ -269,6 +269,7 @@ static int open_workspace(struct http_server *s, struct err *e)
     if (s->conf.jobs) {
         rc = jobrunner_new(s->loop, &s->cfg, s->conf.jobs, &s->runner, e);
         if (rc) return rc;
+        jobrunner_nice(s->runner, s->conf.job_nice);
         struct ports jobs = ports_jobrunner(s->runner);
         s->ports.user = jobs.user;
         s->ports.job_start = jobs.job_start;

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 enum { WAKE_S = 5, ID_LEN = 26, READY_MAX = 64 };
@@ -43,7 +44,7 @@ struct jobrunner {
     struct app_config cfg;
     struct loop_async *ready_came;
     struct slot *slots;
-    int max;
+    int max, nice;
 
     pthread_t clerk;
     pthread_mutex_t lock;
@@ -213,6 +214,7 @@ static void start_one(struct jobrunner *j, const char *job_id)
         return;
     }
     s->pid = loop_child_pid(s->child);
+    if (j->nice) setpriority(PRIO_PROCESS, (id_t)s->pid, j->nice); /* its threads inherit it */
     s->started_us = clock_mono_us();
 }
 
@@ -277,6 +279,11 @@ static int runner_job_start(void *user, const char *dir, const char *job_id, str
     (void)dir, (void)job_id, (void)e;
     jobrunner_notify(user);
     return 0;
+}
+
+void jobrunner_nice(struct jobrunner *j, int nice)
+{
+    j->nice = nice;
 }
 
 struct ports ports_jobrunner(struct jobrunner *j)

@@ -41,6 +41,8 @@ struct ports ports_process(struct follower *f); /* f must outlive the ports */
 struct jobrunner;
 int jobrunner_new(struct loop *l, const struct app_config *cfg, int max, struct jobrunner **ret,
                   struct err *e);
+/* Workers started from now on yield the processor to others (nice(1)). Loop's thread. */
+void jobrunner_nice(struct jobrunner *j, int nice);
 void jobrunner_notify(struct jobrunner *j);
 /* job_start wakes the runner; there is no job_follow (verbs answer with the job's id). Fill a
  * struct app_config's ports with these before verbthreads_new. */

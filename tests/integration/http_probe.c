@@ -210,7 +210,7 @@ static void a_client_that_does_not_read_is_cut_off(void **state)
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
     for (int i = 0; i < 400; i++)
         if (!say(fd, "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n")) break;
-    usleep(3500000);
+    usleep(5000000);
     for (;; n++) {
         struct answer a = hear(fd, 2000);
         size_t want = (size_t)atol(answer_field(&a, "Content-Length"));

@@ -48,7 +48,7 @@ TESTS += %D%/crash_monitor
 
 # the daemon over plain sockets
 if HAVE_CMOCKA
-http_drivers = %D%/http_auth %D%/http_life %D%/http_openapi %D%/http_probe
+http_drivers = %D%/http_auth %D%/http_life %D%/http_openapi %D%/http_probe %D%/http_train
 check_PROGRAMS += $(http_drivers)
 TESTS += $(http_drivers)
 %C%_http_auth_SOURCES = %D%/http_auth.c %D%/daemon.c %D%/daemon.h
@@ -59,6 +59,8 @@ TESTS += $(http_drivers)
 %C%_http_openapi_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 %C%_http_probe_SOURCES = %D%/http_probe.c %D%/daemon.c %D%/daemon.h
 %C%_http_probe_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+%C%_http_train_SOURCES = %D%/http_train.c %D%/daemon.c %D%/daemon.h
+%C%_http_train_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 endif
 
 # the daemon under load, killed at random moments

@@ -30,6 +30,7 @@ struct wanted {
         int64_t version, asked_us;
     } at[16];
     size_t n;
+    atomic_uint_fast64_t wishes; /* so far */
 };
 bool wanted_add(struct wanted *w, const char *model, int64_t version, int64_t now_us);
 void wanted_done(struct wanted *w);

@@ -63,7 +63,8 @@ struct reloader {
     struct serve *s;
     struct app app;
     bool open;
-    int64_t revision;
+    int64_t revision; /* of the store when it was last looked at; -1: not yet */
+    uint64_t wishes;  /* likewise */
     struct arena settings_arena;
     struct val *settings;
     struct stat settings_file;
@@ -145,10 +146,16 @@ static int look(struct reloader *r, struct err *e)
     if (!rc) rc = read_settings(r, e);
     if (rc) return rc;
     int64_t revision = store_revision(r->app.store);
+    uint64_t wishes = atomic_load(&s->wanted.wishes);
     src.settings = r->settings;
     src.before = serve_catalog(s);
+    bool well = src.before && val_len(catalog_problems(src.before)) == 0;
+    if (well && revision == r->revision && wishes == r->wishes) return 0;
     rc = catalog_build(&src, &c, e);
-    if (!rc) r->revision = revision;
+    if (!rc) {
+        r->revision = revision;
+        r->wishes = wishes;
+    }
     if (!rc && c) {
         say_what_changed(s, c);
         publish(s, c);

@@ -610,7 +610,10 @@ bool wanted_add(struct wanted *w, const char *model, int64_t version, int64_t no
         free(w->at[oldest].model);
         w->at[oldest] = w->at[--w->n];
     }
-    if (fresh) w->at[w->n++] = (struct wanted_version){ mem_strdup(model), version, now_us };
+    if (fresh) {
+        w->at[w->n++] = (struct wanted_version){ mem_strdup(model), version, now_us };
+        atomic_fetch_add(&w->wishes, 1);
+    }
     pthread_mutex_unlock(&w->lock);
     return fresh;
 }

@@ -9,6 +9,7 @@ SERVE_TESTS += %D%/test_mode_live
 SERVE_TESTS += %D%/test_mode_mix
 SERVE_TESTS += %D%/test_plog
 SERVE_TESTS += %D%/test_rows
+SERVE_TESTS += %D%/test_score
 SERVE_TESTS += %D%/test_serve
 check_PROGRAMS += $(SERVE_TESTS)
 TESTS += $(SERVE_TESTS)
@@ -20,6 +21,9 @@ SERVE_TEST_LIBS = $(SERVE_LIBS) $(CMOCKA_LIBS)
 %C%_test_mode_mix_SOURCES = %D%/test_mode_mix.c %D%/modetest.c %D%/modetest.h \
 	%D%/sample.c %D%/sample.h
 %C%_test_mode_mix_LDADD = $(SERVE_TEST_LIBS)
+%C%_test_score_SOURCES = %D%/test_score.c %D%/sample.c %D%/sample.h %D%/workspace.c \
+	%D%/workspace.h
+%C%_test_score_LDADD = $(SERVE_TEST_LIBS)
 %C%_test_serve_SOURCES = %D%/test_serve.c %D%/sample.c %D%/sample.h %D%/workspace.c \
 	%D%/workspace.h
 %C%_test_serve_LDADD = $(SERVE_TEST_LIBS)

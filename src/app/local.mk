@@ -42,6 +42,9 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/jobs.h \
 	%D%/model.c \
 	%D%/model_file.c \
+	%D%/modelform.c \
+	%D%/modelform.h \
+	%D%/modelforms.def \
 	%D%/modelref.c \
 	%D%/modelref.h \
 	%D%/modelval.c \

@@ -1,5 +1,7 @@
 /* model_file.c: the verbs that move model files: a run's model or a file becomes a version, a
- * version becomes a file. Bytes are checked against their digest on the way. */
+ * version becomes a file, in our form or in one of model_formats.def. Bytes are checked against
+ * their digest on the way. */
+#include "app/modelform.h"
 #include "app/modelref.h"
 #include "app/registry.h"
 #include "app/verb.h"
@@ -24,6 +26,17 @@ static int data_fingerprint(struct app *app, struct arena *a, const char *run_id
     return rc;
 }
 
+static int make_blob(struct app *app, struct arena *a, const struct str *bytes,
+                     struct registry_new *in, struct err *e)
+{
+    char *digest = arena_alloc(a, SHA256_HEX + 1);
+
+    sha256_buf(bytes->p, bytes->len, digest);
+    in->digest = digest;
+    in->size = (int64_t)bytes->len;
+    return app->dry_run ? 0 : blob_put(app->store, bytes->p, bytes->len, digest, e);
+}
+
 /* The model's own facts and its blob; a file's bytes become a blob here. */
 static int candidate(struct app *app, struct arena *a, const char *uri, struct registry_new *in,
                      struct err *e)
@@ -40,12 +53,7 @@ static int candidate(struct app *app, struct arena *a, const char *uri, struct r
     in->run_id = ref.run_id;
     in->digest = ref.digest;
     in->size = (int64_t)bytes.len;
-    if (!in->digest) {
-        char *digest = arena_alloc(a, SHA256_HEX + 1);
-        sha256_buf(bytes.p, bytes.len, digest);
-        if (!app->dry_run) rc = blob_put(app->store, bytes.p, bytes.len, digest, e);
-        in->digest = digest;
-    }
+    if (!in->digest) rc = make_blob(app, a, &bytes, in, e);
     return rc ? rc : data_fingerprint(app, a, ref.run_id, &in->fp_data, e);
 }
 
@@ -62,19 +70,13 @@ static void registered_reply(struct reply *r, const struct registry_done *done)
     val_set_bool(r->v, "new", done->is_new);
 }
 
-int verb_model_register(struct app *app, const struct val *args, struct reply *r, struct err *e)
+static int enter(struct app *app, const struct registry_new *in, struct reply *r, struct err *e)
 {
-    struct arena *a = &r->arena;
-    struct registry_new in = {
-        .name = val_get_str(args, "name", ""),
-        .description = val_get_str(args, "description", NULL),
-        .reason = val_get_str(args, "reason", NULL),
-    };
     struct registry_done done;
-    int rc = candidate(app, a, val_get_str(args, "model", ""), &in, e);
-    if (!rc) rc = store_begin(app->store, e);
+    int rc = store_begin(app->store, e);
+
     if (rc) return rc;
-    rc = registry_register(app, a, &in, &done, e);
+    rc = registry_register(app, &r->arena, in, &done, e);
     if (!rc && !app->dry_run) rc = store_commit(app->store, e);
     store_rollback(app->store);
     if (rc) return rc;
@@ -84,15 +86,60 @@ int verb_model_register(struct app *app, const struct val *args, struct reply *r
     return 0;
 }
 
+static struct registry_new named(const struct val *args)
+{
+    return (struct registry_new){ .name = val_get_str(args, "name", ""),
+                                  .description = val_get_str(args, "description", NULL),
+                                  .reason = val_get_str(args, "reason", NULL),
+                                  .fp_data = "" };
+}
+
+int verb_model_register(struct app *app, const struct val *args, struct reply *r, struct err *e)
+{
+    struct registry_new in = named(args);
+    int rc = candidate(app, &r->arena, val_get_str(args, "model", ""), &in, e);
+
+    return rc ? rc : enter(app, &in, r, e);
+}
+
+/* ---- import -------------------------------------------------------------------------- */
+
+int verb_model_import(struct app *app, const struct val *args, struct reply *r, struct err *e)
+{
+    const char *path = val_get_str(args, "file", "");
+    struct registry_new in = named(args);
+    const struct modelform_wish wish = { .format = val_get_str(args, "format", NULL),
+                                         .target = val_get_str(args, "target", NULL),
+                                         .classes = val_get(args, "classes") };
+    STR_AUTO file = STR_INIT;
+    STR_AUTO bytes = STR_INIT;
+    struct model *m = NULL;
+    const char *format = "";
+    int rc = file_read(path, MODELFORM_MAX, &file, e);
+
+    if (!rc && (rc = modelform_read(&r->arena, &file, &wish, &m, &format, e)))
+        err_prefix(e, "%.200s", path);
+    if (!rc) rc = modelform_save(m, &bytes, e);
+    if (!rc) rc = make_blob(app, &r->arena, &bytes, &in, e);
+    if (!rc) modelref_describe(&r->arena, m, &in);
+    model_free(m);
+    if (!rc) rc = enter(app, &in, r, e);
+    if (!rc) val_set_str(r->v, "format", format);
+    return rc;
+}
+
 /* ---- export -------------------------------------------------------------------------- */
 
 int verb_model_export(struct app *app, const struct val *args, struct reply *r, struct err *e)
 {
     const char *uri = val_get_str(args, "model", ""), *out = val_get_str(args, "out", "");
     struct modelref ref;
+    const char *format = val_get_str(args, "format", MODELFORM_OWN);
     STR_AUTO bytes = STR_INIT;
     int rc = modelref_resolve(app, &r->arena, uri, &ref, e);
     if (!rc) rc = modelref_read(app, &ref, &bytes, e);
+    if (!rc && !str_eq(format, MODELFORM_OWN) && (rc = modelform_write(&bytes, format, e)))
+        err_prefix(e, "%.200s", uri);
     if (!rc) rc = file_write_atomic(out, bytes.p, bytes.len, e);
     if (rc) return rc;
     char *digest = arena_alloc(&r->arena, SHA256_HEX + 1);
@@ -100,6 +147,7 @@ int verb_model_export(struct app *app, const struct val *args, struct reply *r, 
     r->v = val_obj(&r->arena);
     val_set_str(r->v, "model", uri);
     val_set_str(r->v, "out", out);
+    val_set_str(r->v, "format", format);
     val_set_int(r->v, "size", (int64_t)bytes.len);
     val_set_str(r->v, "digest", digest);
     return 0;

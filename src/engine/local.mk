@@ -52,6 +52,8 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/learn/gbdt.h \
 	%D%/learn/gbdt_bin.c \
 	%D%/learn/gbdt_cuts.c \
+	%D%/learn/gbdt_ensemble.c \
+	%D%/learn/gbdt_ensemble.h \
 	%D%/learn/gbdt_fast.c \
 	%D%/learn/gbdt_fast.h \
 	%D%/learn/gbdt_grow.c \
@@ -97,6 +99,8 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/model/buf.h \
 	%D%/model/encoder.c \
 	%D%/model/encoder.h \
+	%D%/model/exchange.c \
+	%D%/model/exchange.h \
 	%D%/model/model.c \
 	%D%/model/model.h \
 	%D%/model/modelfile.c \

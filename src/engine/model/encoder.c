@@ -3,6 +3,7 @@
  * and then plain loops over a block of rows. */
 #include "engine/model/encoder.h"
 
+#include "base/ensemble.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/pool.h"
@@ -491,6 +492,48 @@ static bool load_feature(struct cursor *in, enum encoding kind, struct feature *
     return !in->bad && type <= COL_CATEGORY && is_category == (type == COL_CATEGORY) &&
            isfinite(f->mean) && isfinite(f->scale) && f->scale > 0 &&
            !(f->indicator && (is_category || kind == ENC_TREE));
+}
+
+static int describe_feature(const struct ensemble_feature *in, struct feature *f, struct err *e)
+{
+    f->name = mem_strdup(in->name);
+    f->type = in->n_levels > 0 ? COL_CATEGORY : COL_REAL;
+    f->scale = 1;
+    if (in->n_levels == 0) return 0;
+    if (in->n_levels > ENCODER_TREE_LEVELS)
+        return err_set(e, ERR_LIMIT, "column %s has %zu levels; %d are possible", in->name,
+                       in->n_levels, ENCODER_TREE_LEVELS);
+    f->levels = dict_new();
+    for (size_t i = 0; i < in->n_levels; i++)
+        if (dict_add(f->levels, in->levels[i], strlen(in->levels[i])) != (int32_t)i)
+            return err_set(e, ERR_INVALID, "column %s has the level '%.100s' twice", in->name,
+                           in->levels[i]);
+    return 0;
+}
+
+int encoder_describe(const struct ensemble_feature *f, size_t n, struct encoder **ret,
+                     struct err *e)
+{
+    struct encoder *enc = mem_zalloc(1, sizeof *enc);
+    struct dict *names = dict_new();
+    int rc = 0;
+
+    enc->kind = ENC_TREE;
+    enc->f = mem_zalloc(n + 1, sizeof *enc->f);
+    while (enc->n < n && !rc) {
+        size_t i = enc->n++;
+        rc = describe_feature(&f[i], &enc->f[i], e);
+        if (!rc && dict_add(names, f[i].name, strlen(f[i].name)) != (int32_t)i)
+            rc = err_set(e, ERR_INVALID, "there are two columns named %.100s", f[i].name);
+    }
+    dict_unref(names);
+    if (rc) {
+        encoder_free(enc);
+        return rc;
+    }
+    lay_out(enc);
+    *ret = enc;
+    return 0;
 }
 
 int encoder_load(struct cursor *in, struct encoder **ret, struct err *e)

@@ -63,5 +63,11 @@ void encoder_row(const struct encoder *enc, const double *raw, double *x);
 /* Level of a text, NaN when there is none. */
 double encoder_level(const struct feature *f, const char *s, size_t n);
 
+/* ENC_TREE for columns that were described elsewhere, codes as given. ERR_LIMIT, ERR_INVALID for
+ * a name or level that occurs twice. */
+struct ensemble_feature;
+int encoder_describe(const struct ensemble_feature *f, size_t n, struct encoder **ret,
+                     struct err *e);
+
 void encoder_save(const struct encoder *enc, struct buf *out);
 int encoder_load(struct cursor *in, struct encoder **ret, struct err *e);

@@ -1,0 +1,96 @@
+/* modelform.c: see modelform.h. */
+#include "app/modelform.h"
+
+#include "base/mem.h"
+#include "codec/lightgbm.h"
+#include "codec/xgboost.h"
+#include "engine/model/buf.h"
+#include "engine/model/exchange.h"
+
+#include <string.h>
+
+static const struct form {
+    const char *name, *begins;
+    int (*read)(struct arena *a, const char *text, size_t n, struct ensemble *ret, struct err *e);
+    void (*write)(const struct ensemble *m, struct str *out);
+} forms[] = {
+#define FORM(id, name, begins, help) { name, begins, id##_read, id##_write },
+#include "app/modelforms.def"
+#undef FORM
+};
+
+static const struct form *find(const char *name, const struct str *file)
+{
+    const char *text = str_c(file);
+
+    if (!name) text += strspn(text, " \t\r\n");
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++)
+        if (name ? str_eq(name, forms[i].name) : str_starts(text, forms[i].begins))
+            return &forms[i];
+    return NULL;
+}
+
+static int name_classes(struct ensemble *m, const struct val *list, struct arena *a, struct err *e)
+{
+    size_t n = val_len(list);
+    const char **labels = arena_array(a, n + 1, const char *);
+
+    if (n == 0) return 0;
+    if (n != m->n_classes)
+        return err_set(e, ERR_INVALID, "%zu class labels for a model of %zu classes", n,
+                       m->n_classes);
+    for (size_t i = 0; i < n; i++) labels[i] = val_as_str(val_at(list, i), "");
+    m->classes = labels;
+    return 0;
+}
+
+int modelform_read(struct arena *a, const struct str *file, const struct modelform_wish *wish,
+                   struct model **ret, const char **ret_format, struct err *e)
+{
+    const struct form *f = find(wish->format, file);
+    struct ensemble m;
+    int rc;
+
+    if (!f) { /* ours, or nothing anybody knows */
+        *ret_format = MODELFORM_OWN;
+        rc = model_open(file->p, file->len, ret, e);
+        if (rc == -ERR_PARSE && !wish->format)
+            err_hint(e, "model files of signalbox, LightGBM (text) and XGBoost (JSON) can be read");
+        return rc;
+    }
+    *ret_format = f->name;
+    rc = f->read(a, str_c(file), file->len, &m, e);
+    if (!rc) rc = name_classes(&m, wish->classes, a, e);
+    if (rc) return rc;
+    if (wish->target) m.target = wish->target;
+    return model_from_ensemble(&m, ret, e);
+}
+
+int modelform_write(struct str *bytes, const char *format, struct err *e)
+{
+    const struct form *f = find(format, bytes);
+    struct arena a = ARENA_INIT;
+    struct ensemble en;
+    struct model *m = NULL;
+    int rc = f ? model_open(bytes->p, bytes->len, &m, e)
+               : err_set(e, ERR_INVALID, "no model file can have the form '%s'", format);
+
+    if (!rc) rc = model_to_ensemble(m, &a, &en, e);
+    if (!rc) {
+        str_clear(bytes);
+        f->write(&en, bytes);
+    }
+    model_free(m);
+    arena_done(&a);
+    return rc;
+}
+
+int modelform_save(const struct model *m, struct str *out, struct err *e)
+{
+    struct buf b = BUF_INIT;
+    int rc = model_save(m, &b, e);
+
+    if (!rc) str_addn(out, (const char *)b.p, b.n);
+    buf_done(&b);
+    return rc;
+}

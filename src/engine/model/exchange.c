@@ -1,0 +1,77 @@
+/* exchange.c: see exchange.h. */
+#include "engine/model/exchange.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "engine/learn/gbdt_ensemble.h"
+#include "engine/model/parts.h"
+
+#include <string.h>
+
+static int make_target(const struct ensemble *in, struct target *t, struct err *e)
+{
+    struct arena a = ARENA_INIT;
+    int rc = 0;
+
+    t->name = mem_strdup(in->target ? in->target : "target");
+    t->task = in->link == ENSEMBLE_SOFTMAX    ? TASK_MULTICLASS
+              : in->link == ENSEMBLE_LOGISTIC ? TASK_BINARY
+                                              : TASK_REGRESSION;
+    t->type = in->n_classes == 0 ? COL_REAL : in->classes ? COL_CATEGORY : COL_INT;
+    if (in->n_classes > 0) t->classes = dict_new();
+    for (size_t c = 0; c < in->n_classes && !rc; c++) {
+        const char *s = in->classes ? in->classes[c] : arena_printf(&a, "%zu", c);
+        if (dict_add(t->classes, s, strlen(s)) != (int32_t)c)
+            rc = err_set(e, ERR_INVALID, "the class '%.100s' is there twice", s);
+    }
+    arena_done(&a);
+    return rc;
+}
+
+int model_from_ensemble(const struct ensemble *in, struct model **ret, struct err *e)
+{
+    struct model *m = mem_zalloc(1, sizeof *m);
+    int rc;
+
+    m->learner = learner_find("gbdt");
+    rc = param_bind_val(m->learner->params, &m->arena, NULL, &m->params, e);
+    if (!rc) rc = make_target(in, &m->target, e);
+    if (!rc) rc = encoder_describe(in->features, in->n_features, &m->enc, e);
+    if (rc) {
+        model_free(m);
+        return rc;
+    }
+    m->state = gbdt_from_ensemble(in);
+    *ret = m;
+    return 0;
+}
+
+static const char *const *texts(const struct dict *d, struct arena *a)
+{
+    const char **s = arena_array(a, dict_len(d) + 1, const char *);
+
+    for (size_t i = 0; i < dict_len(d); i++) s[i] = arena_strdup(a, dict_str(d, (int32_t)i, NULL));
+    return s;
+}
+
+int model_to_ensemble(const struct model *m, struct arena *a, struct ensemble *ret, struct err *e)
+{
+    if (!str_eq(m->learner->name, "gbdt")) {
+        err_set(e, ERR_INVALID, "a model of %s has no such form", m->learner->title);
+        return err_hint(e, "only gbdt can be written so; --format signalbox writes every model");
+    }
+    *ret = (struct ensemble){ .arena = a,
+                              .n_features = m->enc->n,
+                              .features = arena_array(a, m->enc->n, struct ensemble_feature),
+                              .target = arena_strdup(a, m->target.name) };
+    for (size_t i = 0; i < m->enc->n; i++) {
+        const struct feature *f = &m->enc->f[i];
+        ret->features[i].name = arena_strdup(a, f->name);
+        if (!f->levels) continue;
+        ret->features[i].n_levels = dict_len(f->levels);
+        ret->features[i].levels = texts(f->levels, a);
+    }
+    if (m->target.classes) ret->classes = texts(m->target.classes, a);
+    gbdt_to_ensemble(m->state, ret);
+    return 0;
+}

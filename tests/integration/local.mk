@@ -9,6 +9,7 @@ PROGRAM_TESTS += %D%/test_data_metrics.sh
 PROGRAM_TESTS += %D%/test_demo.sh
 PROGRAM_TESTS += %D%/test_drift.sh
 PROGRAM_TESTS += %D%/test_jobs.sh
+PROGRAM_TESTS += %D%/test_model_forms.sh
 PROGRAM_TESTS += %D%/test_model_replay.sh
 PROGRAM_TESTS += %D%/test_monitor.sh
 PROGRAM_TESTS += %D%/test_monitor_replay.sh
@@ -20,11 +21,11 @@ PROGRAM_TESTS += %D%/test_serve_rollout.sh
 PROGRAM_TESTS += %D%/test_serve.sh
 PROGRAM_TESTS += %D%/test_serve_canary.sh
 TESTS += $(PROGRAM_TESTS)
-EXTRA_DIST += %D%/serve.sh %D%/serve_clients.py
-# the virtual environment that test_serve_clients.sh makes and keeps
+EXTRA_DIST += %D%/serve.sh %D%/serve_clients.py %D%/model_forms.py
+# the virtual environments that test_serve_clients.sh and test_model_forms.sh make and keep
 clean-local: clean-clients
 clean-clients:
-	-rm -rf %D%/clients-venv
+	-rm -rf %D%/clients-venv %D%/peers-venv
 .PHONY: clean-clients
 dist_check_SCRIPTS += $(PROGRAM_TESTS)
 EXTRA_DIST += %D%/lib.sh

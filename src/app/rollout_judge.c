@@ -163,9 +163,10 @@ static bool must_go_back(const struct rollout *r, struct rollout_evidence *ev)
         const struct rollout_guard *g = &ev->guard[i];
         if (g->warns || strcmp(g->state, "worse") != 0 || g->n[0] < early || g->n[1] < early)
             continue;
+        bool tiny = g->s.p < 1e-9;
         decide(ev, "rollback",
-               "%s %.4g against %.4g of the stable version (p = %.2g, %" PRId64 " requests)",
-               g->name, g->value[1], g->value[0], g->s.p, g->n[1]);
+               "%s %.4g against %.4g of the stable version (p %s %.2g, n = %" PRId64 ")", g->name,
+               g->value[1], g->value[0], tiny ? "<" : "=", tiny ? 1e-9 : g->s.p, g->n[1]);
         return true;
     }
     return false;

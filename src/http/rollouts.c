@@ -1,8 +1,7 @@
 /* rollouts.c: see rollouts.h.
  *
  *   every second or so   canary check --no-labels: counters alone, which is quick; only takes back
- *   every LABELS_US      canary check: also the prediction log, on a thread for long verbs, and no
- *                        more often than a tenth of the time would go into it
+ *   every LABELS_US      canary check: also the prediction log, on a thread for long verbs
  *   as soon as seen      a trip of a hard limit: traffic has stopped already, now the document
  *   every hour           counters older than KEEP_US are removed
  *
@@ -87,19 +86,28 @@ static void finished(struct chore *t, int rc, const struct err *e, int64_t pause
     atomic_store(&t->busy, false);
 }
 
+/* A long canary has many counters to add up: at most a twentieth, or a tenth, of the time. */
+static int64_t pause_after(const struct chore *t, int64_t times, int64_t least_us)
+{
+    int64_t took = clock_mono_us() - t->began_us;
+
+    return times * took > least_us ? times * took : least_us;
+}
+
 static void quick_done(struct verb_task *k, int rc, struct reply *reply, struct err *e)
 {
+    struct chore *t = (struct chore *)k;
+
     (void)reply;
-    finished((struct chore *)k, rc, e, QUICK_US);
+    finished(t, rc, e, pause_after(t, 20, QUICK_US));
 }
 
 static void labels_done(struct verb_task *k, int rc, struct reply *reply, struct err *e)
 {
     struct chore *t = (struct chore *)k;
-    int64_t took = clock_mono_us() - t->began_us;
 
     say(t->r, val_get(reply->v, "canaries"));
-    finished(t, rc, e, 10 * took > LABELS_US ? 10 * took : LABELS_US);
+    finished(t, rc, e, pause_after(t, 10, LABELS_US));
 }
 
 static void trip_done(struct verb_task *k, int rc, struct reply *reply, struct err *e)

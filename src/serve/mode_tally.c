@@ -5,6 +5,9 @@
  * Counts gather in the lanes; a flush takes them out, hands them to the store's writer and adds
  * them to the tally's total, so total + lanes is everything since the process began.
  *
+ * What the cache answered is left out of the times that are evidence: the stable version's cache
+ * is warm and a candidate's is not, and that must not decide between them.
+ *
  * The book holds the tallies of one model name and outlives the catalogs: a call that was
  * answered under the catalog before last still counts where it belongs. A tally that no catalog
  * uses any more is dropped once it was flushed. Any thread. */
@@ -21,6 +24,7 @@ enum { LANES = 4 };
 struct counts { /* everything that is counted of a tally */
     uint64_t requests, rows, errors, cached, fallbacks, dropped;
     struct hist request, model, queue, batch;
+    struct hist fresh; /* requests that the cache did not answer */
     struct agreement agreement;
 };
 struct lane {
@@ -63,6 +67,7 @@ static void counts_merge(struct counts *to, const struct counts *c)
     to->fallbacks += c->fallbacks;
     to->dropped += c->dropped;
     hist_merge(&to->request, &c->request);
+    hist_merge(&to->fresh, &c->fresh);
     hist_merge(&to->model, &c->model);
     hist_merge(&to->queue, &c->queue);
     hist_merge(&to->batch, &c->batch);
@@ -81,6 +86,7 @@ static void counts_add(struct counts *to, const struct tally_add *add)
     to->cached += add->cached;
     to->fallbacks += add->fallback;
     hist_add(&to->request, add->seconds);
+    if (!add->cached) hist_add(&to->fresh, add->seconds);
     if (add->model_us > 0) hist_add(&to->model, add->model_us * 1e-6);
     if (add->queue_us > 0) hist_add(&to->queue, add->queue_us * 1e-6);
     if (add->batch > 0) hist_add(&to->batch, (double)add->batch * 1e-6);
@@ -217,7 +223,7 @@ static void fill_sum(struct serving_sum *s, const struct book *b, const struct t
     s->errors = (int64_t)c->errors;
     s->cached = (int64_t)c->cached;
     s->fallbacks = (int64_t)c->fallbacks;
-    s->seconds = c->request;
+    s->seconds = c->fresh;
     s->compared = c->agreement.compared;
     s->agreed = c->agreement.agreed;
     s->sum_abs_dp = c->agreement.sum_abs_dp;

@@ -35,7 +35,7 @@ struct serving_sum { /* of one version in one role, over buckets */
     const char *model, *role, *rollout_id;
     int64_t version, from_us, to_us;
     int64_t requests, rows, errors, cached, fallbacks;
-    struct hist seconds; /* of whole requests */
+    struct hist seconds;      /* of whole requests that the cache did not answer */
     /* shadow and other comparisons with the stable arm, over compared rows */
     int64_t compared, agreed;
     double sum_abs_dp, max_abs_dp;

@@ -177,7 +177,12 @@ static void cached(void **state)
     assert_true(fake.call.cached && fake.call.p[0] == 0.125);
     assert_int_equal(fake.script[0].asked_now, 0);
     assert_int_equal(fake.cached_puts, 0);
-    assert_int_equal(fake_count(1, "production").cached, 1);
+    struct serve_count c = fake_count(1, "production");
+    assert_int_equal(c.cached, 1);
+    assert_int_equal(c.seconds_request.n, 1);
+    struct serving_sum s = fake_flush(1); /* a warm cache is no evidence of a fast model */
+    assert_int_equal(s.requests, 1);
+    assert_int_equal(s.seconds.n, 0);
     fake.call.no_cache = true;
     mode_run((struct serve_io *)(void *)&fake.rows, &fake.call);
     assert_false(fake.call.cached);
@@ -614,6 +619,27 @@ static void threads(void **state)
     fake_done();
 }
 
+/* From the trip on no thread asks the candidate: what it still gets are the calls that were under
+ * way, at most one a thread. */
+static void trips_for_all_threads(void **state)
+{
+    pthread_t t[THREADS];
+
+    (void)state;
+    start_canary(1);
+    fake.rollout.limits.consecutive_errors = 5;
+    fake.script[1].rc = -ERR_INTERNAL;
+    fake_ready();
+    shared_route = &fake.route;
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&t[i], NULL, hammer, (void *)(uintptr_t)i), 0);
+    for (size_t i = 0; i < THREADS; i++) pthread_join(t[i], NULL);
+    assert_in_range(fake.script[1].asked_now, 5, 5 + THREADS - 1);
+    assert_non_null(mode_tripped(&fake.route));
+    assert_int_equal(fake_count(2, "canary").requests, fake.script[1].asked_now);
+    fake_done();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -637,6 +663,7 @@ int main(void)
         cmocka_unit_test(trips_on_p99),
         cmocka_unit_test(flushes),
         cmocka_unit_test(threads),
+        cmocka_unit_test(trips_for_all_threads),
     };
     return cmocka_run_group_tests_name("mode", tests, make_models, drop_models);
 }

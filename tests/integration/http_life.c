@@ -299,6 +299,52 @@ static void keys_come_and_go(void **state)
     close(fd);
 }
 
+static void who_asks_too_often_waits(void **state)
+{
+    struct daemon *d = *state;
+    int refused = 0, fd;
+
+    daemon_settings(d, "serve:\n  rate_address: 2\n  burst_address: 5\n");
+    daemon_start(d, no_auth);
+    fd = dial(d);
+    for (int i = 0; i < 12; i++) {
+        say(fd, GET);
+        struct answer a = hear(fd, 5000);
+        assert_string_equal(answer_field(&a, "RateLimit-Limit"), "5");
+        refused += a.status == 429;
+        if (a.status == 429) assert_in_range(atoi(answer_field(&a, "Retry-After")), 1, 2);
+        else assert_int_equal(a.status, 200);
+        answer_done(&a);
+    }
+    assert_in_range(refused, 4, 7);
+    usleep(1200000);
+    say(fd, GET);
+    struct answer a = hear(fd, 5000);
+    assert_int_equal(a.status, 200);
+    answer_done(&a);
+    close(fd);
+}
+
+/* All threads listen on one port, and the kernel spreads the connections. */
+static void several_threads_share_the_port(void **state)
+{
+    struct daemon *d = *state;
+    int fds[200];
+
+    daemon_start(d, (const char *const[]){ "--no-auth", "--io-threads", "4", NULL });
+    for (int i = 0; i < 200; i++) fds[i] = dial(d);
+    for (int i = 0; i < 200; i++)
+        say(fds[i], i % 2 ? GET : "GET /models HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    for (int i = 0; i < 200; i++) {
+        struct answer a = hear(fds[i], 10000);
+        assert_int_equal(a.status, 200);
+        answer_done(&a);
+        close(fds[i]);
+    }
+    kill(d->pid, SIGTERM);
+    assert_int_equal(daemon_wait(d, 3000), 0);
+}
+
 static void the_audit_log_names_the_key_s_owner(void **state)
 {
     struct daemon *d = *state;
@@ -334,6 +380,8 @@ int main(void)
         TEST(limits_are_read_again),
         TEST(systemd_is_told),
         TEST(keys_come_and_go),
+        TEST(who_asks_too_often_waits),
+        TEST(several_threads_share_the_port),
         TEST(the_audit_log_names_the_key_s_owner),
 #undef TEST
     };

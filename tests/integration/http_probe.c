@@ -261,6 +261,33 @@ static void an_endless_body_is_cut_off(void **state)
     alive();
 }
 
+/* Four megabytes for all bodies together: who comes too late is asked to come again. */
+static void many_large_bodies_are_too_much(void **state)
+{
+    struct str body = STR_INIT;
+    int fds[6];
+    (void)state;
+
+    str_add(&body, POST "Content-Length: 1000000\r\n\r\n");
+    str_pad(&body, ' ', 990000);
+    for (int i = 0; i < 5; i++) {
+        fds[i] = dial(&d);
+        say_n(fds[i], body.p, body.len);
+        usleep(20000);
+    }
+    str_pad(&body, ' ', 10000);
+    fds[5] = dial(&d);
+    say_n(fds[5], body.p, body.len);
+    struct answer a = hear(fds[5], 5000);
+    assert_int_equal(a.status, 503);
+    assert_string_equal(answer_field(&a, "Retry-After"), "1");
+    answer_done(&a);
+    for (int i = 0; i < 6; i++) close(fds[i]);
+    str_done(&body);
+    usleep(200000);
+    expect(POST BODY_LEN "\r\n" BODY, 200, false);
+}
+
 static void a_body_where_none_belongs_is_refused(void **state)
 {
     (void)state;
@@ -694,6 +721,7 @@ int main(void)
         cmocka_unit_test(a_client_that_does_not_read_is_cut_off),
         cmocka_unit_test(a_large_body_is_refused),
         cmocka_unit_test(an_endless_body_is_cut_off),
+        cmocka_unit_test(many_large_bodies_are_too_much),
         cmocka_unit_test(a_body_where_none_belongs_is_refused),
         cmocka_unit_test(a_200_kb_head_is_refused),
         cmocka_unit_test(a_long_address_is_refused),

@@ -28,6 +28,12 @@ EXTRA_DIST += \
 	%D%/golden/audit-120x40.screen \
 	%D%/golden/audit-40x10.screen \
 	%D%/golden/audit-80x24.screen \
+	%D%/golden/canary-start-120x40.screen \
+	%D%/golden/canary-start-40x10.screen \
+	%D%/golden/canary-start-80x24.screen \
+	%D%/golden/canary-step-120x40.screen \
+	%D%/golden/canary-step-40x10.screen \
+	%D%/golden/canary-step-80x24.screen \
 	%D%/golden/cancel-120x40.screen \
 	%D%/golden/cancel-40x10.screen \
 	%D%/golden/cancel-80x24.screen \
@@ -120,6 +126,15 @@ EXTRA_DIST += \
 	%D%/golden/runs-detail-120x40.screen \
 	%D%/golden/runs-detail-40x10.screen \
 	%D%/golden/runs-detail-80x24.screen \
+	%D%/golden/serving-120x40.screen \
+	%D%/golden/serving-40x10.screen \
+	%D%/golden/serving-80x24.screen \
+	%D%/golden/serving-canary-120x40.screen \
+	%D%/golden/serving-canary-40x10.screen \
+	%D%/golden/serving-canary-80x24.screen \
+	%D%/golden/shift-120x40.screen \
+	%D%/golden/shift-40x10.screen \
+	%D%/golden/shift-80x24.screen \
 	%D%/golden/silence-120x40.screen \
 	%D%/golden/silence-40x10.screen \
 	%D%/golden/silence-80x24.screen \

@@ -157,8 +157,7 @@ static void answer_error(struct http_req *q, const struct err *e)
 
 static void answer(struct http_req *q, const struct predict_call *c)
 {
-    double overhead =
-        (double)(clock_mono_us() - http_began_us(q)) - c->model_us - c->queue_us;
+    double overhead = (double)(clock_mono_us() - http_began_us(q)) - c->model_us - c->queue_us;
     struct str out = STR_INIT;
 
     if (c->rc) {

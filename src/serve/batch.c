@@ -277,7 +277,7 @@ static void work(struct batch_pool *p, struct batcher *b, int low)
     size_t rows;
 
     if (b->workers >= most_workers(p)) return; /* who is busy with it looks again afterwards */
-    if (low && b->queue[0].head) { /* came in between */
+    if (low && b->queue[0].head) {             /* came in between */
         make_ready(b, 0);
         return;
     }
@@ -467,8 +467,7 @@ static void on_arrival(void *user)
         next = t->next;
         if (t->ask) {
             forget(io, t);
-            if (!t->expired)
-                memcpy(t->ask->p, t->p, t->n * t->loaded->outputs * sizeof *t->p);
+            if (!t->expired) memcpy(t->ask->p, t->p, t->n * t->loaded->outputs * sizeof *t->p);
             answer(t, t->expired ? timed_out(&e) : 0, t->queue_us, &e);
         }
         item_free(t);

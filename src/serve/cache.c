@@ -16,7 +16,7 @@
 #include <string.h>
 
 struct entry {
-    struct entry *chain;        /* same slot */
+    struct entry *chain;         /* same slot */
     struct entry *older, *newer; /* ring of use */
     uint64_t hash, uid;
     int64_t until_us;
@@ -141,8 +141,8 @@ static struct entry *make_room(struct predict_cache *c, size_t bytes)
 {
     struct entry *spare = NULL;
 
-    while (c->oldest && (c->counts.entries >= c->max_entries ||
-                         c->counts.bytes + bytes > c->max_bytes)) {
+    while (c->oldest &&
+           (c->counts.entries >= c->max_entries || c->counts.bytes + bytes > c->max_bytes)) {
         struct entry *t = c->oldest;
         take_out(c, t);
         free(spare);

@@ -49,8 +49,8 @@ struct plog_ring {
     struct plog_ring *next;
     struct plog *log;
     char *p;
-    size_t size, entry; /* power of two; bytes of the entry that was begun */
-    bool gone;          /* its thread ended; under the lock */
+    size_t size, entry;              /* power of two; bytes of the entry that was begun */
+    bool gone;                       /* its thread ended; under the lock */
     _Alignas(64) atomic_size_t head; /* written up to here; producer */
     atomic_uint_fast64_t rows, dropped;
     size_t tail_seen;
@@ -82,7 +82,7 @@ struct plog {
     struct serve_totals gauges;
     bool have_gauges;
     uint64_t written, dropped_before; /* rows of rings that are gone are in these */
-    struct err trouble; /* why the last group could not be written; OK: it was */
+    struct err trouble;               /* why the last group could not be written; OK: it was */
     int64_t trouble_since_us;
     uint64_t dropped_told;
     int64_t told_us;
@@ -176,8 +176,7 @@ int plog_target(struct plog *l, const char *model, int64_t version, const char *
     pthread_mutex_lock(&l->lock);
     for (; i < l->targets.n; i++) {
         const struct target *t = l->targets.p[i];
-        if (t->version == version && str_eq(t->model, model) &&
-            str_eq(t->schema_json, schema_json))
+        if (t->version == version && str_eq(t->model, model) && str_eq(t->schema_json, schema_json))
             break;
     }
     if (i == l->targets.n) {
@@ -238,10 +237,9 @@ static int know(struct plog *l, struct target *t, struct err *e)
 static void mark(struct group *g, size_t i)
 {
     const struct target *t = target_at(g->l, g->target[i]);
-    const struct window_key k = {
-        .target = g->target[i],
-        .start_us = monitor_window(g->p[i].at_us, t->length_us).start_us
-    };
+    const struct window_key k = { .target = g->target[i],
+                                  .start_us =
+                                      monitor_window(g->p[i].at_us, t->length_us).start_us };
 
     map_at(g->windows, (const char *)&k, sizeof k, NULL);
 }
@@ -285,17 +283,17 @@ static int add_row(struct group *g, const struct plog_row *row, struct err *e)
     const char *answer = row->bytes + row->n_id + 1;
     g->model = t->model;
     g->target[g->n] = row->target;
-    g->p[g->n] = (struct prediction){
-        .request_id = row->bytes,
-        .at_us = row->at_us,
-        .version = t->version,
-        .answer = isnan(row->value) ? answer : str_real(g->number[g->n], row->value),
-        .probability = row->probability,
-        .latency_ms = row->latency_ms,
-        .schema_id = t->schema_id,
-        .features = answer + row->n_answer + 1,
-        .n_bytes = row->n_features
-    };
+    g->p[g->n] =
+        (struct prediction){ .request_id = row->bytes,
+                             .at_us = row->at_us,
+                             .version = t->version,
+                             .answer =
+                                 isnan(row->value) ? answer : str_real(g->number[g->n], row->value),
+                             .probability = row->probability,
+                             .latency_ms = row->latency_ms,
+                             .schema_id = t->schema_id,
+                             .features = answer + row->n_answer + 1,
+                             .n_bytes = row->n_features };
     g->n++;
     return 0;
 }
@@ -439,8 +437,7 @@ static void take_off(struct plog *l)
         atomic_store_explicit(&r->rows_done, done + r->rows_reading, memory_order_relaxed);
         l->written += r->rows_reading;
         r->rows_reading = 0;
-        if (r->reading)
-            atomic_store_explicit(&r->tail, r->reading, memory_order_release);
+        if (r->reading) atomic_store_explicit(&r->tail, r->reading, memory_order_release);
         if (r->gone && empty(r)) {
             *at = r->next;
             l->dropped_before += r->dropped;
@@ -550,8 +547,7 @@ static void *writer_main(void *arg)
         struct timespec ts = { until / 1000000, until % 1000000 * 1000 };
         int rc = 0;
         pthread_mutex_lock(&l->lock);
-        while (!l->stop && !rc && !l->hurry)
-            rc = pthread_cond_timedwait(&l->wake, &l->lock, &ts);
+        while (!l->stop && !rc && !l->hurry) rc = pthread_cond_timedwait(&l->wake, &l->lock, &ts);
         l->hurry = false;
         stop = l->stop;
         pthread_mutex_unlock(&l->lock);
@@ -669,8 +665,10 @@ void plog_problems(struct plog *l, struct arena *a, struct val *list)
         struct val *o = val_push_obj(list);
         val_set(o, "model", val_null(a));
         val_set(o, "version", val_null(a));
-        val_set_strf(o, "error", "%llu predictions are not in the prediction log, it could not "
-                     "keep up", (unsigned long long)dropped);
+        val_set_strf(o, "error",
+                     "%llu predictions are not in the prediction log, it could not "
+                     "keep up",
+                     (unsigned long long)dropped);
     }
     pthread_mutex_unlock(&l->lock);
 }

@@ -12,7 +12,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define KEEP_CELLS ((size_t)64 << 10) /* more are given back after the request */
+#define KEEP_CELLS ((size_t)16 << 10) /* more are given back after the request */
 
 /* ---- schema ----------------------------------------------------------------------------- */
 

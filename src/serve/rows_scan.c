@@ -34,8 +34,9 @@ static int expected(const struct scan *s, const char *at, const char *what)
     size_t byte = (size_t)(at - s->start) + 1;
     unsigned char c = at < s->end ? (unsigned char)*at : 0;
 
-    if (at >= s->end) return err_set(s->e, ERR_PARSE, "the JSON ends early, at byte %zu: %s expected",
-                                     byte, what);
+    if (at >= s->end)
+        return err_set(s->e, ERR_PARSE, "the JSON ends early, at byte %zu: %s expected", byte,
+                       what);
     if (c > 0x20 && c < 0x7f)
         return err_set(s->e, ERR_PARSE, "no JSON at byte %zu, '%c': %s expected", byte, c, what);
     return err_set(s->e, ERR_PARSE, "no JSON at byte %zu, 0x%02x: %s expected", byte, c, what);
@@ -361,11 +362,14 @@ static int member(struct scan *s, struct cell *cells, size_t *guess)
     }
     const struct schema_field *f = schema_field(s->r->schema, (size_t)slot);
     if (cells[slot].kind != CELL_ABSENT)
-        return err_set(s->e, ERR_INVALID, "row %zu has the column '%.200s' twice", s->r->n, f->name);
+        return err_set(s->e, ERR_INVALID, "row %zu has the column '%.200s' twice", s->r->n,
+                       f->name);
     blanks(s);
     if (s->p < s->end && (*s->p == '{' || *s->p == '['))
-        return err_set(s->e, ERR_INVALID, "row %zu, column '%.200s': a number or text is expected, "
-                       "not a %s", s->r->n, f->name, *s->p == '{' ? "nested object" : "list");
+        return err_set(s->e, ERR_INVALID,
+                       "row %zu, column '%.200s': a number or text is expected, "
+                       "not a %s",
+                       s->r->n, f->name, *s->p == '{' ? "nested object" : "list");
     *guess = (size_t)slot + 1;
     return value(s, &cells[slot]);
 }

@@ -137,8 +137,8 @@ int rows_encode(const struct rows *r, const struct arm *arm, const double **ret,
 void loaded_score(const struct loaded *l, const double *x, size_t n, double *p)
 {
     size_t need = model_scratch(l->model);
-    double stack[STACK_SCRATCH], *scratch = need <= STACK_SCRATCH ? stack
-                                                                  : mem_alloc(need * sizeof *stack);
+    double stack[STACK_SCRATCH],
+        *scratch = need <= STACK_SCRATCH ? stack : mem_alloc(need * sizeof *stack);
 
     for (size_t i = 0; i < n; i++)
         model_predict_row(l->model, x + i * l->features, scratch, p + i * l->outputs);

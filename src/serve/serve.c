@@ -135,10 +135,9 @@ static void say_what_changed(struct serve *s, const struct catalog *c)
 static int look(struct reloader *r, struct err *e)
 {
     struct serve *s = r->s;
-    struct catalog_source src = { .app = &r->app,
-                                  .pool = s->pool,
-                                  .plog = s->plog,
-                                  .wanted = &s->wanted };
+    struct catalog_source src = {
+        .app = &r->app, .pool = s->pool, .plog = s->plog, .wanted = &s->wanted
+    };
     struct catalog *c;
     int rc = 0;
 
@@ -265,8 +264,8 @@ static int start_parts(struct serve *s, struct loop *l, const struct val *settin
                                      .flush_us = val_get_int(settings, "flush_ms", 200) * 1000,
                                      .flush_rows =
                                          (size_t)val_get_int(settings, "flush_rows", 5000),
-                                     .ring_bytes =
-                                         (size_t)val_get_int(settings, "log_ring_mb", 8) << 20,
+                                     .ring_bytes = (size_t)val_get_int(settings, "log_ring_mb", 8)
+                                                   << 20,
                                      .listen = s->cfg.listen };
     sigset_t all, old;
     int rc = plog_new(&log, &s->plog, e);
@@ -657,8 +656,7 @@ static void log_row(struct serve_io *io, const struct predict_call *c, size_t ro
 
     if (!r) return;
     memcpy(r->bytes, c->request_id, n_id);
-    if (c->rows->list)
-        n_id += (size_t)snprintf(r->bytes + n_id, 24, "/%zu", row);
+    if (c->rows->list) n_id += (size_t)snprintf(r->bytes + n_id, 24, "/%zu", row);
     char *at = r->bytes + n_id;
     *at++ = '\0';
     memcpy(at, answer, n_answer + 1);

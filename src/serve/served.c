@@ -43,9 +43,9 @@ struct absent {
 struct catalog {
     atomic_int refs;
     struct arena a;
-    VEC(struct route *) routes;      /* by name */
-    VEC(struct served *) served;     /* one reference each */
-    VEC(struct catalog *) homes;     /* of routes taken over */
+    VEC(struct route *) routes;  /* by name */
+    VEC(struct served *) served; /* one reference each */
+    VEC(struct catalog *) homes; /* of routes taken over */
     VEC(struct absent) absent;
     struct map *by_name;
     const struct serve_route *standard;
@@ -89,13 +89,13 @@ bool served_inline(const struct served *by, size_t rows)
     return by->cheap && (rows == 1 || (double)rows * by->row_us <= by->limits.inline_total_us);
 }
 
-static int load(const struct catalog_source *src, const struct reg_version *v,
-                struct loaded **ret, struct err *e)
+static int load(const struct catalog_source *src, const struct reg_version *v, struct loaded **ret,
+                struct err *e)
 {
     static atomic_uint_fast64_t last_uid;
     STR_AUTO bytes = STR_INIT;
     struct modelref ref = { .name = v->name, .version = v->version, .digest = v->digest };
-    struct model *m;
+    struct model *m = NULL;
     int rc = modelref_read(src->app, &ref, &bytes, e);
 
     if (!rc) rc = model_open(bytes.p, bytes.len, &m, e);
@@ -193,7 +193,7 @@ static int serve_it(const struct catalog_source *src, struct catalog *c,
 struct plan_route {
     const char *name;
     const struct rollout *rollout;
-    struct reg_version *arms;  /* of the rollout, then extra ones */
+    struct reg_version *arms; /* of the rollout, then extra ones */
     size_t n_extra;
 };
 struct plan {
@@ -296,8 +296,7 @@ static int make_plan(const struct catalog_source *src, struct catalog *c, struct
     }
     val_write_json(&c->plan, val_get(src->settings, "serve"), 0);
     for (size_t i = 0; i < c->absent.n; i++)
-        str_addf(&c->plan, "\nno %s %lld", c->absent.p[i].model,
-                 (long long)c->absent.p[i].version);
+        str_addf(&c->plan, "\nno %s %lld", c->absent.p[i].model, (long long)c->absent.p[i].version);
     return rc;
 }
 
@@ -355,9 +354,7 @@ static void make_arm(struct arena *a, const struct schema *s, struct arm *arm)
         enum col_type type;
         const char *name = model_feature(arm->by->model, i, &type);
         slot[i] = schema_find(s, name, strlen(name));
-        input[i] = col_is_coded(type)  ? INPUT_LEVEL
-                   : type == COL_TIME ? INPUT_TIME
-                                       : INPUT_NUMBER;
+        input[i] = col_is_coded(type) ? INPUT_LEVEL : type == COL_TIME ? INPUT_TIME : INPUT_NUMBER;
     }
     arm->slot = slot;
     arm->input = input;
@@ -474,8 +471,10 @@ static void choose_standard(struct catalog *c, const struct val *settings)
 
     if (name) {
         r = route_of(c, name, strlen(name));
-        if (!r) add_problem(c, name, 0, "serve.default names a model of which nothing is in "
-                                        "Production");
+        if (!r)
+            add_problem(c, name, 0,
+                        "serve.default names a model of which nothing is in "
+                        "Production");
     } else if (c->routes.n == 1) {
         r = c->routes.p[0];
     }

@@ -42,12 +42,12 @@ struct test {
     int round, killed, lost, most_lost;
     int64_t answered, labelled, moved;
     /* this round */
-    int n;                 /* predictions answered */
-    int64_t *at_ms;        /* when */
-    int production, aim;   /* version: acknowledged; of a promotion under way, 0: none */
-    bool to_production;    /* that one goes there, else to Staging */
-    bool staged;           /* the other version is in Staging */
-    int labels;            /* rows of this round's labels; 0: none to give */
+    int n;               /* predictions answered */
+    int64_t *at_ms;      /* when */
+    int production, aim; /* version: acknowledged; of a promotion under way, 0: none */
+    bool to_production;  /* that one goes there, else to Staging */
+    bool staged;         /* the other version is in Staging */
+    int labels;          /* rows of this round's labels; 0: none to give */
     bool labels_asked, labels_acknowledged;
 };
 

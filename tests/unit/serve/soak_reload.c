@@ -125,7 +125,8 @@ static void reloads_under_load(void **state)
     bench_close(&b);
     print_message("%d promotions, %llu reloads, %d answers (%d by version 1, %d by 2), "
                   "%ld kB then %ld kB\n",
-                  rounds, (unsigned long long)t.reloads, l.answered, l.by[1], l.by[2], before, after);
+                  rounds, (unsigned long long)t.reloads, l.answered, l.by[1], l.by[2], before,
+                  after);
     if (l.failed) fail_msg("%d requests failed: %s", l.failed, l.first_error);
     assert_true(t.reloads >= (uint64_t)rounds / 3);
     assert_int_equal(t.reload_failures, 0);

@@ -158,7 +158,7 @@ static void deadlines_hold_while_workers_do_not(void **state)
     bench_wait(&b, &b2.done);
     assert_int_equal(b2.rc, -ERR_TIMEOUT);
     assert_int_equal(post(&b, r, &a, -1), -ERR_TIMEOUT); /* too late from the start */
-    bench_close(&b); /* with two items still in the queue */
+    bench_close(&b);                                     /* with two items still in the queue */
 }
 
 /* Posts low ones, then high ones, behind one that keeps the only worker busy. false: that one was

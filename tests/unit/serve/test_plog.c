@@ -215,8 +215,9 @@ static void rings_wrap_around(void **state)
 static void counters_and_the_daemons_row_go_along(void **state)
 {
     struct bench b;
-    struct serving_sum sum = { .model = "m", .role = "production", .rollout_id = "", .version = 2,
-                               .requests = 7, .rows = 9 };
+    struct serving_sum sum = {
+        .model = "m", .role = "production", .rollout_id = "", .version = 2, .requests = 7, .rows = 9
+    };
     struct serve_totals gauges = { .cache_hits = 5, .queued = 3 };
     struct serving_sum *sums;
     struct serving_daemon *daemons;

@@ -176,7 +176,9 @@ static void escapes_are_resolved(void **state)
     scan(b, "{\"city\":\"Z\xc3\xbcrich\"}");
     is_text(b, 0, "city", "Z\xc3\xbcrich");
     scan(b, "{\"city\":\"\\u0000\\ud83dx\\udc00\\ud83d\\u0041\"}"); /* NUL and half pairs */
-    is_text(b, 0, "city", "\xef\xbf\xbd\xef\xbf\xbdx\xef\xbf\xbd\xef\xbf\xbd" "A");
+    is_text(b, 0, "city",
+            "\xef\xbf\xbd\xef\xbf\xbdx\xef\xbf\xbd\xef\xbf\xbd"
+            "A");
     scan(b, "{\"city\":\"\"}");
     is_text(b, 0, "city", "");
     refused(b, "{\"city\":\"\\x\"}", ERR_PARSE, "an escape");
@@ -194,9 +196,22 @@ static void escapes_are_resolved(void **state)
 static void numbers_have_strtods_bits(void **state)
 {
     static const char *const some[] = {
-        "0", "-0", "1", "-12345678", "123456789012345678901234567890", "0.1", "1.7976931348623157e308",
-        "5e-324", "2.2250738585072014E-308", "1e400", "-1e400", "9007199254740993", "1E+2", "1e-7",
-        "0.30000000000000004", "179769313486231580793728971405303415079934132710037826936173778980"
+        "0",
+        "-0",
+        "1",
+        "-12345678",
+        "123456789012345678901234567890",
+        "0.1",
+        "1.7976931348623157e308",
+        "5e-324",
+        "2.2250738585072014E-308",
+        "1e400",
+        "-1e400",
+        "9007199254740993",
+        "1E+2",
+        "1e-7",
+        "0.30000000000000004",
+        "179769313486231580793728971405303415079934132710037826936173778980"
     };
     struct bench *b = *state;
     char buf[160], pad[] = "                                        ";
@@ -234,13 +249,37 @@ static void words_for_missing_numbers(void **state)
 
 static void malformed_text_is_refused(void **state)
 {
-    static const char *const numbers[] = { "01", "+1", ".5", "5.", "1e", "1e+", "-", "0x10", "--1",
-                                           "1_0", "nan", "inf", "tru", "nul", "-Inf", "1.5.2" };
-    static const char *const texts[] = { "", " ", "{", "{\"age\"", "{\"age\":", "{\"age\":1",
-                                         "{\"age\":1,", "{\"age\":1,}", "{\"age\" 1}", "[", "[{}",
-                                         "[{},", "[{},]", "{}{}", "[]x", "1", "\"x\"", "null", "[1]",
-                                         "[[{}]]", "{age:1}", "{'age':1}", "{\"age\":1 \"city\":2}",
-                                         "\xef\xbb\xbf{}", "{\"city\":\"abc", "{,}", "[,{}]" };
+    static const char *const numbers[] = {
+        "01",  "+1",  ".5",  "5.",  "1e",  "1e+", "-",    "0x10",
+        "--1", "1_0", "nan", "inf", "tru", "nul", "-Inf", "1.5.2"
+    };
+    static const char *const texts[] = { "",
+                                         " ",
+                                         "{",
+                                         "{\"age\"",
+                                         "{\"age\":",
+                                         "{\"age\":1",
+                                         "{\"age\":1,",
+                                         "{\"age\":1,}",
+                                         "{\"age\" 1}",
+                                         "[",
+                                         "[{}",
+                                         "[{},",
+                                         "[{},]",
+                                         "{}{}",
+                                         "[]x",
+                                         "1",
+                                         "\"x\"",
+                                         "null",
+                                         "[1]",
+                                         "[[{}]]",
+                                         "{age:1}",
+                                         "{'age':1}",
+                                         "{\"age\":1 \"city\":2}",
+                                         "\xef\xbb\xbf{}",
+                                         "{\"city\":\"abc",
+                                         "{,}",
+                                         "[,{}]" };
     struct bench *b = *state;
     char buf[64];
 
@@ -258,7 +297,8 @@ static void malformed_text_is_refused(void **state)
 
 static void every_prefix_is_refused(void **state)
 {
-    static const char whole[] = "[{\"age\":1.5,\"x\":{\"a\":[true,\"\\u00e9\"]},\"city\":\"a\\nb\"},{}]";
+    static const char whole[] =
+        "[{\"age\":1.5,\"x\":{\"a\":[true,\"\\u00e9\"]},\"city\":\"a\\nb\"},{}]";
     struct bench *b = *state;
 
     for (size_t n = 0; n + 1 < sizeof whole; n++) {

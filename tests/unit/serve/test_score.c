@@ -99,8 +99,9 @@ static void categories(void **state)
 /* Two versions that know other columns, of one request. */
 static void each_arm_has_its_own_order(void **state)
 {
-    static const char body[] = "[{\"age\":40,\"balance\":1,\"city\":\"Genf\",\"member\":1,\"since\":"
-                               "null},{\"age\":20,\"balance\":2,\"city\":\"x\",\"member\":0}]";
+    static const char body[] =
+        "[{\"age\":40,\"balance\":1,\"city\":\"Genf\",\"member\":1,\"since\":"
+        "null},{\"age\":20,\"balance\":2,\"city\":\"x\",\"member\":0}]";
     struct bench b;
     const double *x;
 

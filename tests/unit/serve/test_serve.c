@@ -7,7 +7,6 @@
 #include "store/prediction.h"
 #include "workspace.h"
 
-#include <sys/stat.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,11 +15,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
-static const char one[] =
-    "{\"age\":40,\"balance\":512.5,\"city\":\"Genf\",\"member\":true,\"since\":\"2026-01-31T10:00:00Z\"}";
+static const char one[] = "{\"age\":40,\"balance\":512.5,\"city\":\"Genf\",\"member\":true,"
+                          "\"since\":\"2026-01-31T10:00:00Z\"}";
 static const char other[] =
     "{\"since\":null,\"city\":\"Lugano\",\"age\":\"22\",\"balance\":null,\"member\":\"false\"}";
 
@@ -41,7 +41,8 @@ static double expected(const struct model *m, const char *body)
         const char *name = model_feature(m, i, NULL);
         if (strcmp(name, "age") == 0) x[i] = first ? 40 : 22;
         else if (strcmp(name, "balance") == 0) x[i] = first ? 512.5 : (double)NAN;
-        else if (strcmp(name, "city") == 0) x[i] = first ? model_code(m, i, "Genf", 4) : (double)NAN;
+        else if (strcmp(name, "city") == 0)
+            x[i] = first ? model_code(m, i, "Genf", 4) : (double)NAN;
         else if (strcmp(name, "member") == 0) x[i] = first;
         else x[i] = first ? 1769853600e6 : (double)NAN;
     }
@@ -83,11 +84,17 @@ static void wrong_requests_are_named(void **state)
     bench_start(setup(&b, "gbdt", "buys"));
     assert_int_equal(bench_predict(&b, "m", "{\"age\":1}", &c), -ERR_INVALID);
     assert_non_null(strstr(c.err.msg, "'balance' is missing"));
-    assert_int_equal(bench_predict(&b, "m", "{\"age\":\"old\",\"balance\":1,\"city\":\"x\","
-                                            "\"member\":0,\"since\":null}", &c), -ERR_INVALID);
+    assert_int_equal(bench_predict(&b, "m",
+                                   "{\"age\":\"old\",\"balance\":1,\"city\":\"x\","
+                                   "\"member\":0,\"since\":null}",
+                                   &c),
+                     -ERR_INVALID);
     assert_non_null(strstr(c.err.msg, "'age' is a number, \"old\" is none"));
-    assert_int_equal(bench_predict(&b, "m", "{\"age\":1,\"balance\":1,\"city\":\"x\","
-                                            "\"member\":0,\"since\":12}", &c), -ERR_INVALID);
+    assert_int_equal(bench_predict(&b, "m",
+                                   "{\"age\":1,\"balance\":1,\"city\":\"x\","
+                                   "\"member\":0,\"since\":12}",
+                                   &c),
+                     -ERR_INVALID);
     assert_non_null(strstr(c.err.hint, "2026-01-31"));
     assert_int_equal(bench_predict(&b, "m", "[]", &c), 0);
     assert_null(c.p);
@@ -142,8 +149,7 @@ static struct logged read_log(struct bench *b)
 {
     struct logged l = { 0 };
 
-    assert_int_equal(
-        prediction_each(b->app.store, "m", 0, INT64_MAX, see, &l, NULL), 0);
+    assert_int_equal(prediction_each(b->app.store, "m", 0, INT64_MAX, see, &l, NULL), 0);
     return l;
 }
 

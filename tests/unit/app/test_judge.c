@@ -392,8 +392,10 @@ static void intervals_of_ab_tests_cover(void **state)
         printf("A/B %.2f and %.2f: covered at 150 looks: errors %.3f, latency %.3f; found %.2f\n",
                p[k][0], p[k][1], (double)errors / SIMS, (double)latencies / SIMS,
                (double)found / SIMS);
-        assert_true(errors >= SIMS * 98 / 100);
-        assert_true(latencies >= SIMS * 98 / 100);
+        /* 99 % less three times the scatter of so many simulations */
+        double least = SIMS * (0.99 - 3 * sqrt(0.99 * 0.01 / SIMS));
+        assert_true(errors >= least);
+        assert_true(latencies >= least);
         assert_true(p[k][0] == p[k][1] ? found <= SIMS / 100 + 2 : found >= SIMS * 8 / 10);
     }
 }

@@ -100,8 +100,9 @@ void req_abandon(struct http_req *q)
 
     if (q->abandoned || q->answered) return;
     err_set(&e, ERR_BUSY, "the daemon is stopping");
+    q->later = false; /* the handler keeps its hold until its own answer came */
     answer_status(q, 0, &e);
-    q->abandoned = true;
+    q->later = q->abandoned = true;
 }
 
 /* ---- connections --------------------------------------------------------------------- */

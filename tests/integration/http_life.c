@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "daemon.h"
+#include "store/store.h"
 
 #define GET  "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #define POST "POST /api/v1/experiment/create HTTP/1.1\r\nHost: localhost\r\n"
@@ -163,6 +164,34 @@ static void a_second_signal_ends_the_patience(void **state)
     usleep(200000);
     kill(d->pid, SIGTERM);
     assert_int_equal(daemon_wait(d, 1000), 0);
+    close(fd);
+}
+
+/* Somebody holds the store: a write cannot come through, and the end does not wait for it. */
+static void what_a_verb_owes_does_not_hold_up_the_end(void **state)
+{
+    struct daemon *d = *state;
+    struct store *s = NULL;
+    struct err e = ERR_INIT;
+    int64_t began;
+    int fd;
+
+    daemon_start(d, no_auth);
+    assert_int_equal(store_open(&s, d->ws, 0, &clock_system, &e), 0);
+    assert_int_equal(store_begin(s, &e), 0);
+    fd = dial(d);
+    say(fd, POST "Content-Length: 13\r\n\r\n{\"name\": \"x\"}");
+    usleep(300000);
+    kill(d->pid, SIGTERM);
+    began = now_ms();
+    struct answer a = hear(fd, 6000);
+    assert_int_equal(a.status, 503);
+    assert_true(a.close);
+    assert_in_range(now_ms() - began, 1500, 4000);
+    answer_done(&a);
+    store_rollback(s);
+    store_close(s);
+    assert_int_equal(daemon_wait(d, 15000), 0);
     close(fd);
 }
 
@@ -377,6 +406,7 @@ int main(void)
         TEST(a_request_under_way_is_still_answered),
         TEST(patience_has_an_end),
         TEST(a_second_signal_ends_the_patience),
+        TEST(what_a_verb_owes_does_not_hold_up_the_end),
         TEST(limits_are_read_again),
         TEST(systemd_is_told),
         TEST(keys_come_and_go),

@@ -256,7 +256,9 @@ static void draw_daemon(const struct val *daemons, struct canvas *cv, struct rec
         const struct val *d = val_at(daemons, i);
         bool lives = serving_alive(d, now_us);
         alive += lives;
-        if (!last || lives) last = d;
+        if (!last || moment_us(val_get_str(d, "seen_at", NULL)) >
+                         moment_us(val_get_str(last, "seen_at", NULL)))
+            last = d;
     }
     const char *listen = val_get_str(last, "listen", "");
     if (alive > 1) snprintf(text, sizeof text, "● %d daemons", alive);

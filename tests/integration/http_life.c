@@ -47,9 +47,8 @@ static int close_it(void **state)
 static void addresses_that_cannot_be(void **state)
 {
     struct daemon *d = *state;
-    static const char *const bad[] = {
-        "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", ":5000", "::1:5000",
-    };
+    static const char *const bad[] = { "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", ":5000",
+                                       "::1:5000" };
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(daemon_run(d, (const char *const[]){ "serve", "--listen", bad[i], NULL }),

@@ -19,12 +19,15 @@ box model promote fraud 1 --reason 'the first' >/dev/null
 start_serve --no-auth
 
 body='{"amount":42.5,"hour":3,"merchant_category":"clothing","country":"FR","channel":"atm","card_age_days":352,"transactions_24h":0,"distance_km":6.4,"amount_ratio":2.519,"is_weekend":true}'
-# Many requests over one connection; what came back but 200 is counted.
+# Many requests over one connection, all different: answers from the cache are no evidence. What
+# came back but 200 is counted.
 requests() { # how many
+    local i row
     for i in $(seq "$1"); do
+        row=${body/42.5/$RANDOM.$i}
         [ "$i" = 1 ] || echo next
         printf 'url = "http://%s/predict"\ndata = "%s"\noutput = "%s"\nwrite-out = "%%{http_code}\\n"\n' \
-            "$address" "${body//\"/\\\"}" "$dir/answer"
+            "$address" "${row//\"/\\\"}" "$dir/answer"
     done >"$dir/config"
     curl -sS --max-time 60 -K "$dir/config" | sort | uniq -c >"$dir/codes"
     equal "$(awk '$2 != 200' "$dir/codes")" '' 'answers that are none'

@@ -9,7 +9,9 @@
  *   or because nothing more was there (drained).
  * - A queue is bounded in rows; beyond that the caller hears ERR_BUSY at once.
  * - All workers but one may work for the same model, so one that hangs does not stop the others.
- * - Asks marked low have queues of their own, looked at only when no other has rows.
+ * - Asks marked low have queues of their own, looked at only when no other has rows, and not
+ *   before a batch is full or LOW_WAIT_US have passed: a worker woken for each of them would take
+ *   the processor from those who wait for an answer.
  * - Deadlines are kept by the I/O thread's own timer: when the time is up the ask is answered with
  *   ERR_TIMEOUT whatever the worker does, and what it still brings is dropped. Rows whose time
  *   was up before a worker came are not scored.
@@ -30,6 +32,7 @@
 
 #define SLICE       256 /* rows between two looks at whether anybody still wants them */
 #define MAX_WORKERS 64
+#define LOW_WAIT_US 20000
 
 struct item {
     struct item *next;           /* in a queue or finished list */
@@ -253,10 +256,13 @@ static struct item *take_batch(struct batcher *b, struct queue *q, bool waited, 
     return list;
 }
 
+/* Results are delivered as they come; low ones all at the end, so that the I/O thread is not
+ * woken for each. */
 static void run_batch(struct item *list, size_t rows)
 {
     int64_t from = clock_mono_ns(), now;
     size_t batch = rows;
+    bool low = list->low;
 
     for (struct item *t = list, *next; t; t = next) {
         next = t->next;
@@ -265,6 +271,10 @@ static void run_batch(struct item *list, size_t rows)
         t->model_us = (double)(now - from) / 1e3;
         from = now;
         batch = 0;
+        if (!low) deliver(t);
+    }
+    for (struct item *t = list, *next; low && t; t = next) {
+        next = t->next;
         deliver(t);
     }
 }
@@ -303,6 +313,17 @@ static void work(struct batch_pool *p, struct batcher *b, int low)
     make_ready(b, 1);
 }
 
+/* Until when the oldest low rows gather others; 0: they may go now, or there are none. Locked. */
+static int64_t low_due(const struct batch_pool *p)
+{
+    const struct batcher *b = p->ready[1].first;
+    const struct queue *q = b ? &b->queue[1] : NULL;
+
+    if (!q || !q->head || q->rows >= b->limits.batch_rows || p->stop) return 0;
+    int64_t due = q->head->queued_ns + LOW_WAIT_US * INT64_C(1000);
+    return due > clock_mono_ns() ? due : 0;
+}
+
 static void *worker_main(void *arg)
 {
     struct batch_pool *p = arg;
@@ -310,13 +331,16 @@ static void *worker_main(void *arg)
     pthread_mutex_lock(&p->lock);
     for (;;) {
         int low = !p->ready[0].first;
-        if (p->ready[low].first) {
+        int64_t due = low ? low_due(p) : 0;
+        if (p->ready[low].first && !due) {
             work(p, take_ready(&p->ready[low], low), low);
             continue;
         }
         if (p->stop) break;
+        struct timespec ts = { due / 1000000000, due % 1000000000 };
         p->idle++;
-        pthread_cond_wait(&p->wake, &p->lock);
+        if (due) pthread_cond_timedwait(&p->wake, &p->lock, &ts);
+        else pthread_cond_wait(&p->wake, &p->lock);
         p->idle--;
     }
     pthread_mutex_unlock(&p->lock);
@@ -566,6 +590,9 @@ int score_later(struct ask *k, struct err *e)
         push(q, t);
         p->queued += t->n;
         make_ready(b, k->low);
+        if (k->low && p->idle && q->rows >= limits->batch_rows &&
+            q->rows - t->n < limits->batch_rows)
+            pthread_cond_signal(&p->wake);
         if (limits->batch_wait_us && q->rows >= limits->batch_rows)
             pthread_cond_broadcast(&p->more);
     } else {

@@ -80,7 +80,8 @@ static void mirror_came(struct ask *k, int rc, const struct err *e)
                              .batch = k->batch,
                              .error = rc != 0,
                              .dropped = rc == -ERR_TIMEOUT || rc == -ERR_BUSY,
-                             .seconds = (k->model_us + k->queue_us) * 1e-6,
+                             /* it waited on purpose: what counts is what it would have cost */
+                             .seconds = k->model_us * 1e-6,
                              .model_us = k->model_us,
                              .queue_us = k->queue_us };
 

@@ -33,6 +33,7 @@
 #define SLICE       256 /* rows between two looks at whether anybody still wants them */
 #define MAX_WORKERS 64
 #define LOW_WAIT_US 20000
+#define LOW_TURN    4 /* low results handled before the I/O thread looks at its connections */
 
 struct item {
     struct item *next;           /* in a queue or finished list */
@@ -87,6 +88,7 @@ struct batch_io {
     struct loop_async *arrived;
     /* the I/O thread's */
     struct item *first, *last;
+    struct item *late, **late_tail; /* low results not yet handled */
     struct loop_timer *timer;
     int64_t timer_us; /* when it fires; 0: not set */
 };
@@ -476,6 +478,18 @@ static void on_time(void *user)
     }
 }
 
+static void came_back(struct batch_io *io, struct item *t)
+{
+    struct err e = ERR_INIT;
+
+    if (t->ask) {
+        forget(io, t);
+        if (!t->expired) memcpy(t->ask->p, t->p, t->n * t->loaded->outputs * sizeof *t->p);
+        answer(t, t->expired ? timed_out(&e) : 0, t->queue_us, &e);
+    }
+    item_free(t);
+}
+
 static void on_arrival(void *user)
 {
     struct batch_io *io = user;
@@ -487,15 +501,22 @@ static void on_arrival(void *user)
     io->finished_tail = &io->finished;
     pthread_mutex_unlock(&io->lock);
     for (; t; t = next) {
-        struct err e = ERR_INIT;
         next = t->next;
-        if (t->ask) {
-            forget(io, t);
-            if (!t->expired) memcpy(t->ask->p, t->p, t->n * t->loaded->outputs * sizeof *t->p);
-            answer(t, t->expired ? timed_out(&e) : 0, t->queue_us, &e);
+        if (!t->low) {
+            came_back(io, t);
+            continue;
         }
-        item_free(t);
+        t->next = NULL;
+        *io->late_tail = t;
+        io->late_tail = &t->next;
     }
+    for (int i = 0; i < LOW_TURN && io->late; i++) {
+        t = io->late;
+        io->late = t->next;
+        if (!io->late) io->late_tail = &io->late;
+        came_back(io, t);
+    }
+    if (io->late) loop_async_send(io->arrived);
 }
 
 int batch_io_new(struct loop *l, struct batch_io **ret, struct err *e)
@@ -506,6 +527,7 @@ int batch_io_new(struct loop *l, struct batch_io **ret, struct err *e)
     atomic_init(&io->refs, 1);
     pthread_mutex_init(&io->lock, NULL);
     io->finished_tail = &io->finished;
+    io->late_tail = &io->late;
     rc = loop_async_new(l, on_arrival, io, &io->arrived, e);
     if (!rc) rc = loop_timer_new(l, on_time, io, &io->timer, e);
     if (rc) batch_io_free(io);
@@ -531,7 +553,8 @@ void batch_io_free(struct batch_io *io)
     t = io->finished;
     io->finished = NULL;
     pthread_mutex_unlock(&io->lock);
-    for (; t; t = next) {
+    *io->late_tail = t;
+    for (t = io->late; t; t = next) {
         next = t->next;
         item_free(t);
     }

@@ -5,6 +5,7 @@
  * m * 2^-s, times 10^k it has 17 digits before the point, and whether a candidate of fewer
  * digits lies between the halves to both neighbours is a comparison. All others take the way
  * through printf and strtod, which is some twenty times slower. */
+#include "base/pow10.h"
 #include "base/str.h"
 
 #include <math.h>
@@ -12,6 +13,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+const uint64_t pow10_int[POW10_INTS] = { 1u,
+                                         10u,
+                                         100u,
+                                         1000u,
+                                         10000u,
+                                         100000u,
+                                         1000000u,
+                                         10000000u,
+                                         100000000u,
+                                         1000000000u,
+                                         10000000000u,
+                                         100000000000u,
+                                         1000000000000u,
+                                         10000000000000u,
+                                         100000000000000u,
+                                         1000000000000000u,
+                                         10000000000000000u,
+                                         100000000000000000u,
+                                         1000000000000000000u,
+                                         10000000000000000000u };
 
 static const char *by_printf(char buf[32], double v)
 {
@@ -36,27 +58,6 @@ static char *put_integer(char *p, uint64_t v)
 #ifdef __SIZEOF_INT128__
 typedef unsigned __int128 u128;
 
-static const uint64_t pow10_int[] = { 1u,
-                                      10u,
-                                      100u,
-                                      1000u,
-                                      10000u,
-                                      100000u,
-                                      1000000u,
-                                      10000000u,
-                                      100000000u,
-                                      1000000000u,
-                                      10000000000u,
-                                      100000000000u,
-                                      1000000000000u,
-                                      10000000000000u,
-                                      100000000000000u,
-                                      1000000000000000u,
-                                      10000000000000000u,
-                                      100000000000000000u,
-                                      1000000000000000000u,
-                                      10000000000000000000u };
-
 static u128 times_pow10(u128 v, int k)
 {
     return k > 19 ? v * pow10_int[19] * pow10_int[k - 19] : v * pow10_int[k];
@@ -66,7 +67,7 @@ static u128 times_pow10(u128 v, int k)
  * `scaled`; neighbours are halfway at low and high. */
 struct decimal {
     u128 scaled, low, high;
-    uint64_t digits; /* scaled >> shift, in [10^16, 10^17) */
+    uint64_t digits;  /* scaled >> shift, in [10^16, 10^17) */
     int shift, exp10; /* exponent of the first digit */
     bool inclusive;   /* halfway reads back as this number */
 };

@@ -9,7 +9,9 @@
  * Way 2 uses no extended floating point, so it gives the same result on every machine and under
  * emulators. */
 #include "codec/num.h"
+
 #include "base/mem.h"
+#include "base/pow10.h"
 #include <assert.h>
 #include <locale.h>
 #include <math.h>
@@ -39,28 +41,7 @@ struct parts {
 #ifdef __SIZEOF_INT128__
 typedef unsigned __int128 u128;
 
-static const uint64_t pow10_int[MAX_WIDE + 1] = {
-    1u,
-    10u,
-    100u,
-    1000u,
-    10000u,
-    100000u,
-    1000000u,
-    10000000u,
-    100000000u,
-    1000000000u,
-    10000000000u,
-    100000000000u,
-    1000000000000u,
-    10000000000000u,
-    100000000000000u,
-    1000000000000000u,
-    10000000000000000u,
-    100000000000000000u,
-    1000000000000000000u,
-    10000000000000000000u,
-};
+_Static_assert(MAX_WIDE < POW10_INTS, "the table is long enough");
 
 /* v * 2^exp2 rounded half to even; v has at least 54 bits, sticky: something below was cut. */
 static double round_scaled(uint64_t v, int exp2, bool sticky)

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- the question -------------------------------------------------------------------- */
 
@@ -104,8 +105,14 @@ struct http_server *http_server_of(const struct http_req *q)
 
 void http_answer_header(struct http_req *q, const char *name, const char *value)
 {
-    struct answer_header *h = arena_new(&q->arena, struct answer_header);
+    struct answer_header *h;
 
+    for (h = q->headers; h; h = h->next) {
+        if (strcasecmp(h->name, name) != 0) continue;
+        h->value = arena_strdup(&q->arena, value); /* the last one said counts */
+        return;
+    }
+    h = arena_new(&q->arena, struct answer_header);
     *h = (struct answer_header){ q->headers, arena_strdup(&q->arena, name),
                                  arena_strdup(&q->arena, value) };
     q->headers = h;
@@ -152,7 +159,7 @@ void answer_status(struct http_req *q, int status, const struct err *e)
     enum err_kind kind = e->kind ? e->kind : ERR_INTERNAL;
 
     if (status == 0) status = err_http(kind);
-    if (status == 503 && kind == ERR_BUSY) http_answer_header(q, "Retry-After", "1");
+    if (status >= 500 && err_retryable(kind)) http_answer_header(q, "Retry-After", "1");
     str_add(&s, "{\"error_code\": \"");
     str_add(&s, err_code(kind));
     str_add(&s, "\", \"message\": ");

@@ -59,7 +59,7 @@ struct http_io *http_io_of(const struct http_req *q);
 void http_answer(struct http_req *q, int status, const char *type, struct str *body);
 void http_answer_val(struct http_req *q, int status, const struct val *v);
 void http_answer_err(struct http_req *q, const struct err *e); /* {"error_code","message","hint"} */
-/* Before the answer. */
+/* Before the answer; the same name again replaces. */
 void http_answer_header(struct http_req *q, const char *name, const char *value);
 /* The handler will answer later; on_gone (may be NULL) is called when the client went first. */
 void http_later(struct http_req *q);

@@ -21,7 +21,6 @@ static void answer_error(struct http_req *q, const struct err *e)
 {
     struct val *o = val_obj(http_arena(q));
 
-    if (err_retryable(e->kind)) http_answer_header(q, "Retry-After", "1");
     if (err_http(e->kind) != 400) {
         http_answer_err(q, e);
         return;

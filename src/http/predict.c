@@ -149,19 +149,13 @@ static void put_row(struct str *out, const struct predict_call *c, size_t row, d
     str_addc(out, '}');
 }
 
-static void answer_error(struct http_req *q, const struct err *e)
-{
-    if (err_retryable(e->kind)) http_answer_header(q, "Retry-After", "1");
-    http_answer_err(q, e);
-}
-
 static void answer(struct http_req *q, const struct predict_call *c)
 {
     double overhead = (double)(clock_mono_us() - http_began_us(q)) - c->model_us - c->queue_us;
     struct str out = STR_INIT;
 
     if (c->rc) {
-        answer_error(q, &c->err);
+        http_answer_err(q, &c->err);
         return;
     }
     str_reserve(&out, 64 + c->rows->n * 384);

@@ -32,6 +32,9 @@ requests() { # how many
     curl -sS --max-time 60 -K "$dir/config" | sort | uniq -c >"$dir/codes"
     equal "$(awk '$2 != 200' "$dir/codes")" '' 'answers that are none'
 }
+# A version nobody asked for yet is loaded then; until it is there, once when to ask again.
+equal "$(curl -sSi -d "$body" "http://$address/predict?version=3" | grep -ci '^retry-after: ')" 1 \
+    'Retry-After of a version that is being loaded'
 version_of() { curl -sS -d "${body/FR/$1}" "http://$address/predict" | field model_version; }
 # The daemon looks at the store a few times a second.
 soon() { # command that must succeed before long

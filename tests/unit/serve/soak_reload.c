@@ -33,11 +33,17 @@ struct load {
 
 struct pending {
     bool done;
+    int version;
 };
 
+/* What a call names lives as long as the catalog it was asked of, which may be replaced in the
+ * same turn of the loop: it is looked at here, not after. */
 static void answered(struct predict_call *c)
 {
-    ((struct pending *)c->user)->done = true;
+    struct pending *p = c->user;
+
+    p->done = true;
+    if (!c->rc) p->version = c->arm->by->version;
 }
 
 /* One call, waited for. */
@@ -45,18 +51,19 @@ static void ask(struct load *l, struct loop *loop, struct serve_io *io, const ch
 {
     const struct catalog *cat = serve_io_catalog(io);
     struct rows *rows = serve_io_rows(io);
-    struct pending p = { false };
+    struct pending p = { 0 };
     struct predict_call c = { .request_id = "x", .done = answered, .user = &p };
 
     c.route = catalog_route(cat, model, strlen(model));
     rows_clear(rows, c.route->schema);
     c.rows = rows;
     if (rows_scan_json(rows, body, sizeof body - 1, NULL, &c.err)) c.rc = -1;
-    else if (serve_predict(io, &c))
+    else if (!serve_predict(io, &c)) answered(&c);
+    else
         while (!p.done) loop_run_once(loop, 1000);
     if (c.rc && !atomic_fetch_add(&l->failed, 1))
         snprintf(l->first_error, sizeof l->first_error, "%.250s", c.err.msg);
-    if (!c.rc) atomic_fetch_add(&l->by[c.arm->by->version], 1);
+    if (!c.rc) atomic_fetch_add(&l->by[p.version], 1);
     atomic_fetch_add(&l->answered, 1);
 }
 

@@ -9,9 +9,6 @@
  *   or because nothing more was there (drained).
  * - A queue is bounded in rows; beyond that the caller hears ERR_BUSY at once.
  * - All workers but one may work for the same model, so one that hangs does not stop the others.
- * - Asks marked low have queues of their own, looked at only when no other has rows, and not
- *   before a batch is full or LOW_WAIT_US have passed: a worker woken for each of them would take
- *   the processor from those who wait for an answer.
  * - Deadlines are kept by the I/O thread's own timer: when the time is up the ask is answered with
  *   ERR_TIMEOUT whatever the worker does, and what it still brings is dropped. Rows whose time
  *   was up before a worker came are not scored.
@@ -32,8 +29,6 @@
 
 #define SLICE       256 /* rows between two looks at whether anybody still wants them */
 #define MAX_WORKERS 64
-#define LOW_WAIT_US 20000
-#define LOW_TURN    4 /* low results handled before the I/O thread looks at its connections */
 
 struct item {
     struct item *next;           /* in a queue or finished list */
@@ -46,7 +41,7 @@ struct item {
     int64_t deadline_us, queued_ns;
     double model_us, queue_us;
     atomic_bool dropped; /* nobody wants it */
-    bool expired, low;
+    bool expired;
     double *p, x[];
 };
 
@@ -57,9 +52,9 @@ struct queue {
 
 struct batcher {
     struct batch_pool *pool;
-    struct batcher *next[2]; /* in the ready lists */
-    struct queue queue[2];   /* [1]: low */
-    bool ready[2];
+    struct batcher *next; /* in the ready list */
+    struct queue queue;
+    bool ready;
     struct serve_limits limits; /* of the newest ask */
     int workers;                /* busy with it */
 };
@@ -72,12 +67,12 @@ struct batch_pool {
     pthread_mutex_t lock;
     pthread_cond_t wake; /* of idle workers */
     pthread_cond_t more; /* of those that wait for a batch to fill */
-    struct ready ready[2];
+    struct ready ready;
     bool stop;
     int n_threads, idle;
     pthread_t threads[MAX_WORKERS];
     size_t queued; /* rows */
-    uint64_t full, deadline, drained, low_dropped;
+    uint64_t full, deadline, drained;
 };
 
 struct batch_io {
@@ -88,7 +83,6 @@ struct batch_io {
     struct loop_async *arrived;
     /* the I/O thread's */
     struct item *first, *last;
-    struct item *late, **late_tail; /* low results not yet handled */
     struct loop_timer *timer;
     int64_t timer_us; /* when it fires; 0: not set */
 };
@@ -137,13 +131,13 @@ struct batcher *batcher_new(struct batch_pool *p)
     struct batcher *b = mem_zalloc(1, sizeof *b);
 
     b->pool = p;
-    for (int i = 0; i < 2; i++) b->queue[i].tail = &b->queue[i].head;
+    b->queue.tail = &b->queue.head;
     return b;
 }
 
 void batcher_free(struct batcher *b)
 {
-    assert(!b || (!b->queue[0].head && !b->queue[1].head && !b->ready[0] && !b->ready[1]));
+    assert(!b || (!b->queue.head && !b->ready));
     free(b);
 }
 
@@ -153,41 +147,41 @@ static int most_workers(const struct batch_pool *p)
 }
 
 /* Puts the batcher where workers look, if it has rows and may have one more worker. Locked. */
-static void make_ready(struct batcher *b, int low)
+static void make_ready(struct batcher *b)
 {
     struct batch_pool *p = b->pool;
-    struct ready *r = &p->ready[low];
+    struct ready *r = &p->ready;
 
-    if (b->ready[low] || !b->queue[low].head || b->workers >= most_workers(p)) return;
-    b->ready[low] = true;
-    b->next[low] = NULL;
-    if (r->last) r->last->next[low] = b;
+    if (b->ready || !b->queue.head || b->workers >= most_workers(p)) return;
+    b->ready = true;
+    b->next = NULL;
+    if (r->last) r->last->next = b;
     else r->first = b;
     r->last = b;
     if (p->idle) pthread_cond_signal(&p->wake);
 }
 
-static struct batcher *take_ready(struct ready *r, int low)
+static struct batcher *take_ready(struct ready *r)
 {
     struct batcher *b = r->first;
 
-    r->first = b->next[low];
+    r->first = b->next;
     if (!r->first) r->last = NULL;
-    b->ready[low] = false;
+    b->ready = false;
     return b;
 }
 
 /* Its queue is empty: nobody shall look, and it may go with its last item. Locked. */
-static void not_ready(struct batcher *b, int low)
+static void not_ready(struct batcher *b)
 {
-    struct ready *r = &b->pool->ready[low];
+    struct ready *r = &b->pool->ready;
     struct batcher **at = &r->first, *before = NULL;
 
-    if (!b->ready[low]) return;
-    for (; *at != b; at = &(*at)->next[low]) before = *at;
-    *at = b->next[low];
+    if (!b->ready) return;
+    for (; *at != b; at = &(*at)->next) before = *at;
+    *at = b->next;
     if (r->last == b) r->last = before;
-    b->ready[low] = false;
+    b->ready = false;
 }
 
 /* ---- workers ---------------------------------------------------------------------------- */
@@ -258,13 +252,11 @@ static struct item *take_batch(struct batcher *b, struct queue *q, bool waited, 
     return list;
 }
 
-/* Results are delivered as they come; low ones all at the end, so that the I/O thread is not
- * woken for each. */
+/* Results are delivered as they come. */
 static void run_batch(struct item *list, size_t rows)
 {
     int64_t from = clock_mono_ns(), now;
     size_t batch = rows;
-    bool low = list->low;
 
     for (struct item *t = list, *next; t; t = next) {
         next = t->next;
@@ -273,57 +265,36 @@ static void run_batch(struct item *list, size_t rows)
         t->model_us = (double)(now - from) / 1e3;
         from = now;
         batch = 0;
-        if (!low) deliver(t);
-    }
-    for (struct item *t = list, *next; low && t; t = next) {
-        next = t->next;
         deliver(t);
     }
 }
 
 /* One turn of a worker for a batcher. Locked on entry and exit. */
-static void work(struct batch_pool *p, struct batcher *b, int low)
+static void work(struct batch_pool *p, struct batcher *b)
 {
-    struct queue *q = &b->queue[low];
+    struct queue *q = &b->queue;
     bool waited = false;
     size_t rows;
 
     if (b->workers >= most_workers(p)) return; /* who is busy with it looks again afterwards */
-    if (low && b->queue[0].head) {             /* came in between */
-        make_ready(b, 0);
-        return;
-    }
     b->workers++;
     if (q->head && b->limits.batch_wait_us) waited = gather(b, q);
-    if (q->head) {
-        struct item *list = take_batch(b, q, waited, &rows);
-        struct loaded *l = loaded_ref(list->loaded); /* b lives as long */
-        if (q->head) make_ready(b, low);
-        else not_ready(b, low);
-        pthread_mutex_unlock(&p->lock);
-        run_batch(list, rows);
-        pthread_mutex_lock(&p->lock);
+    if (!q->head) {
         b->workers--;
-        make_ready(b, 0);
-        if (!b->queue[0].head) make_ready(b, 1);
-        pthread_mutex_unlock(&p->lock);
-        loaded_unref(l);
-        pthread_mutex_lock(&p->lock);
         return;
     }
+    struct item *list = take_batch(b, q, waited, &rows);
+    struct loaded *l = loaded_ref(list->loaded); /* b lives as long */
+    if (q->head) make_ready(b);
+    else not_ready(b);
+    pthread_mutex_unlock(&p->lock);
+    run_batch(list, rows);
+    pthread_mutex_lock(&p->lock);
     b->workers--;
-    make_ready(b, 1);
-}
-
-/* Until when the oldest low rows gather others; 0: they may go now, or there are none. Locked. */
-static int64_t low_due(const struct batch_pool *p)
-{
-    const struct batcher *b = p->ready[1].first;
-    const struct queue *q = b ? &b->queue[1] : NULL;
-
-    if (!q || !q->head || q->rows >= b->limits.batch_rows || p->stop) return 0;
-    int64_t due = q->head->queued_ns + LOW_WAIT_US * INT64_C(1000);
-    return due > clock_mono_ns() ? due : 0;
+    make_ready(b);
+    pthread_mutex_unlock(&p->lock);
+    loaded_unref(l);
+    pthread_mutex_lock(&p->lock);
 }
 
 static void *worker_main(void *arg)
@@ -332,17 +303,13 @@ static void *worker_main(void *arg)
 
     pthread_mutex_lock(&p->lock);
     for (;;) {
-        int low = !p->ready[0].first;
-        int64_t due = low ? low_due(p) : 0;
-        if (p->ready[low].first && !due) {
-            work(p, take_ready(&p->ready[low], low), low);
+        if (p->ready.first) {
+            work(p, take_ready(&p->ready));
             continue;
         }
         if (p->stop) break;
-        struct timespec ts = { due / 1000000000, due % 1000000000 };
         p->idle++;
-        if (due) pthread_cond_timedwait(&p->wake, &p->lock, &ts);
-        else pthread_cond_wait(&p->wake, &p->lock);
+        pthread_cond_wait(&p->wake, &p->lock);
         p->idle--;
     }
     pthread_mutex_unlock(&p->lock);
@@ -398,7 +365,6 @@ void batch_pool_totals(struct batch_pool *p, struct serve_totals *add)
     add->batches_full += p->full;
     add->batches_deadline += p->deadline;
     add->batches_drained += p->drained;
-    add->shadow_dropped += p->low_dropped;
     add->queued += p->queued;
     pthread_mutex_unlock(&p->lock);
 }
@@ -502,21 +468,8 @@ static void on_arrival(void *user)
     pthread_mutex_unlock(&io->lock);
     for (; t; t = next) {
         next = t->next;
-        if (!t->low) {
-            came_back(io, t);
-            continue;
-        }
-        t->next = NULL;
-        *io->late_tail = t;
-        io->late_tail = &t->next;
-    }
-    for (int i = 0; i < LOW_TURN && io->late; i++) {
-        t = io->late;
-        io->late = t->next;
-        if (!io->late) io->late_tail = &io->late;
         came_back(io, t);
     }
-    if (io->late) loop_async_send(io->arrived);
 }
 
 int batch_io_new(struct loop *l, struct batch_io **ret, struct err *e)
@@ -527,7 +480,6 @@ int batch_io_new(struct loop *l, struct batch_io **ret, struct err *e)
     atomic_init(&io->refs, 1);
     pthread_mutex_init(&io->lock, NULL);
     io->finished_tail = &io->finished;
-    io->late_tail = &io->late;
     rc = loop_async_new(l, on_arrival, io, &io->arrived, e);
     if (!rc) rc = loop_timer_new(l, on_time, io, &io->timer, e);
     if (rc) batch_io_free(io);
@@ -540,7 +492,7 @@ void batch_io_free(struct batch_io *io)
     struct item *t, *next;
 
     if (!io) return;
-    while (io->first) { /* asks beside a call, as shadows: who asked must hear of the end */
+    while (io->first) { /* who asked must hear of the end */
         struct err e = ERR_INIT;
         struct item *left = io->first;
         int rc = err_set(&e, ERR_CANCELLED, "the daemon stops");
@@ -553,8 +505,7 @@ void batch_io_free(struct batch_io *io)
     t = io->finished;
     io->finished = NULL;
     pthread_mutex_unlock(&io->lock);
-    *io->late_tail = t;
-    for (t = io->late; t; t = next) {
+    for (; t; t = next) {
         next = t->next;
         item_free(t);
     }
@@ -574,7 +525,7 @@ static struct item *item_new(struct ask *k, const double *x, struct err *e)
         err_set(e, ERR_NOMEM, "no memory for %zu rows", k->rows->n);
         return NULL;
     }
-    *t = (struct item){ .ask = k, .n = k->rows->n, .deadline_us = k->deadline_us, .low = k->low };
+    *t = (struct item){ .ask = k, .n = k->rows->n, .deadline_us = k->deadline_us };
     memcpy(t->x, x, n * sizeof *x);
     t->p = t->x + n;
     t->loaded = loaded_ref(l);
@@ -597,8 +548,7 @@ int score_later(struct ask *k, struct err *e)
     const struct serve_limits *limits = &k->arm->by->limits;
     struct batcher *b = k->arm->by->loaded->batcher;
     struct batch_pool *p = b->pool;
-    struct queue *q = &b->queue[k->low];
-    size_t room = k->low ? limits->queue_rows / 4 + 1 : limits->queue_rows;
+    struct queue *q = &b->queue;
     const double *x;
     int rc = rows_encode(k->rows, k->arm, &x, e);
 
@@ -607,19 +557,14 @@ int score_later(struct ask *k, struct err *e)
     struct item *t = item_new(k, x, e);
     if (!t) return -ERR_NOMEM;
     pthread_mutex_lock(&p->lock);
-    bool fits = !q->head || q->rows + t->n <= room;
+    bool fits = !q->head || q->rows + t->n <= limits->queue_rows;
     if (fits) {
         b->limits = *limits;
         push(q, t);
         p->queued += t->n;
-        make_ready(b, k->low);
-        if (k->low && p->idle && q->rows >= limits->batch_rows &&
-            q->rows - t->n < limits->batch_rows)
-            pthread_cond_signal(&p->wake);
+        make_ready(b);
         if (limits->batch_wait_us && q->rows >= limits->batch_rows)
             pthread_cond_broadcast(&p->more);
-    } else {
-        p->low_dropped += k->low;
     }
     pthread_mutex_unlock(&p->lock);
     if (!fits) {

@@ -1,6 +1,7 @@
 # serve: predictions, and no HTTP. One file a line, sorted.
 noinst_LIBRARIES += %D%/libserve.a
 %C%_libserve_a_SOURCES = \
+	%D%/aside.c \
 	%D%/batch.c \
 	%D%/cache.c \
 	%D%/mode.c \
@@ -15,6 +16,8 @@ noinst_LIBRARIES += %D%/libserve.a
 	%D%/mode_tally.c \
 	%D%/plog.c \
 	%D%/priv.h \
+	%D%/ring.c \
+	%D%/ring.h \
 	%D%/rows.c \
 	%D%/rows.h \
 	%D%/rows_scan.c \

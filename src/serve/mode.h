@@ -25,7 +25,6 @@ struct ask {
     int64_t deadline_us;
     double model_us, queue_us; /* set before done */
     size_t batch;    /* rows of the batch it ran in, set on the first ask of each batch, else 0 */
-    bool low;        /* shadow: runs after everything else, dropped when the queue is full */
     ask_done *done;
     void *user;
     void *impl;
@@ -41,6 +40,13 @@ int score_now(const struct arm *arm, const struct rows *rows, double *p, double 
  * rows: they may be cleared as soon as it returned. Until done returned it holds a reference to
  * the catalog of k->route (which is not always the newest one: a fallback is asked later). */
 int score_later(struct ask *k, struct err *e);
+
+/* -- provided by aside.c ---------------------------------------------------------------------- */
+/* Has the rows scored by another arm beside the answer, on a thread that runs when nobody else
+ * wants the processor, and calls mode_mirrored there. stable: what the stable arm answered.
+ * Takes what it needs. ERR_BUSY: no room; ERR_INVALID: the rows lack a column of this model. */
+int score_aside(struct serve_io *io, const struct serve_route *r, size_t arm,
+                const struct rows *rows, const double *stable, struct err *e);
 
 /* -- provided by serve.c ---------------------------------------------------------------------- */
 /* Room for n doubles, for a call that is answered at once: valid until the next call of
@@ -60,6 +66,14 @@ void serve_answer(struct serve_io *io, struct predict_call *c);
  * deadline is set. serve_predict copies the rows of a call for which 1 was returned and lets
  * c->rows point to the copy until done; a mode reads c->rows anew each time it needs them. */
 int mode_run(struct serve_io *io, struct predict_call *c);
+struct aside { /* what came of score_aside; its catalog is alive */
+    const struct serve_route *route;
+    size_t arm, n;
+    const double *stable, *p; /* n rows of the stable arm's outputs, and of the arm's */
+    double model_us, queue_us;
+    bool late; /* nobody had time for it; no p */
+};
+void mode_mirrored(const struct aside *a); /* thread of aside.c */
 /* State shared by the threads for one route; taken over from `before`, the state of the route
  * of the same name in the catalog before it (NULL: none), where the rollout is the same: call
  * it once the route's arms and rollout stand, and store it in r->state. Any one thread. */

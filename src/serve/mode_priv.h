@@ -40,6 +40,7 @@ struct tally *book_tally(struct book *b, const char *role, int64_t version, cons
 void tally_unref(struct tally *t); /* NULL is fine */
 /* Agreement of requests that are counted elsewhere. */
 void tally_agree(struct tally *t, const struct serve_io *io, const struct agreement *a);
+/* io NULL: the thread that scores shadows. */
 void tally_count(struct tally *t, const struct serve_io *io, const struct tally_add *add);
 void book_flush(struct book *b, struct arena *a, struct serving_sum **sums, size_t *n);
 void book_counts(struct book *b, struct arena *a, struct serve_count **counts, size_t *n);

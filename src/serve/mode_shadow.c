@@ -1,14 +1,14 @@
 /* mode_shadow.c: asking other versions beside the answer, and comparing what two versions say.
  *
- * A shadow is asked after the stable version has answered, with low priority and never on the
- * I/O thread, from a queue that is bounded: when it is full the question is dropped and counted.
- * Its answer is compared and forgotten; it touches neither cache nor log. A question that
- * nobody had time for until its deadline was dropped, too: that says nothing about the version.
+ * A shadow is asked after the stable version has answered, by a thread of its own that takes no
+ * time from anybody (aside.c), through a ring that is bounded: when it is full the question is
+ * dropped and counted. Its answer is compared there and forgotten; it touches neither cache nor
+ * log nor the I/O thread. A question that nobody had time for is dropped, too: that says nothing
+ * about the version.
  *
  * Compared are the decisions, by label, and the probabilities: |dp| is the largest difference
  * over the classes, for numbers the absolute difference. Numbers agree when they differ by at
- * most one percent. On the thread of the call's serve_io. */
-#include "base/clock.h"
+ * most one percent. */
 #include "base/mem.h"
 #include "serve/mode_priv.h"
 #include <math.h>
@@ -16,15 +16,7 @@
 #include <string.h>
 
 enum { MIRROR_ROWS = 1000 }; /* of one call */
-static const int64_t MIRROR_US = 10000000;
 static const double CLOSE = 0.01;
-
-struct mirror {
-    struct ask ask;
-    struct err err;
-    size_t arm, n;
-    double p[]; /* the shadow's, then the stable version's */
-};
 
 /* -- comparing --------------------------------------------------------------------------------- */
 
@@ -68,59 +60,38 @@ void mode_compare(const struct serve_route *r, size_t arm, const double *stable,
 
 /* -- asking ------------------------------------------------------------------------------------ */
 
-static void mirror_came(struct ask *k, int rc, const struct err *e)
+void mode_mirrored(const struct aside *a)
 {
-    struct mirror *m = k->user;
-    const struct serve_route *r = k->route;
-    const struct mode_state *s = r->state;
-    const struct mode_arm *arm = &s->arms[m->arm];
-    size_t own = mode_outputs(k->arm);
+    const struct mode_state *s = a->route->state;
+    const struct mode_arm *arm = &s->arms[a->arm];
+    size_t own = mode_outputs(&a->route->arms[a->arm]);
     struct agreement agreement;
-    struct tally_add add = { .rows = m->n,
-                             .batch = k->batch,
-                             .error = rc != 0,
-                             .dropped = rc == -ERR_TIMEOUT || rc == -ERR_BUSY,
+    struct tally_add add = { .rows = a->n,
+                             .batch = a->n,
+                             .dropped = a->late,
                              /* it waited on purpose: what counts is what it would have cost */
-                             .seconds = k->model_us * 1e-6,
-                             .model_us = k->model_us,
-                             .queue_us = k->queue_us };
+                             .seconds = a->model_us * 1e-6,
+                             .model_us = a->model_us,
+                             .queue_us = a->queue_us };
 
-    (void)e;
-    for (size_t i = 0; i < m->n * own && rc == 0; i++)
-        if (!isfinite(m->p[i])) add.error = true;
-    if (!add.error && arm->fits) {
-        mode_compare(r, m->arm, m->p + m->n * own, m->p, m->n, &agreement);
+    for (size_t i = 0; !a->late && i < a->n * own; i++)
+        if (!isfinite(a->p[i])) add.error = true;
+    if (!a->late && !add.error && arm->fits) {
+        mode_compare(a->route, a->arm, a->stable, a->p, a->n, &agreement);
         add.agreement = &agreement;
     }
-    tally_count(arm->tally, k->io, &add);
-    free(m);
+    tally_count(arm->tally, NULL, &add);
 }
 
 static void mirror_arm(struct flight *f, size_t arm, const struct rows *rows, const double *p)
 {
-    size_t own = rows->n * mode_outputs(&f->route->arms[arm]);
-    size_t stable = rows->n * mode_outputs(&f->route->arms[0]);
-    struct mirror *m = mem_alloc(sizeof *m + (own + stable) * sizeof *m->p);
+    struct err e = ERR_INIT;
 
-    memset(m, 0, sizeof *m);
-    m->arm = arm;
-    m->n = rows->n;
-    memcpy(m->p + own, p, stable * sizeof *p);
-    m->ask = (struct ask){ .io = f->io,
-                           .route = f->route,
-                           .arm = &f->route->arms[arm],
-                           .rows = rows,
-                           .p = m->p,
-                           .deadline_us = clock_mono_us() + MIRROR_US,
-                           .low = true,
-                           .done = mirror_came,
-                           .user = m };
-    if (score_later(&m->ask, &m->err) == 0) return;
+    if (score_aside(f->io, f->route, arm, rows, p, &e) == 0) return;
     tally_count(f->state->arms[arm].tally, f->io,
-                &(struct tally_add){ .rows = m->n,
-                                     .dropped = m->err.kind == ERR_BUSY,
-                                     .error = m->err.kind != ERR_BUSY });
-    free(m);
+                &(struct tally_add){ .rows = rows->n,
+                                     .dropped = e.kind == ERR_BUSY,
+                                     .error = e.kind != ERR_BUSY });
 }
 
 int mode_some_rows(const struct rows *all, const uint32_t *pick, size_t n, struct rows *ret,

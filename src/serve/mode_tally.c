@@ -1,7 +1,8 @@
 /* mode_tally.c: what the arms did: counters for /metrics, evidence for the store.
  *
  * A tally belongs to one version in one role of one rollout and has a few lanes; an I/O thread
- * always uses the same lane, so its lock is free but for the moment in which somebody reads.
+ * always uses the same lane, so its lock is free but for the moment in which somebody reads. The
+ * thread that scores shadows has one to itself: it must never hold what an I/O thread waits for.
  * Counts gather in the lanes; a flush takes them out, hands them to the store's writer and adds
  * them to the tally's total, so total + lanes is everything since the process began.
  *
@@ -19,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LANES = 4 };
+enum { LANES = 4, ASIDE = LANES }; /* ASIDE: the lane of the thread that scores shadows */
 
 struct counts { /* everything that is counted of a tally */
     uint64_t requests, rows, errors, cached, fallbacks, dropped;
@@ -37,7 +38,7 @@ struct tally {
     char *role, *rollout;
     int64_t version;
     struct counts total; /* the book's lock */
-    struct lane lanes[LANES];
+    struct lane lanes[LANES + 1];
 };
 struct book {
     atomic_int refs;
@@ -96,6 +97,7 @@ static void counts_add(struct counts *to, const struct tally_add *add)
 /* Neighbouring objects of the heap differ in their middle bits. */
 static size_t lane_of(const struct serve_io *io)
 {
+    if (io == NULL) return ASIDE;
     return (size_t)(((uint64_t)(uintptr_t)io >> 4) * 0x9E3779B97F4A7C15ULL >> 62) % LANES;
 }
 
@@ -129,14 +131,14 @@ static struct tally *tally_new(const char *role, int64_t version, const char *ro
     t->role = mem_strdup(role);
     t->rollout = mem_strdup(rollout);
     t->version = version;
-    for (size_t i = 0; i < LANES; i++) pthread_mutex_init(&t->lanes[i].lock, NULL);
+    for (size_t i = 0; i <= ASIDE; i++) pthread_mutex_init(&t->lanes[i].lock, NULL);
     return t;
 }
 
 void tally_unref(struct tally *t)
 {
     if (t == NULL || atomic_fetch_sub(&t->refs, 1) > 1) return;
-    for (size_t i = 0; i < LANES; i++) pthread_mutex_destroy(&t->lanes[i].lock);
+    for (size_t i = 0; i <= ASIDE; i++) pthread_mutex_destroy(&t->lanes[i].lock);
     free(t->role);
     free(t->rollout);
     free(t);
@@ -195,7 +197,7 @@ static bool tally_read(struct tally *t, bool take, struct counts *ret)
     bool any = false;
 
     memset(ret, 0, sizeof *ret);
-    for (size_t i = 0; i < LANES; i++) {
+    for (size_t i = 0; i <= ASIDE; i++) {
         struct lane *l = &t->lanes[i];
         pthread_mutex_lock(&l->lock);
         if (l->used) {

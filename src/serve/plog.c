@@ -2,8 +2,8 @@
  *
  *   I/O thread: plog_begin … plog_commit --> its ring --> writer thread: one transaction for
  *                                                          what all rings hold
- * - A ring has one producer and one consumer and no lock. It is full when the writer cannot keep
- *   up or the store is busy: then rows are dropped and counted, a prediction never waits.
+ * - A ring (ring.h) is full when the writer cannot keep up or the store is busy: then rows are
+ *   dropped and counted, a prediction never waits.
  * - The writer has a store handle of its own. It commits every flush_ms, or sooner once
  *   flush_rows are there. A row leaves its ring only when it is committed, so kill -9 loses at
  *   most what came since the last commit: one group.
@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/vec.h"
 #include "serve/priv.h"
+#include "serve/ring.h"
 #include "store/prediction.h"
 #include "store/rollout.h"
 #include "store/snapshot.h"
@@ -43,21 +44,14 @@ struct target {
     int64_t known_us;             /* when these were asked for */
 };
 
-/* Entries are a length and a plog_row, multiples of 8 bytes; a length of 0 means that the next
- * entry is at the ring's beginning. */
-struct plog_ring {
+struct plog_ring { /* records are struct plog_row */
     struct plog_ring *next;
     struct plog *log;
-    char *p;
-    size_t size, entry;              /* power of two; bytes of the entry that was begun */
-    bool gone;                       /* its thread ended; under the lock */
-    _Alignas(64) atomic_size_t head; /* written up to here; producer */
-    atomic_uint_fast64_t rows, dropped;
-    size_t tail_seen;
-    _Alignas(64) atomic_size_t tail; /* read up to here; writer */
-    atomic_uint_fast64_t rows_done;
-    size_t reading; /* writer: read within the open transaction */
-    uint64_t rows_reading;
+    struct ring *ring;
+    bool gone;                                       /* its thread ended; under the lock */
+    _Alignas(64) atomic_uint_fast64_t rows, dropped; /* producer */
+    _Alignas(64) atomic_uint_fast64_t rows_done;     /* writer */
+    uint64_t rows_reading; /* writer: read within the open transaction */
 };
 
 struct sum {
@@ -98,8 +92,7 @@ struct plog_ring *plog_ring_new(struct plog *l)
     if (!r) abort();
     memset(r, 0, sizeof *r);
     r->log = l;
-    for (r->size = 4096; r->size < l->cfg.ring_bytes; r->size *= 2) continue;
-    r->p = mem_alloc(r->size);
+    r->ring = ring_new(l->cfg.ring_bytes);
     pthread_mutex_lock(&l->lock);
     r->next = l->rings;
     l->rings = r;
@@ -131,41 +124,20 @@ static void hurry(struct plog *l)
 
 struct plog_row *plog_begin(struct plog_ring *r, size_t n_bytes)
 {
-    size_t need = (sizeof(uint64_t) + sizeof(struct plog_row) + n_bytes + 2 + 7) & ~(size_t)7;
-    size_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
-    size_t at = head & (r->size - 1), skip = r->size - at < need ? r->size - at : 0;
-    uint64_t none = 0;
+    struct plog_row *row = ring_begin(r->ring, sizeof *row + n_bytes + 2);
 
-    if (need > r->size / 2) {
-        bump(&r->dropped);
-        return NULL;
-    }
-    if (r->size - (head - r->tail_seen) < need + skip) {
-        r->tail_seen = atomic_load_explicit(&r->tail, memory_order_acquire);
-        if (r->size - (head - r->tail_seen) < need + skip) {
-            bump(&r->dropped);
-            hurry(r->log);
-            return NULL;
-        }
-    }
-    if (skip) {
-        memcpy(r->p + at, &none, sizeof none);
-        atomic_store_explicit(&r->head, head + skip, memory_order_release);
-        at = 0;
-    }
-    uint64_t length = need;
-    memcpy(r->p + at, &length, sizeof length);
-    r->entry = need;
-    return (struct plog_row *)(void *)(r->p + at + sizeof length);
+    if (row) return row;
+    bump(&r->dropped);
+    if (!ring_empty(r->ring)) hurry(r->log);
+    return NULL;
 }
 
 void plog_commit(struct plog_ring *r)
 {
-    size_t head = atomic_load_explicit(&r->head, memory_order_relaxed) + r->entry;
     uint64_t rows = atomic_load_explicit(&r->rows, memory_order_relaxed) + 1;
 
     atomic_store_explicit(&r->rows, rows, memory_order_relaxed);
-    atomic_store_explicit(&r->head, head, memory_order_release);
+    ring_commit(r->ring);
     if (rows % r->log->cfg.flush_rows == 0) hurry(r->log);
 }
 
@@ -316,21 +288,13 @@ static int touch_windows(struct group *g, struct err *e)
 /* The rows of one ring, as far as the group has room. */
 static int read_ring(struct group *g, struct plog_ring *r, struct err *e)
 {
-    size_t head = atomic_load_explicit(&r->head, memory_order_acquire);
+    const struct plog_row *row;
     int rc = 0;
 
-    r->reading = atomic_load_explicit(&r->tail, memory_order_relaxed);
+    ring_rewind(r->ring); /* the last group may have been rolled back */
     r->rows_reading = 0;
-    while (!rc && r->reading != head && g->rows < MAX_GROUP) {
-        size_t at = r->reading & (r->size - 1);
-        uint64_t length;
-        memcpy(&length, r->p + at, sizeof length);
-        if (!length) {
-            r->reading += r->size - at;
-            continue;
-        }
-        rc = add_row(g, (const struct plog_row *)(void *)(r->p + at + sizeof length), e);
-        r->reading += length;
+    while (!rc && g->rows < MAX_GROUP && (row = ring_read(r->ring)) != NULL) {
+        rc = add_row(g, row, e);
         r->rows_reading++;
         g->rows++;
     }
@@ -345,16 +309,10 @@ static struct plog_ring *rings(struct plog *l)
     return r; /* new ones are put in front; only this thread takes some out */
 }
 
-static bool empty(const struct plog_ring *r)
-{
-    return atomic_load_explicit(&r->head, memory_order_acquire) ==
-           atomic_load_explicit(&r->tail, memory_order_relaxed);
-}
-
 static bool anything(struct plog *l)
 {
     for (const struct plog_ring *r = rings(l); r; r = r->next)
-        if (!empty(r)) return true;
+        if (!ring_empty(r->ring)) return true;
     return false;
 }
 
@@ -437,11 +395,11 @@ static void take_off(struct plog *l)
         atomic_store_explicit(&r->rows_done, done + r->rows_reading, memory_order_relaxed);
         l->written += r->rows_reading;
         r->rows_reading = 0;
-        if (r->reading) atomic_store_explicit(&r->tail, r->reading, memory_order_release);
-        if (r->gone && empty(r)) {
+        ring_release(r->ring);
+        if (r->gone && ring_empty(r->ring)) {
             *at = r->next;
             l->dropped_before += r->dropped;
-            free(r->p);
+            ring_free(r->ring);
             free(r);
         } else {
             at = &r->next;
@@ -607,7 +565,7 @@ void plog_free(struct plog *l)
     else if (l->open) app_close(&l->app);
     for (struct plog_ring *r = l->rings, *next; r; r = next) {
         next = r->next;
-        free(r->p);
+        ring_free(r->ring);
         free(r);
     }
     for (size_t i = 0; i < l->targets.n; i++) {
@@ -681,7 +639,7 @@ void plog_totals(struct plog *l, struct serve_totals *add)
     for (const struct plog_ring *r = l->rings; r; r = r->next) {
         add->log_queued += atomic_load_explicit(&r->rows, memory_order_relaxed) -
                            atomic_load_explicit(&r->rows_done, memory_order_relaxed);
-        add->log_room += r->size;
+        add->log_room += ring_size(r->ring);
     }
     pthread_mutex_unlock(&l->lock);
 }

@@ -2,7 +2,8 @@
  *
  *   serve.c   threads, catalogs, calls        batch.c   rows that wait for a worker
  *   served.c  catalogs and models             cache.c   answers remembered by an I/O thread
- *   score.c   cells into numbers, scores      plog.c    predictions on their way to the store */
+ *   score.c   cells into numbers, scores      plog.c    predictions on their way to the store
+ *   ring.h    records between two threads     aside.c   rows that shadows score */
 #pragma once
 #include "serve/mode.h"
 #include <pthread.h>
@@ -102,6 +103,14 @@ struct batch_io;
 int batch_io_new(struct loop *l, struct batch_io **ret, struct err *e);
 void batch_io_free(struct batch_io *io); /* no ask waits any more; late results are dropped */
 
+/* -- aside.c ----------------------------------------------------------------------------------- */
+
+struct aside_pool *aside_pool_new(struct err *e);
+void aside_pool_free(struct aside_pool *p); /* all its rings were freed; NULL is fine */
+uint64_t aside_pool_dropped(struct aside_pool *p); /* for want of room; any thread */
+struct aside_ring *aside_ring_new(struct aside_pool *p); /* of an I/O thread */
+void aside_ring_free(struct aside_ring *r);              /* what is in it is still scored */
+
 /* -- plog.c ------------------------------------------------------------------------------------ */
 
 struct plog_config {
@@ -153,6 +162,7 @@ struct serve_io {
     struct batch_io *batch;
     struct predict_cache *cache;
     struct plog_ring *ring;
+    struct aside_ring *aside;
     struct loop_async *news;
     double *room;
     size_t n_room;

@@ -37,6 +37,7 @@ struct serve {
     struct serve_config cfg;
     struct wanted wanted;
     struct batch_pool *pool;
+    struct aside_pool *aside;
     struct plog *plog;
     size_t cache_entries, cache_bytes;
     int64_t cache_ttl_us;
@@ -271,6 +272,7 @@ static int start_parts(struct serve *s, struct loop *l, const struct val *settin
     int rc = plog_new(&log, &s->plog, e);
 
     if (!rc && !(s->pool = batch_pool_new(s->cfg.workers, e))) rc = -ERR_NOMEM;
+    if (!rc && !(s->aside = aside_pool_new(e))) rc = -ERR_NOMEM;
     if (!rc) rc = loop_async_new(l, on_built, s, &s->built, e);
     if (!rc) rc = loop_timer_new(l, on_tick, s, &s->tick, e);
     if (rc) return rc;
@@ -335,6 +337,7 @@ void serve_free(struct serve *s)
     pthread_cond_signal(&s->wake);
     pthread_mutex_unlock(&s->lock);
     if (s->started) pthread_join(s->thread, NULL);
+    aside_pool_free(s->aside);
     if (s->tick) loop_timer_free(s->tick);
     if (s->built) loop_async_free(s->built);
     plog_free(s->plog);
@@ -417,6 +420,7 @@ void serve_totals(struct serve *s, struct serve_totals *ret)
     }
     pthread_mutex_unlock(&s->lock);
     if (s->pool) batch_pool_totals(s->pool, &t);
+    if (s->aside) t.shadow_dropped = aside_pool_dropped(s->aside);
     if (s->plog) plog_totals(s->plog, &t);
     *ret = t;
 }
@@ -458,6 +462,7 @@ int serve_io_new(struct serve *s, struct loop *io_loop, struct serve_io **ret, s
     if (s->cache_entries)
         io->cache = predict_cache_new(s->cache_entries, s->cache_bytes, s->cache_ttl_us);
     io->ring = plog_ring_new(s->plog);
+    io->aside = aside_ring_new(s->aside);
     take_catalog(io);
     pthread_mutex_lock(&s->lock);
     io->next = s->ios;
@@ -486,6 +491,7 @@ void serve_io_free(struct serve_io *io)
     batch_io_free(io->batch);
     loop_async_free(io->news);
     plog_ring_free(io->ring);
+    aside_ring_free(io->aside);
     predict_cache_free(io->cache);
     for (struct call_rows *next; io->spare; io->spare = next) {
         next = io->spare->next;

@@ -12,6 +12,11 @@
 struct fake fake;
 static struct ask *waiting[64];
 static size_t n_waiting;
+static struct fake_aside {
+    struct aside a;
+    double stable[FAKE_ROWS * 4];
+} aside[64];
+static size_t n_aside;
 static _Thread_local double room[4096];
 static struct arena arena;
 static struct schema *schema;
@@ -41,10 +46,8 @@ int score_later(struct ask *k, struct err *e)
 {
     struct fake_arm *s = script_of(k->arm);
 
-    if (k->low && s->asked_low >= (int)fake.low_room) return err_set(e, ERR_BUSY, "full");
     if (s->rc == -ERR_BUSY) return err_set(e, ERR_BUSY, "full");
-    if (k->low) s->asked_low++;
-    else s->asked_later++;
+    s->asked_later++;
     s->rows = k->rows->n;
     s->deadline_us = k->deadline_us;
     assert(n_waiting < ARRAY_LEN(waiting));
@@ -68,12 +71,44 @@ static void come(size_t i, int rc)
     k->done(k, rc, rc ? &e : NULL);
 }
 
-void fake_let_go(bool low)
+/* ---- in the place of aside.c ------------------------------------------------------------ */
+
+int score_aside(struct serve_io *io, const struct serve_route *r, size_t arm,
+                const struct rows *rows, const double *stable, struct err *e)
 {
-    for (size_t i = 0; i < n_waiting;) {
-        if (waiting[i]->low && !low) i++;
-        else come(i, script_of(waiting[i]->arm)->rc);
+    struct fake_arm *s = &fake.script[arm];
+    struct fake_aside *k = &aside[n_aside];
+
+    (void)io;
+    if (s->asked_aside >= (int)fake.aside_room) return err_set(e, ERR_BUSY, "full");
+    if (s->rc) return err_set(e, (enum err_kind) - s->rc, "the rows do not fit");
+    s->asked_aside++;
+    s->rows = rows->n;
+    assert(n_aside < ARRAY_LEN(aside));
+    memcpy(k->stable, stable,
+           rows->n * (size_t)model_outputs(r->arms[0].by->model) * sizeof *stable);
+    k->a = (struct aside){
+        .route = r, .arm = arm, .n = rows->n, .stable = k->stable, .queue_us = 1
+    };
+    n_aside++;
+    return 0;
+}
+
+void fake_mirror(bool late)
+{
+    for (size_t i = 0; i < n_aside; i++) {
+        struct aside *a = &aside[i].a;
+        a->late = late;
+        a->p = late ? NULL : fake.script[a->arm].p;
+        a->model_us = fake.script[a->arm].model_us;
+        mode_mirrored(a);
     }
+    n_aside = 0;
+}
+
+void fake_let_go(void)
+{
+    while (n_waiting) come(0, script_of(waiting[0]->arm)->rc);
 }
 
 void fake_let_go_arm(size_t arm, int rc)
@@ -169,7 +204,8 @@ void fake_setup(enum rollout_mode mode, size_t n, const struct model *const *mod
     memset(&fake, 0, sizeof fake);
     arena_init(&arena);
     n_waiting = 0;
-    fake.low_room = 10000;
+    n_aside = 0;
+    fake.aside_room = 10000;
     fake.id = "r1";
     schema = schema_new(models, n);
     fake.rollout = (struct rollout){ .id = "01ROLLOUT",
@@ -210,7 +246,7 @@ void fake_ready(void)
 
 void fake_done(void)
 {
-    assert(n_waiting == 0);
+    assert(n_waiting == 0 && n_aside == 0);
     mode_state_free(fake.route.state);
     rows_done(&fake.rows);
     schema_free(schema);

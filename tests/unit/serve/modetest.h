@@ -12,7 +12,7 @@ struct fake_arm {
     double p[FAKE_ROWS * 4]; /* rows * outputs */
     int rc;                  /* < 0: it fails with that */
     double model_us;
-    atomic_int asked_now, asked_later, asked_low;
+    atomic_int asked_now, asked_later, asked_aside;
     atomic_size_t rows;      /* of the last ask */
     int64_t deadline_us;     /* of the last ask on a worker */
 };
@@ -27,7 +27,7 @@ struct fake {
     struct predict_call call;
     int answered;            /* times serve_answer was called */
     const char *id;          /* of the next request */
-    size_t low_room;         /* shadows that fit in the queue */
+    size_t aside_room;       /* shadows that find room */
     bool cache;              /* answers of arm 0 are remembered */
     atomic_int cached_puts;
 };
@@ -40,8 +40,8 @@ void fake_done(void);
 void fake_rows(size_t n);    /* rows, whose "age" is 0, 1, 2 … */
 /* mode_run with this key; 0 or 1. */
 int fake_ask(const char *key);
-/* What waits on the worker is answered, in order; those of low priority, too, if low. */
-void fake_let_go(bool low);
+void fake_let_go(void);      /* what waits on the worker is answered, in order */
+void fake_mirror(bool late); /* the shadows that were asked come back, or came too late */
 void fake_let_go_arm(size_t arm, int rc); /* one ask of that arm, with that outcome */
 size_t fake_waiting(void);
 struct serve_count fake_count(int64_t version, const char *role); /* zero: there is none */

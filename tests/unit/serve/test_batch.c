@@ -1,5 +1,5 @@
 /* test_batch.c: rows that wait for a worker: batches bounded in rows, why they ran, a full queue,
- * deadlines that hold while a worker is busy, low priority, and ends with asks in flight. */
+ * deadlines that hold while a worker is busy, and ends with asks in flight. */
 #include "base/mem.h"
 #include "sample.h"
 #include "serve/priv.h"
@@ -72,7 +72,6 @@ static int post(struct bench *b, const struct serve_route *r, struct asked *a, i
                            .rows = &b->io->rows->rows,
                            .p = a->p,
                            .deadline_us = clock_mono_us() + in_us,
-                           .low = a->ask.low,
                            .done = came,
                            .user = a };
     a->done = false;
@@ -161,78 +160,6 @@ static void deadlines_hold_while_workers_do_not(void **state)
     bench_close(&b);                                     /* with two items still in the queue */
 }
 
-/* Posts low ones, then high ones, behind one that keeps the only worker busy. false: that one was
- * through before all were posted. */
-static bool post_behind(struct bench *b, const struct serve_route *r, struct asked *a)
-{
-    enum { BIG = 80000 };
-    static double room[BIG];
-    struct asked big = { 0 };
-    bool behind;
-
-    answers = 0;
-    fill(b, r, BIG);
-    assert_int_equal(post(b, r, &big, 20000000), 0);
-    struct item *busy = big.ask.impl;
-    big.ask.p = room;
-    fill(b, r, 1);
-    for (int i = 0; i < ASKS; i++) {
-        a[i].ask.low = i < ASKS / 2;
-        assert_int_equal(post(b, r, &a[i], 20000000), 0);
-    }
-    loop_run_once(b->loop, 0);
-    behind = big.ask.impl == busy; /* not answered yet */
-    bench_wait(b, &big.done);
-    for (int i = 0; i < ASKS; i++) bench_wait(b, &a[i].done);
-    return behind;
-}
-
-static void low_ones_run_last(void **state)
-{
-    static struct asked a[ASKS];
-    struct bench b;
-    const struct serve_route *r = start(&b, "serve: {batch_rows: 4, inline_us: 0, "
-                                            "queue_rows: 100000, timeout_ms: 60000}\n");
-    int tries = 0, last_high = -1, first_low = ASKS + 1;
-
-    (void)state;
-    while (!post_behind(&b, r, a))
-        if (++tries == 20) {
-            print_message("the machine is too busy to post in time: skipped\n");
-            bench_close(&b);
-            skip();
-        }
-    for (int i = 0; i < ASKS; i++) {
-        assert_int_equal(a[i].rc, 0);
-        if (!a[i].ask.low && a[i].order > last_high) last_high = a[i].order;
-        if (a[i].ask.low && a[i].order < first_low) first_low = a[i].order;
-    }
-    assert_true(first_low > last_high);
-    bench_close(&b);
-}
-
-static void low_ones_have_a_quarter_of_the_queue(void **state)
-{
-    static struct asked a[ASKS];
-    struct bench b;
-    const struct serve_route *r = start(&b, "serve: {queue_rows: 16, inline_us: 0, "
-                                            "batch_wait_us: 200000, batch_rows: 1000}\n");
-    struct serve_totals t;
-    int in = 0;
-
-    (void)state;
-    fill(&b, r, 1);
-    for (int i = 0; i < ASKS; i++) {
-        a[i].ask.low = true;
-        in += post(&b, r, &a[i], 10000000) == 0;
-    }
-    assert_int_equal(in, 16 / 4 + 1);
-    serve_totals(b.serve, &t);
-    assert_int_equal(t.shadow_dropped, ASKS - in);
-    for (int i = 0; i < in; i++) bench_wait(&b, &a[i].done);
-    bench_close(&b);
-}
-
 static void asks_in_flight_hear_of_the_end(void **state)
 {
     struct asked a = { 0 };
@@ -255,8 +182,6 @@ int main(void)
         cmocka_unit_test(one_thread_waits_for_many),
         cmocka_unit_test(a_full_queue_refuses_at_once),
         cmocka_unit_test(deadlines_hold_while_workers_do_not),
-        cmocka_unit_test(low_ones_run_last),
-        cmocka_unit_test(low_ones_have_a_quarter_of_the_queue),
         cmocka_unit_test(asks_in_flight_hear_of_the_end),
     };
     return cmocka_run_group_tests_name("serve.batch", t, NULL, NULL);

@@ -364,7 +364,7 @@ static void one_probe(void **state)
     fake_let_go_arm(0, 0);
     answered_by(0);
     assert_int_equal(fake_ask("u"), 1); /* closed */
-    fake_let_go(false);
+    fake_let_go();
     fake_done();
 }
 
@@ -400,7 +400,7 @@ static void deadlines(void **state)
     began = clock_mono_us();
     fake_ask("u");
     assert_in_range(fake.script[1].deadline_us, began + 20000, clock_mono_us() + 20000);
-    fake_let_go(false);
+    fake_let_go();
     answered_by(1);
     fake_done();
 }
@@ -434,7 +434,7 @@ static void too_late(void **state)
     fake.served[0].cheap = false;
     fake_ready();
     fake_ask("u");
-    fake_let_go(false);
+    fake_let_go();
     fake.call.deadline_us = clock_mono_us() - 1;
     assert_int_equal(mode_run((struct serve_io *)(void *)&fake.rows, &fake.call), 0);
     assert_int_equal(fake.call.rc, -ERR_TIMEOUT);
@@ -452,7 +452,7 @@ static void many_rows(void **state)
     assert_int_equal(fake_ask(NULL), 0);
     fake_rows(3);
     assert_int_equal(fake_ask(NULL), 1);
-    fake_let_go(false);
+    fake_let_go();
     assert_int_equal(fake_count(1, "production").rows, 5);
     assert_int_equal(fake_count(1, "production").batch_rows.n, 1);
     fake_done();
@@ -527,7 +527,7 @@ static void trips_on_p99(void **state)
     for (int i = 0; i < 300 && !mode_tripped(&fake.route); i++) {
         assert_int_equal(fake_ask("u"), 1);
         if (i % 10 == 0) usleep(2500); /* one in ten is too slow */
-        fake_let_go(false);
+        fake_let_go();
         assert_true(i < 99 || mode_tripped(&fake.route));
     }
     assert_non_null(strstr(mode_tripped(&fake.route), "max_p99_ms"));

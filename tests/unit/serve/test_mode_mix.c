@@ -374,7 +374,7 @@ static void tiered_late(void **state)
     SCRIPT(0, 0.6, 0.9);
     SCRIPT(1, 0.33);
     assert_int_equal(fake_ask("u"), 1);
-    fake_let_go(false);
+    fake_let_go();
     near(fake.call.p[0], 0.33);
     near(fake.call.p[1], 0.9);
     assert_null(fake.call.fallback);
@@ -500,10 +500,10 @@ static void shadow(void **state)
     SCRIPT(1, 0.8, 0.1, 0.4);
     assert_int_equal(fake_ask("u"), 0); /* answered although the shadow is not through */
     near(fake.call.p[2], 0.6);
-    assert_int_equal(fake.script[1].asked_low, 1);
+    assert_int_equal(fake.script[1].asked_aside, 1);
     assert_int_equal(fake.script[1].asked_now + fake.script[1].asked_later, 0);
     assert_int_equal(fake.cached_puts, 1);
-    fake_let_go(true);
+    fake_mirror(false);
     assert_int_equal(fake.cached_puts, 1); /* no trace of it but the comparison */
     struct serving_sum s = fake_flush(2);
     assert_int_equal(s.requests, 1);
@@ -525,7 +525,7 @@ static void shadow_alone(void **state)
     (void)state;
     start(ROLLOUT_shadow, 2, binary);
     fake.docs[1].role = "shadow";
-    fake.low_room = 2;
+    fake.aside_room = 2;
     fake_ready();
     SCRIPT(0, 0.9);
     SCRIPT(1, 0.1);
@@ -535,25 +535,29 @@ static void shadow_alone(void **state)
         assert_null(fake.call.fallback);
     }
     assert_int_equal(fake_count(2, "shadow").dropped, 3);
-    fake.script[1].rc = -ERR_INTERNAL;
-    fake_let_go(true);
-    struct serve_count c = fake_count(2, "shadow");
-    assert_int_equal(c.requests, 2);
-    assert_int_equal(c.errors, 2);
-    fake.low_room = 10000;
+    fake.aside_room = 10000;
+    fake.script[1].rc = -ERR_INVALID; /* the rows lack what it needs */
     fake_ask("u");
-    fake_let_go_arm(1, -ERR_TIMEOUT); /* nobody had time */
-    assert_int_equal(fake_count(2, "shadow").dropped, 4);
+    near(fake.call.p[0], 0.9);
+    assert_int_equal(fake_count(2, "shadow").errors, 1);
     fake.script[1].rc = 0;
+    fake_mirror(false);
+    struct serve_count c = fake_count(2, "shadow");
+    assert_int_equal(c.requests, 3);
+    assert_int_equal(c.compared, 2);
+    fake_flush(2);
+    fake_ask("u");
+    fake_mirror(true); /* nobody had time */
+    assert_int_equal(fake_count(2, "shadow").dropped, 4);
     fake.script[1].p[0] = (double)NAN;
     fake_ask("u");
-    fake_let_go(true);
-    assert_int_equal(fake_count(2, "shadow").errors, 3);
+    fake_mirror(false);
+    assert_int_equal(fake_count(2, "shadow").errors, 2);
     assert_int_equal(fake_flush(2).compared, 0);
     fake.script[0].rc = -ERR_INTERNAL; /* nothing to compare with */
-    int asked = fake.script[1].asked_low;
+    int asked = fake.script[1].asked_aside;
     fake_ask("u");
-    assert_int_equal(fake.script[1].asked_low, asked);
+    assert_int_equal(fake.script[1].asked_aside, asked);
     fake_done();
 }
 
@@ -571,9 +575,9 @@ static void sampled(void **state)
         snprintf(id, sizeof id, "request-%d", i);
         fake.id = id;
         fake_ask(NULL);
-        fake_let_go(true);
+        fake_mirror(false);
     }
-    int n = fake.script[1].asked_low;
+    int n = fake.script[1].asked_aside;
     assert_in_range(n, 500 - 4 * 21, 500 + 4 * 21);
     fake_done();
 }
@@ -588,7 +592,7 @@ static void close_numbers(void **state)
     SCRIPT(0, 100, -10, 0);
     SCRIPT(1, 100.5, -11, 0);
     fake_ask("u");
-    fake_let_go(true);
+    fake_mirror(false);
     struct serving_sum s = fake_flush(2);
     assert_int_equal(s.agreed, 2);
     near(s.sum_abs_dp, 1.5);

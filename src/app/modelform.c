@@ -14,7 +14,7 @@ static const struct form {
     int (*read)(struct arena *a, const char *text, size_t n, struct ensemble *ret, struct err *e);
     void (*write)(const struct ensemble *m, struct str *out);
 } forms[] = {
-#define FORM(id, name, begins, help) { name, begins, id##_read, id##_write },
+#define FORM(id, name, begins, read, write, help) { name, begins, read, write },
 #include "app/modelforms.def"
 #undef FORM
 };
@@ -55,10 +55,14 @@ int modelform_read(struct arena *a, const struct str *file, const struct modelfo
         *ret_format = MODELFORM_OWN;
         rc = model_open(file->p, file->len, ret, e);
         if (rc == -ERR_PARSE && !wish->format)
-            err_hint(e, "model files of signalbox, LightGBM (text) and XGBoost (JSON) can be read");
+            err_hint(
+                e,
+                "model files of signalbox, LightGBM (text) and XGBoost (JSON, UBJSON) can be read");
         return rc;
     }
     *ret_format = f->name;
+    if (!f->read)
+        return err_set(e, ERR_INVALID, "model files of the form %s can only be written", f->name);
     rc = f->read(a, str_c(file), file->len, &m, e);
     if (!rc) rc = name_classes(&m, wish->classes, a, e);
     if (rc) return rc;
@@ -72,8 +76,8 @@ int modelform_write(struct str *bytes, const char *format, struct err *e)
     struct arena a = ARENA_INIT;
     struct ensemble en;
     struct model *m = NULL;
-    int rc = f ? model_open(bytes->p, bytes->len, &m, e)
-               : err_set(e, ERR_INVALID, "no model file can have the form '%s'", format);
+    int rc = f && f->write ? model_open(bytes->p, bytes->len, &m, e)
+                           : err_set(e, ERR_INVALID, "no model can be written as '%s'", format);
 
     if (!rc) rc = model_to_ensemble(m, &a, &en, e);
     if (!rc) {

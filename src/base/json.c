@@ -8,12 +8,16 @@
 
 #define MAX_BYTES (64u << 20)
 #define MAX_DEPTH 128
+#define MAX_KEYS  10000 /* of an object, whose keys are searched one after another */
 
 static int convert(struct arena *a, const json_t *j, int depth, struct val **ret, struct err *e);
 
 static int convert_object(struct arena *a, const json_t *j, int depth, struct val **ret,
                           struct err *e)
 {
+    if (json_object_size(j) > MAX_KEYS)
+        return err_set(e, ERR_LIMIT, "a JSON object has %zu keys; the limit is %d",
+                       json_object_size(j), MAX_KEYS);
     struct val *obj = val_obj(a);
     json_t *mutable = (json_t *)(uintptr_t)j; /* jansson's iterator is not const-correct */
     for (void *it = json_object_iter(mutable); it; it = json_object_iter_next(mutable, it)) {

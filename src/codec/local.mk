@@ -3,6 +3,6 @@ noinst_LIBRARIES += %D%/libcodec.a
 	%D%/block.c %D%/block.h %D%/codec.c %D%/codec.h %D%/codecs.def %D%/csv.c %D%/csv.h \
 	%D%/input.c %D%/input.h %D%/jsonl.c %D%/jsonl.h %D%/lightgbm.c %D%/lightgbm.h %D%/num.c %D%/num.h %D%/promread.c %D%/promtext.c %D%/promtext.h %D%/rowout.c \
 	%D%/rowout.h %D%/rows.c %D%/rows.h %D%/table.c %D%/table.h %D%/text.c %D%/text.h \
-	%D%/xgboost.h %D%/xgboost_read.c %D%/xgboost_write.c \
+	%D%/ubjson.c %D%/ubjson.h %D%/xgboost.h %D%/xgboost_read.c %D%/xgboost_write.c \
 	%D%/yaml.c %D%/yaml.h
 %C%_libcodec_a_CFLAGS = $(STRICT)

@@ -1,25 +1,32 @@
-/* xgboost_read.c: XGBoost's JSON into an ensemble.
+/* xgboost_read.c: XGBoost's JSON or UBJSON, which are the same document, into an ensemble.
  *
  * A tree is parallel arrays over its nodes: children (-1: a leaf), split_indices,
  * split_conditions (threshold, or the leaf's value), default_left, split_type. Numbers go left
  * when float32(x) < threshold, categories go right when in the set. Readers of these files take
  * right = left + 1 for granted, so a file without that is refused. Nodes are numbered anew,
- * breadth first, which also finds files whose nodes do not form a tree. */
+ * breadth first, which also finds files whose nodes do not form a tree. Sets and levels are
+ * larger here than in the file, so both are bounded for the whole model. */
 #include "codec/xgboost.h"
 
+#include "base/utf8.h"
 #include "base/val.h"
+#include "codec/ubjson.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_TREES 1000000
-#define MAX_CODE  (1 << 24)
+#define MAX_TREES  1000000
+#define MAX_CODE   (1 << 16)
+#define MAX_LEVELS (1 << 22) /* of all features together */
+#define MAX_WORDS  (1 << 26) /* of all sets together */
 
 struct reader {
     struct arena *a;
     struct ensemble *m;
     uint32_t *levels; /* by feature: highest code in a set, plus 1; 0: a number */
+    size_t words;
+    const struct val *weights; /* dart: what each tree counts */
     struct err *e;
 };
 
@@ -197,7 +204,10 @@ static int read_set(struct reader *r, const struct arrays *x, size_t node, uint3
                            MAX_CODE);
         if (code > most) most = code;
     }
-    uint32_t words = (uint32_t)(most / 32 + 1), *set = arena_array(r->a, words, uint32_t);
+    uint32_t words = (uint32_t)(most / 32 + 1);
+    if ((r->words += words) > MAX_WORDS)
+        return err_set(r->e, ERR_LIMIT, "the model's sets of categories are too large");
+    uint32_t *set = arena_array(r->a, words, uint32_t);
     for (int64_t i = 0; i < n; i++) {
         int64_t code = at(x->cats, (size_t)(from + i));
         set[code / 32] |= UINT32_C(1) << code % 32;
@@ -251,7 +261,8 @@ static int read_inner(struct reader *r, const struct arrays *x, struct walk *w, 
     return 0;
 }
 
-static int read_tree(struct reader *r, const struct val *tree, struct ensemble_tree *t)
+static int read_tree(struct reader *r, const struct val *tree, float weight,
+                     struct ensemble_tree *t)
 {
     struct arrays x = { 0 };
     struct walk w = { .t = t };
@@ -267,7 +278,8 @@ static int read_tree(struct reader *r, const struct val *tree, struct ensemble_t
     for (size_t i = 0; i < w.n && !rc; i++) {
         size_t node = w.queue[i];
         if (at(x.left, node) == -1) {
-            t->values[leaf] = (double)(float)val_as_real(val_at(x.condition, node), (double)NAN);
+            float v = (float)val_as_real(val_at(x.condition, node), (double)NAN);
+            t->values[leaf] = (double)(v * weight);
             t->covers[leaf++] = val_as_real(val_at(x.hessian, node), 0);
         } else {
             rc = read_inner(r, &x, &w, node, &t->nodes[inner++]);
@@ -289,63 +301,152 @@ static int read_trees(struct reader *r, const struct val *model)
         return err_set(r->e, ERR_PARSE, "tree_info has %zu entries for %zu trees", val_len(info),
                        m->n_trees);
     m->trees = arena_array(r->a, m->n_trees + 1, struct ensemble_tree);
+    size_t *seen = arena_array(r->a, m->k, size_t);
     for (size_t t = 0; t < m->n_trees; t++) {
-        if (at(info, t) != (int64_t)(t % m->k))
-            return err_set(r->e, ERR_INVALID,
-                           "tree %zu is of class %lld; forests of several "
-                           "classes cannot be taken over",
-                           t, (long long)at(info, t));
-        if (read_tree(r, val_at(trees, t), &m->trees[t])) return err_prefix(r->e, "tree %zu", t);
+        int64_t c = at(info, t);
+        if (c < 0 || c >= (int64_t)m->k || seen[c] >= m->n_trees / m->k)
+            return err_set(r->e, ERR_PARSE, "tree %zu is of output %lld; the model has %zu of %zu",
+                           t, (long long)c, m->k, m->n_trees / m->k);
+        /* several trees an iteration come class by class; here classes take turns */
+        struct ensemble_tree *to = &m->trees[seen[c]++ * m->k + (size_t)c];
+        float weight = r->weights ? (float)val_as_real(val_at(r->weights, t), (double)NAN) : 1;
+        if (read_tree(r, val_at(trees, t), weight, to)) return err_prefix(r->e, "tree %zu", t);
     }
     return 0;
 }
 
-static void name_levels(struct reader *r)
+/* ---- levels -------------------------------------------------------------------------- */
+
+/* Texts lie one after another in `values`, as numbers because JSON has no bytes. */
+static const char *level_bytes(struct reader *r, const struct val *enc, size_t i)
 {
-    for (size_t i = 0; i < r->m->n_features; i++) {
-        uint32_t n = r->levels[i];
-        if (n == 0) continue;
-        const char **levels = arena_array(r->a, n, const char *);
-        for (uint32_t l = 0; l < n; l++) levels[l] = arena_printf(r->a, "%u", l);
-        r->m->features[i].levels = levels;
-        r->m->features[i].n_levels = n;
+    const struct val *offsets = val_get(enc, "offsets"), *values = val_get(enc, "values");
+    int64_t from = at(offsets, i), to = at(offsets, i + 1);
+
+    if (from < 0 || to < from || to > (int64_t)val_len(values)) return NULL;
+    char *s = arena_alloc(r->a, (size_t)(to - from) + 1);
+    for (int64_t k = from; k < to; k++) s[k - from] = (char)at(values, (size_t)k);
+    s[to - from] = '\0';
+    return strlen(s) == (size_t)(to - from) && utf8_valid(s, strlen(s)) ? s : NULL;
+}
+
+static const char *level_text(struct reader *r, const struct val *enc, size_t i)
+{
+    const struct val *v = val_at(val_get(enc, "values"), i);
+    char buf[32];
+
+    if (val_has(enc, "offsets")) return level_bytes(r, enc, i);
+    if (val_type(v) != VAL_INT && val_type(v) != VAL_REAL) return NULL;
+    return arena_strdup(r->a, str_real(buf, val_as_real(v, 0)));
+}
+
+/* The levels of feature i: as the file's `cats` has them (version 3 on), else their codes. */
+static int name_levels(struct reader *r, const struct val *enc, size_t i, size_t *total)
+{
+    bool texts = val_has(enc, "offsets");
+    size_t named = val_len(val_get(enc, texts ? "offsets" : "values")), n = r->levels[i];
+
+    if (texts && named > 0) named--;
+    if (n == 0 && named == 0) return 0;
+    if (named > 0 && n > named && n > 1)
+        return err_set(r->e, ERR_PARSE, "feature %zu has %zu categories, but %zu names", i, n,
+                       named);
+    if (named > 0) n = named;
+    if ((*total += n) > MAX_LEVELS)
+        return err_set(r->e, ERR_LIMIT, "the features have more than %d categories", MAX_LEVELS);
+    const char **levels = arena_array(r->a, n, const char *);
+    for (size_t l = 0; l < n; l++) {
+        levels[l] = named > 0 ? level_text(r, enc, l) : arena_printf(r->a, "%zu", l);
+        if (!levels[l])
+            return err_set(r->e, ERR_PARSE, "feature %zu: category %zu is no text", i, l);
     }
+    r->m->features[i].levels = levels;
+    r->m->features[i].n_levels = n;
+    return 0;
+}
+
+static int read_levels(struct reader *r, const struct val *model)
+{
+    const struct val *enc = path(model, "cats", "enc");
+    size_t total = 0;
+    int rc = 0;
+
+    if (val_len(enc) != 0 && val_len(enc) != r->m->n_features)
+        return err_set(r->e, ERR_PARSE, "categories of %zu features for %zu", val_len(enc),
+                       r->m->n_features);
+    for (size_t i = 0; i < r->m->n_features && !rc; i++)
+        rc = name_levels(r, val_at(enc, i), i, &total);
+    return rc;
+}
+
+/* ---- document ------------------------------------------------------------------------ */
+
+/* The trees of either booster; dart's have weights. */
+static int find_booster(struct reader *r, const struct val *booster, const struct val **ret)
+{
+    const char *name = val_get_str(booster, "name", "");
+
+    *ret = val_get(booster, "model");
+    if (str_eq(name, "gbtree")) return 0;
+    if (!str_eq(name, "dart")) {
+        err_set(r->e, ERR_INVALID, "the booster '%.60s' cannot be taken over", name);
+        return err_hint(r->e, "gbtree and dart can");
+    }
+    *ret = path(booster, "gbtree", "model");
+    r->weights = val_get(booster, "weight_drop");
+    if (val_len(r->weights) == val_len(val_get(*ret, "trees"))) return 0;
+    return err_set(r->e, ERR_PARSE, "weight_drop has %zu entries for %zu trees",
+                   val_len(r->weights), val_len(val_get(*ret, "trees")));
 }
 
 static int read_learner(struct reader *r, const struct val *learner)
 {
-    const struct val *params = val_get(learner, "learner_model_param");
-    const struct val *booster = val_get(learner, "gradient_booster");
-    const char *name = val_get_str(booster, "name", "");
-    size_t n_classes = 0, n_features = 0;
-    int rc;
+    const struct val *params = val_get(learner, "learner_model_param"), *model = NULL;
+    size_t n_classes = 0, n_features = 0, n_targets = 1;
+    int rc = find_booster(r, val_get(learner, "gradient_booster"), &model);
 
-    if (!str_eq(name, "gbtree"))
-        return err_set(r->e, ERR_INVALID, "the booster '%.60s' cannot be taken over; gbtree can",
-                       name);
-    rc = count(r, params, "num_class", ENSEMBLE_MAX_CLASSES, &n_classes);
+    if (!rc) rc = count(r, params, "num_class", ENSEMBLE_MAX_CLASSES, &n_classes);
     if (!rc) rc = count(r, params, "num_feature", ENSEMBLE_MAX_FEATURES, &n_features);
+    if (!rc && val_has(params, "num_target"))
+        rc = count(r, params, "num_target", ENSEMBLE_MAX_CLASSES, &n_targets);
+    if (!rc && n_targets > 1)
+        rc = err_set(r->e, ERR_INVALID, "models of %zu targets cannot be taken over", n_targets);
     if (!rc) rc = read_objective(r, learner, n_classes);
     if (!rc) rc = read_base(r, params);
     if (!rc) rc = read_features(r, learner, n_features);
-    if (!rc) rc = read_trees(r, val_get(booster, "model"));
-    if (!rc) name_levels(r);
+    if (!rc) rc = read_trees(r, model);
+    return rc ? rc : read_levels(r, model);
+}
+
+static int read_document(struct arena *a, const struct val *doc, struct ensemble *ret,
+                         struct err *e)
+{
+    struct ensemble m = { .arena = a };
+    struct reader r = { .a = a, .m = &m, .e = e };
+
+    if (!val_get(doc, "learner"))
+        return err_set(e, ERR_PARSE, "this is not an XGBoost model: it has no \"learner\"");
+    int rc = read_learner(&r, val_get(doc, "learner"));
+    if (!rc) rc = ensemble_check(&m, e);
+    if (!rc) *ret = m;
     return rc;
 }
 
 int xgboost_read(struct arena *a, const char *text, size_t n, struct ensemble *ret, struct err *e)
 {
     struct err mine = ERR_INIT;
-    struct ensemble m = { .arena = a };
-    struct reader r = { .a = a, .m = &m, .e = e ? e : &mine };
     struct val *doc;
-    int rc = val_parse_json(a, text, n, &doc, r.e);
+    int rc = val_parse_json(a, text, n, &doc, e ? e : &mine);
 
-    if (rc) return rc;
-    if (!val_get(doc, "learner"))
-        return err_set(r.e, ERR_PARSE, "this is not an XGBoost model: it has no \"learner\"");
-    rc = read_learner(&r, val_get(doc, "learner"));
-    if (!rc) rc = ensemble_check(&m, r.e);
-    if (!rc) *ret = m;
-    return rc;
+    return rc ? rc : read_document(a, doc, ret, e ? e : &mine);
+}
+
+int xgboost_ubj_read(struct arena *a, const char *bytes, size_t n, struct ensemble *ret,
+                     struct err *e)
+{
+    struct err mine = ERR_INIT;
+    struct val *doc;
+    int rc = ubjson_parse(a, bytes, n, &doc, e ? e : &mine);
+
+    return rc ? rc : read_document(a, doc, ret, e ? e : &mine);
 }

@@ -127,6 +127,25 @@ def with_xgboost(task, z, y, uri, want):
         compare(f"  contributions, row {row + 1}", mine, theirs[row], 1e-5)
 
 
+def with_ubj(task, x, y):
+    """As saved by default, once in each spelling; categories by name, as version 3 keeps them."""
+    data = xgboost.DMatrix(x, label=y, enable_categorical=True, nthread=1)
+    params = {"objective": {"regression": "reg:squarederror", "binary": "binary:logistic",
+                            "multiclass": "multi:softprob"}[task], "max_depth": 5, "nthread": 1}
+    if task == "multiclass":
+        params.update(num_class=4, num_parallel_tree=2, subsample=.7)
+    if task == "regression":
+        params.update(booster="dart", rate_drop=.2)
+    booster = xgboost.train(params, data, 30)
+    want, got = booster.predict(data), {}
+    for form in "ubj", "json":
+        booster.save_model("u." + form)
+        got[form] = answers(take_over(f"{form}-{task}", "u." + form), "x.csv", task)
+    compare(f"XGBoost's UBJSON to us, {task}", got["ubj"], want,
+            1e-6 * max(1, numpy.abs(want).max()))
+    compare("  as its JSON", got["ubj"], got["json"], 0)
+
+
 def main():
     x, targets = table(10000)
     z = codes(x)
@@ -139,6 +158,7 @@ def main():
         with_lightgbm(task, x, y)
         uri, want = ours(task, x, y)
         with_xgboost(task, z, y, uri, want)
+        with_ubj(task, x, y)
     sys.exit(failed)
 
 

@@ -2,7 +2,7 @@
 # readers' tests cover, and text.c, which is in test_codec
 if HAVE_CMOCKA
 CODEC_TESTS = %D%/test_codec %D%/test_csv %D%/test_input %D%/test_jsonl %D%/test_num \
-	%D%/test_model_forms %D%/test_promtext %D%/test_rowout %D%/test_table %D%/test_yaml
+	%D%/test_model_forms %D%/test_promtext %D%/test_rowout %D%/test_table %D%/test_ubjson %D%/test_yaml
 check_PROGRAMS += $(CODEC_TESTS)
 TESTS += $(CODEC_TESTS)
 CODEC_TEST_LIBS = $(CODEC_LIBS) $(CMOCKA_LIBS)
@@ -18,5 +18,6 @@ CODEC_TEST_LIBS = $(CODEC_LIBS) $(CMOCKA_LIBS)
 %C%_test_promtext_LDADD = $(CODEC_TEST_LIBS)
 %C%_test_rowout_LDADD = $(CODEC_TEST_LIBS)
 %C%_test_table_LDADD = $(CODEC_TEST_LIBS)
+%C%_test_ubjson_LDADD = $(CODEC_TEST_LIBS)
 %C%_test_yaml_LDADD = $(CODEC_TEST_LIBS)
 endif

@@ -89,7 +89,7 @@ static double as_real(char type, uint64_t v)
 static int length(struct in *in, size_t *ret)
 {
     uint64_t v = 0;
-    char type;
+    char type = 0;
     int rc = byte(in, &type);
 
     if (rc) return rc;
@@ -245,7 +245,7 @@ static int value(struct in *in, char type, struct val **ret)
 int ubjson_parse(struct arena *a, const void *p, size_t n, struct val **ret, struct err *e)
 {
     struct in in = { .a = a, .start = p, .p = p, .end = (const uint8_t *)p + n, .e = e };
-    char type;
+    char type = 0;
     struct val *v;
     int rc;
 

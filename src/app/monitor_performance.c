@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "engine/drift/detector.h"
 #include "engine/metric/performance.h"
+#include "engine/stats/isotonic.h"
 
 #include <math.h>
 #include <string.h>
@@ -242,7 +243,7 @@ static int calibrate(struct measurement *ms, const struct view *v, struct isoton
     for (size_t i = 0; i < l.np; i++) positives += l.py[i] > 0;
     size_t rarer = positives < l.np - positives ? positives : l.np - positives;
     if (l.np >= CALIBRATE_ROWS && rarer >= CALIBRATE_POS) {
-        rc = isotonic_fit(l.p, l.py, l.np, ret, e);
+        rc = isotonic_fit(l.p, l.py, NULL, l.np, ret, e);
         *ret_is = rc == 0;
     }
     free(l.y);

@@ -19,7 +19,7 @@
 
 static void begin_step(struct training *t, double from, double to, const char *name)
 {
-    t->from = from;
+    t->from = t->shown = from;
     t->to = to;
     t->step = name;
 }
@@ -39,7 +39,8 @@ static void on_progress(void *user, const struct engine_progress *p)
 
     str_addf(&text, "%s%s %zu/%zu", t->step, p->what ? p->what : "step", p->done, p->total);
     if (p->metric && !isnan(shown)) str_addf(&text, " %s %.4g", p->metric, shown);
-    t->c->report(t->c, t->from + (t->to - t->from) * done, str_c(&text));
+    t->shown = fmax(t->shown, t->from + (t->to - t->from) * done);
+    t->c->report(t->c, t->shown, str_c(&text));
     if (t->draws_curve) train_curve_add(t, p);
 }
 

@@ -2,6 +2,7 @@
  * Used by the verb before anything is queued and by the job again. Any thread. */
 #include "app/train.h"
 #include "base/mem.h"
+#include "engine/model/params.h"
 
 #include <string.h>
 
@@ -105,6 +106,25 @@ static int check_columns(const struct train_plan *p, struct err *e)
     return 0;
 }
 
+/* The options that are parameters of any model, and the parameters themselves. */
+static int read_params(struct arena *a, const struct val *args, struct train_plan *p,
+                       struct err *e)
+{
+    static const struct {
+        const char *option, *param;
+    } general[] = { { "calibrate", "calibrate" }, { "class-weight", "class_weight" } };
+    struct val *in = val_has(args, "param") ? val_copy(a, val_get(args, "param")) : val_obj(a);
+    struct val *bound = NULL;
+
+    for (size_t i = 0; i < ARRAY_LEN(general); i++)
+        if (val_has(args, general[i].option))
+            val_set_str(in, general[i].param, val_get_str(args, general[i].option, NULL));
+    int rc = model_bind_params(p->learner, a, in, &bound, e);
+    if (rc < 0) return err_prefix(e, "param of %s", p->learner->name);
+    p->params = bound;
+    return 0;
+}
+
 int train_plan_read(struct arena *a, const struct val *args, struct train_plan *ret, struct err *e)
 {
     struct train_plan p = {
@@ -119,7 +139,6 @@ int train_plan_read(struct arena *a, const struct val *args, struct train_plan *
         .model = val_get_str(args, "register", NULL),
         .args = args,
     };
-    struct val *params = NULL;
     int rc = read_learner(args, &p, e);
 
     if (rc == 0) rc = read_task(args, &p, e);
@@ -127,13 +146,7 @@ int train_plan_read(struct arena *a, const struct val *args, struct train_plan *
     if (rc < 0) return rc;
     read_drop(a, args, &p);
     rc = check_columns(&p, e);
-    if (rc < 0) return rc;
-    rc = param_bind_val(p.learner->params, a, val_get(args, "param"), &params, e);
-    if (rc < 0) {
-        err_prefix(e, "param of %s", p.learner->name);
-        return rc;
-    }
-    p.params = params;
-    *ret = p;
-    return 0;
+    if (rc == 0) rc = read_params(a, args, &p, e);
+    if (rc == 0) *ret = p;
+    return rc;
 }

@@ -36,8 +36,9 @@ struct training {
     struct frame *train, *valid; /* valid NULL: folds */
     size_t rows;
     const char *fp_data;
-    /* progress: the share of the job the running step makes up, and what it is called */
-    double from, to;
+    /* progress: the share of the job the running step makes up, what was shown of it (a model
+     * may need several passes; it never goes back), and what the step is called */
+    double from, to, shown;
     const char *step;            /* "" or "fold 2/5: " */
     bool draws_curve;
     /* outcome; by position in `metrics`, NaN: undefined */

@@ -4,6 +4,7 @@
 #include "batch/dump.h"
 #include "config.h"
 #include "engine/learn/learner.h"
+#include "engine/model/params.h"
 #include <ctype.h>
 #include <string.h>
 
@@ -143,6 +144,8 @@ static void add_learners(struct str *out)
         for (const struct param *p = learners[i]->params; p && p->name; p++)
             add_argument(out, p, false);
     }
+    add_section(out, "SS", "every algorithm, for classes");
+    for (const struct param *p = model_general_params; p->name; p++) add_argument(out, p, false);
 }
 
 /* Kinds that share an exit code and a meaning for the caller are one entry. */

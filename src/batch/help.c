@@ -3,6 +3,7 @@
 #include "batch/help.h"
 #include "base/utf8.h"
 #include "engine/learn/learner.h"
+#include "engine/model/params.h"
 #include <ctype.h>
 #include <string.h>
 
@@ -172,6 +173,8 @@ static void add_learners(struct str *out)
         for (const struct param *p = l->params; p && p->name; p++)
             if (!(p->flags & PARAM_HIDDEN)) add_argument(out, p, true);
     }
+    str_add(out, "\nfor classes, whatever the algorithm; more --param:\n");
+    for (const struct param *p = model_general_params; p->name; p++) add_argument(out, p, true);
 }
 
 static void add_page(struct str *out, const char *name, const char *help,

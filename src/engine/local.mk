@@ -97,14 +97,24 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/metric/ranking.c \
 	%D%/model/buf.c \
 	%D%/model/buf.h \
+	%D%/model/calibration.c \
+	%D%/model/calibration.h \
+	%D%/model/class_weight.c \
+	%D%/model/class_weight.h \
 	%D%/model/encoder.c \
 	%D%/model/encoder.h \
 	%D%/model/exchange.c \
 	%D%/model/exchange.h \
+	%D%/model/held_out.c \
+	%D%/model/held_out.h \
 	%D%/model/model.c \
 	%D%/model/model.h \
 	%D%/model/modelfile.c \
+	%D%/model/params.c \
+	%D%/model/params.h \
 	%D%/model/parts.h \
+	%D%/model/stage.c \
+	%D%/model/stage.h \
 	%D%/model/target.c \
 	%D%/model/target.h \
 	%D%/pool.c \
@@ -113,6 +123,8 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/stats/bins.h \
 	%D%/stats/exact.c \
 	%D%/stats/exact.h \
+	%D%/stats/isotonic.c \
+	%D%/stats/isotonic.h \
 	%D%/stats/ks_law.c \
 	%D%/stats/principal.c \
 	%D%/stats/principal.h \

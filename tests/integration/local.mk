@@ -2,6 +2,7 @@
 PROGRAM_TESTS =
 PROGRAM_TESTS += %D%/test_alert.sh
 PROGRAM_TESTS += %D%/test_batch_adult.sh
+PROGRAM_TESTS += %D%/test_calibration.sh
 PROGRAM_TESTS += %D%/test_casebook.sh
 PROGRAM_TESTS += %D%/test_cli.sh
 PROGRAM_TESTS += %D%/test_data_files.sh
@@ -21,6 +22,7 @@ PROGRAM_TESTS += %D%/test_serve_rollout.sh
 PROGRAM_TESTS += %D%/test_serve.sh
 PROGRAM_TESTS += %D%/test_serve_canary.sh
 TESTS += $(PROGRAM_TESTS)
+EXTRA_DIST += %D%/calibration_peer.py
 EXTRA_DIST += %D%/serve.sh %D%/serve_clients.py %D%/model_forms.py
 # the virtual environments that test_serve_clients.sh and test_model_forms.sh make and keep
 clean-local: clean-clients

@@ -29,14 +29,3 @@ struct expected {
     double tp, fp, fn, tn; /* expected counts */
 };
 int performance_expect(const double *p, size_t n, struct expected *ret, struct err *e);
-
-/* Isotonic calibration (pool adjacent violators): a monotone map from score to rate. Fitted on
- * labelled rows; steps are at x[i], ascending. */
-struct isotonic {
-    double *x, *rate;
-    size_t n;
-};
-int isotonic_fit(const double *score, const double *y, size_t n, struct isotonic *ret,
-                 struct err *e);
-double isotonic_at(const struct isotonic *f, double score); /* linear between, flat outside */
-void isotonic_done(struct isotonic *f);

@@ -60,6 +60,10 @@ int model_to_ensemble(const struct model *m, struct arena *a, struct ensemble *r
         err_set(e, ERR_INVALID, "a model of %s has no such form", m->learner->title);
         return err_hint(e, "only gbdt can be written so; --format signalbox writes every model");
     }
+    if (m->calibration) {
+        err_set(e, ERR_INVALID, "the model is calibrated, which this form cannot say");
+        return err_hint(e, "train it without calibration, or use --format signalbox");
+    }
     *ret = (struct ensemble){ .arena = a,
                               .n_features = m->enc->n,
                               .features = arena_array(a, m->enc->n, struct ensemble_feature),

@@ -11,6 +11,9 @@
 #include "base/digest.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/model/class_weight.h"
+#include "engine/model/held_out.h"
+#include "engine/model/params.h"
 #include "engine/model/parts.h"
 #include "engine/pool.h"
 
@@ -23,6 +26,7 @@ void model_free(struct model *m)
 {
     if (!m) return;
     if (m->state) m->learner->free(m->state);
+    calibration_free(m->calibration);
     encoder_free(m->enc);
     target_done(&m->target);
     arena_done(&m->arena);
@@ -201,9 +205,19 @@ static int skipped(struct model *m, const struct model_spec *spec, const struct 
     return 0;
 }
 
+/* Parameters that say something of classes, of which a regression has none. */
+static int check_general(const struct model *m, struct err *e)
+{
+    for (const struct param *p = model_general_params; p->name; p++)
+        if (m->target.task == TASK_REGRESSION && val_has(m->params, p->name))
+            return err_set(e, ERR_INVALID, "%s: is for classes, but column %s is predicted as a "
+                           "number", p->name, m->target.name);
+    return 0;
+}
+
 /* Everything before numbers are needed: learner, parameters, target. */
-static int interpret(struct model *m, const struct model_spec *spec, const struct frame *train,
-                     struct err *e)
+static int interpret(struct model *m, const struct model_spec *spec, const struct target *like,
+                     const struct frame *train, struct err *e)
 {
     struct target_wish wish = { spec->task, spec->positive, NULL };
     const struct column *c = frame_col(train, spec->target);
@@ -211,28 +225,63 @@ static int interpret(struct model *m, const struct model_spec *spec, const struc
 
     if (r < 0) return r;
     if (!c) return err_set(e, ERR_INVALID, "there is no target column %s", spec->target);
-    r = param_bind_val(m->learner->params, &m->arena, spec->params, &m->params, e);
+    r = model_bind_params(m->learner, &m->arena, spec->params, &m->params, e);
     if (r < 0) return err_prefix(e, "parameters of %s", m->learner->name);
     wish.learner = m->learner;
-    return target_fit(c, train->n_rows, &wish, &m->target, e);
+    if (like) m->target = target_copy(like);
+    else r = target_fit(c, train->n_rows, &wish, &m->target, e);
+    return r < 0 ? r : check_general(m, e);
 }
 
 static int fit_state(const struct engine *en, struct model *m, const struct rows *train,
                      const struct rows *valid, struct err *e)
 {
+    const char *classes = val_get_str(m->params, "class_weight", NULL);
+    double *weighted = NULL;
+    int r = class_weight_apply(classes, &m->target, train->y, train->w, train->f->n_rows,
+                               &weighted, e);
     struct fit_input in = {
         .task = m->target.task,
         .n_classes = target_n_classes(&m->target),
         .train = train->x,
         .y = train->y,
-        .w = train->w,
+        .w = weighted ? weighted : train->w,
         .valid = valid->x,
         .y_valid = valid->y,
         .params = m->params,
     };
 
-    if (engine_cancelled(en)) return err_set(e, ERR_CANCELLED, "training was cancelled");
-    return m->learner->fit(en, &in, &m->state, e);
+    if (r == 0 && engine_cancelled(en)) r = err_set(e, ERR_CANCELLED, "training was cancelled");
+    if (r == 0) r = m->learner->fit(en, &in, &m->state, e);
+    free(weighted);
+    return r;
+}
+
+/* Learns from predictions for rows left out how far the model's probabilities are off. Classes
+ * are not weighted here: what they are worth is no part of a probability. */
+static int calibrate(const struct engine *en, const struct model_spec *spec, struct model *m,
+                     const struct rows *train, const struct rows *valid, struct err *e)
+{
+    struct model_spec uncalibrated = *spec;
+    struct held_out h = { .spec = &uncalibrated,
+                          .target = &m->target,
+                          .rows = train->f,
+                          .valid = valid->f,
+                          .folds = (int)val_get_int(m->params, "calibrate_folds", 5),
+                          .what = "calibration" };
+    struct calibration_input in = { .n = train->f->n_rows,
+                                    .outputs = model_outputs(m),
+                                    .y = train->y,
+                                    .w = train->w };
+    enum calibration_method how;
+
+    if (!calibration_parse(val_get_str(m->params, "calibrate", NULL), &how)) return 0;
+    MEM_AUTO double *p = mem_try(in.n + 1, (size_t)in.outputs * sizeof *p);
+    if (!p) return no_memory(in.n, e);
+    uncalibrated.params = model_params_uncalibrated(&m->arena, m->params);
+    int r = held_out_predict(en, &h, p, e);
+    in.p = p;
+    return r < 0 ? r : calibration_fit(how, &in, &m->calibration, e);
 }
 
 static int fit_rows(const struct engine *en, const struct model_spec *spec, struct model *m,
@@ -248,16 +297,18 @@ static int fit_rows(const struct engine *en, const struct model_spec *spec, stru
     return r < 0 ? r : fit_state(en, m, train, valid, e);
 }
 
-int model_fit(const struct engine *en, const struct model_spec *spec, const struct frame *train,
-              const struct frame *valid, struct model **ret, struct err *e)
+int model_fit_like(const struct engine *en, const struct model_spec *spec,
+                   const struct target *like, const struct frame *train, const struct frame *valid,
+                   struct model **ret, struct err *e)
 {
     struct model *m = mem_zalloc(1, sizeof *m);
     struct rows t = { 0 }, v = { 0 };
-    int r = interpret(m, spec, train, e);
+    int r = interpret(m, spec, like, train, e);
 
     if (r == 0) r = rows_prepare(en, m, train, spec->weight, &t, e);
     if (r == 0 && valid) r = rows_prepare(en, m, valid, NULL, &v, e);
     if (r == 0) r = fit_rows(en, spec, m, &t, &v, e);
+    if (r == 0) r = calibrate(en, spec, m, &t, &v, e);
     rows_done(&t);
     rows_done(&v);
     if (r < 0) {
@@ -266,6 +317,12 @@ int model_fit(const struct engine *en, const struct model_spec *spec, const stru
     }
     *ret = m;
     return 0;
+}
+
+int model_fit(const struct engine *en, const struct model_spec *spec, const struct frame *train,
+              const struct frame *valid, struct model **ret, struct err *e)
+{
+    return model_fit_like(en, spec, NULL, train, valid, ret, e);
 }
 
 /* ---- predict ------------------------------------------------------------------------- */
@@ -284,10 +341,11 @@ static void predict_block(void *arg, size_t task, int thread)
     size_t to = from + j->block < j->n_rows ? from + j->block : j->n_rows;
     double *raw = j->memory + (size_t)thread * j->scratch;
     double *x = raw + j->block * j->m->enc->n;
+    double *out = j->out + from * (size_t)model_outputs(j->m);
     struct matrix m = encoder_block(j->b, from, to, raw, x);
 
-    j->m->learner->predict(j->m->state, &m, 0, to - from,
-                           j->out + from * (size_t)model_outputs(j->m));
+    j->m->learner->predict(j->m->state, &m, 0, to - from, out);
+    if (j->m->calibration) calibration_apply(j->m->calibration, out, to - from);
 }
 
 /* About a megabyte of matrix, in multiples of 64 rows. */
@@ -328,6 +386,7 @@ void model_predict_row(const struct model *m, const double *x, double *scratch, 
 {
     encoder_row(m->enc, x, scratch);
     m->learner->predict_row(m->state, scratch, out);
+    if (m->calibration) calibration_apply(m->calibration, out, 1);
 }
 
 /* Sums the encoded columns of each input column; both end with the score without them. */

@@ -18,7 +18,7 @@ struct model_spec {
     const char *positive;       /* binary: class 1; NULL: of two labels the one that sorts last */
     const char *weight;         /* column of row weights; NULL: none; not a feature */
     const char *const *drop;    /* NULL-terminated names not used as features; NULL: none */
-    const struct val *params;   /* k=v strings or typed values for the learner; NULL: defaults */
+    const struct val *params;   /* k=v strings or typed values, see params.h; NULL: defaults */
 };
 
 /* valid may be NULL. Columns that cannot be features (text ids, constants) are left out with

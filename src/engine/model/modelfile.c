@@ -1,10 +1,14 @@
 /* modelfile.c: a model as bytes, and back. All integers little-endian.
  *
  *   0   "SIGNALBX"
- *   8   u32 format version (1), u32 number of sections, u64 size of the file
+ *   8   u32 format version (1 or 2), u32 number of sections, u64 size of the file
  *   24  a section: name[8], u64 offset, u64 size, u32 CRC-32C of its bytes, u32 0   (32 bytes)
  *   …   u32 CRC-32C of everything before
  *   …   the sections, in the order of the table, without gaps, to the end of the file
+ *
+ * Version 1 has three sections: model, encoder, learner. Version 2 has a fourth, calib, and is
+ * written only for models that are calibrated, so that programs which know version 1 alone
+ * refuse what they would answer wrongly and still read the rest.
  *
  * So every byte of the file is under exactly one checksum, and a file cut or changed anywhere
  * is refused before anything in it is believed. What passes is still read as if an enemy had
@@ -17,14 +21,24 @@
 #include <string.h>
 
 #define MAGIC      "SIGNALBX"
-#define VERSION    1
+#define VERSION    1 /* without calibration */
+#define CALIBRATED 2
 #define FIXED_HEAD 24
 #define ENTRY      32
 #define NAME       8
 
-enum section { SECTION_MODEL, SECTION_ENCODER, SECTION_LEARNER, SECTIONS };
-static const char *const section_names[] = { "model", "encoder", "learner" };
-#define HEAD (FIXED_HEAD + SECTIONS * ENTRY + 4)
+enum section { SECTION_MODEL, SECTION_ENCODER, SECTION_LEARNER, SECTION_CALIBRATION, SECTIONS };
+static const char *const section_names[] = { "model", "encoder", "learner", "calib" };
+
+static int sections_of(uint32_t version)
+{
+    return version == CALIBRATED ? SECTIONS : SECTION_CALIBRATION;
+}
+
+static size_t head_size(int n_sections)
+{
+    return FIXED_HEAD + (size_t)n_sections * ENTRY + 4;
+}
 
 /* ---- what was asked for -------------------------------------------------------------- */
 
@@ -143,17 +157,18 @@ static int read_model(struct cursor *in, struct model *m, struct err *e)
 
 /* ---- the file ------------------------------------------------------------------------ */
 
-static void write_head(const struct buf sections[], struct buf *out)
+static void write_head(uint32_t version, const struct buf sections[], struct buf *out)
 {
-    uint64_t at = HEAD;
+    int n = sections_of(version);
+    uint64_t at = head_size(n);
 
-    for (int i = 0; i < SECTIONS; i++) at += sections[i].n;
+    for (int i = 0; i < n; i++) at += sections[i].n;
     buf_bytes(out, MAGIC, NAME);
-    buf_u32(out, VERSION);
-    buf_u32(out, SECTIONS);
+    buf_u32(out, version);
+    buf_u32(out, (uint32_t)n);
     buf_u64(out, at);
-    at = HEAD;
-    for (int i = 0; i < SECTIONS; i++) {
+    at = head_size(n);
+    for (int i = 0; i < n; i++) {
         char name[NAME] = "";
         memcpy(name, section_names[i], strlen(section_names[i]));
         buf_bytes(out, name, NAME);
@@ -167,15 +182,17 @@ static void write_head(const struct buf sections[], struct buf *out)
 
 int model_save(const struct model *m, struct buf *out, struct err *e)
 {
-    struct buf s[SECTIONS] = { BUF_INIT, BUF_INIT, BUF_INIT }, file = BUF_INIT;
+    struct buf s[SECTIONS] = { BUF_INIT, BUF_INIT, BUF_INIT, BUF_INIT }, file = BUF_INIT;
+    uint32_t version = m->calibration ? CALIBRATED : VERSION;
     int r = m->learner->save(m->state, &s[SECTION_LEARNER], e);
 
     if (r == 0) {
         write_model(m, &s[SECTION_MODEL]);
         encoder_save(m->enc, &s[SECTION_ENCODER]);
-        write_head(s, &file);
+        if (m->calibration) calibration_save(m->calibration, &s[SECTION_CALIBRATION]);
+        write_head(version, s, &file);
         buf_u32(&file, crc32c(0, file.p, file.n));
-        for (int i = 0; i < SECTIONS; i++) buf_bytes(&file, s[i].p, s[i].n);
+        for (int i = 0; i < sections_of(version); i++) buf_bytes(&file, s[i].p, s[i].n);
         buf_bytes(out, file.p, file.n);
         buf_done(&file);
     }
@@ -183,44 +200,58 @@ int model_save(const struct model *m, struct buf *out, struct err *e)
     return r;
 }
 
+/* One row of the table of sections, and the checksum of what it speaks of, which begins at. */
+static int read_entry(struct cursor *in, int i, const struct cursor *file, uint64_t at,
+                      struct cursor *ret, struct err *e)
+{
+    char name[NAME] = "";
+    const uint8_t *stored_name = cur_bytes(in, NAME);
+    uint64_t offset = cur_u64(in), bytes = cur_u64(in);
+    uint32_t crc = cur_u32(in);
+
+    cur_u32(in);
+    memcpy(name, section_names[i], strlen(section_names[i]));
+    if (in->bad || memcmp(stored_name, name, NAME) != 0 || offset != at || bytes > file->left - at)
+        return err_set(e, ERR_CORRUPT, "the model file's table of sections makes no sense");
+    if (crc32c(0, file->p + at, bytes) != crc)
+        return err_set(e, ERR_CORRUPT,
+                       "the model file's section \"%s\" does not match its checksum",
+                       section_names[i]);
+    *ret = (struct cursor){ file->p + at, bytes, false };
+    return 0;
+}
+
 /* Checks everything that can be checked without understanding a section. */
-static int read_head(const uint8_t *p, size_t n, struct cursor ret[SECTIONS], struct err *e)
+static int read_head(const uint8_t *p, size_t n, struct cursor ret[SECTIONS], int *ret_n,
+                     struct err *e)
 {
     struct cursor in = { p, n, false };
+    const struct cursor file = in;
     const uint8_t *magic = cur_bytes(&in, NAME);
     uint32_t version = cur_u32(&in), count = cur_u32(&in), crc;
-    uint64_t size = cur_u64(&in), at = HEAD;
+    uint64_t size = cur_u64(&in), at;
 
     if (!magic || memcmp(magic, MAGIC, NAME) != 0)
         return err_set(e, ERR_PARSE, "this is not a signalbox model file");
-    if (in.bad || n < HEAD)
+    if (!in.bad && version != VERSION && version != CALIBRATED) {
+        err_set(e, ERR_PARSE, "the model file has format version %u; this program reads %d and %d",
+                version, VERSION, CALIBRATED);
+        return err_hint(e, "a newer signalbox wrote it");
+    }
+    at = head_size(*ret_n = sections_of(version));
+    if (in.bad || n < at)
         return err_set(e, ERR_CORRUPT, "the model file is cut off in its head, after %zu bytes", n);
-    if (version != VERSION)
-        return err_set(e, ERR_PARSE, "the model file has format version %u; this program reads %d",
-                       version, VERSION);
-    crc = crc32c(0, p, HEAD - 4);
-    struct cursor stored = { p + HEAD - 4, 4, false };
-    if (count != SECTIONS || cur_u32(&stored) != crc)
+    crc = crc32c(0, p, at - 4);
+    struct cursor stored = { p + at - 4, 4, false };
+    if (count != (uint32_t)*ret_n || cur_u32(&stored) != crc)
         return err_set(e, ERR_CORRUPT, "the model file's head does not match its checksum");
     if (size != n)
         return err_set(e, ERR_CORRUPT, "the model file has %zu bytes instead of %llu", n,
                        (unsigned long long)size);
-    for (int i = 0; i < SECTIONS; i++) {
-        char name[NAME] = "";
-        const uint8_t *stored_name = cur_bytes(&in, NAME);
-        uint64_t offset = cur_u64(&in), bytes = cur_u64(&in);
-        memcpy(name, section_names[i], strlen(section_names[i]));
-        crc = cur_u32(&in);
-        cur_u32(&in);
-        if (in.bad || memcmp(stored_name, name, NAME) != 0 || offset != at || bytes > n - at)
-            return err_set(e, ERR_CORRUPT, "the model file's table of sections makes no sense");
-        if (crc32c(0, p + at, bytes) != crc)
-            return err_set(e, ERR_CORRUPT,
-                           "the model file's section \"%s\" does not match its "
-                           "checksum",
-                           section_names[i]);
-        ret[i] = (struct cursor){ p + at, bytes, false };
-        at += bytes;
+    for (int i = 0; i < *ret_n; i++) {
+        int r = read_entry(&in, i, &file, at, &ret[i], e);
+        if (r < 0) return r;
+        at += ret[i].left;
     }
     return at == n ? 0 : err_set(e, ERR_CORRUPT, "the model file has bytes after its end");
 }
@@ -229,7 +260,7 @@ int model_open(const void *p, size_t n, struct model **ret, struct err *e)
 {
     struct cursor s[SECTIONS];
     struct model *m;
-    int r = read_head(p, n, s, e);
+    int sections = 0, r = read_head(p, n, s, &sections, e);
 
     if (r < 0) return r;
     m = mem_zalloc(1, sizeof *m);
@@ -242,6 +273,10 @@ int model_open(const void *p, size_t n, struct model **ret, struct err *e)
                              m->enc->width, &m->state, e);
     if (r == 0 && (s[SECTION_LEARNER].bad || s[SECTION_LEARNER].left))
         r = senseless(SECTION_LEARNER, e);
+    if (r == 0 && sections > SECTION_CALIBRATION)
+        r = m->target.task == TASK_REGRESSION
+                ? senseless(SECTION_CALIBRATION, e)
+                : calibration_load(&s[SECTION_CALIBRATION], model_outputs(m), &m->calibration, e);
     if (r < 0) {
         model_free(m);
         return r;

@@ -30,6 +30,15 @@ void target_done(struct target *t)
     *t = (struct target){ 0 };
 }
 
+struct target target_copy(const struct target *t)
+{
+    struct target c = *t;
+
+    c.name = mem_strdup(t->name);
+    if (t->classes) c.classes = dict_ref(t->classes);
+    return c;
+}
+
 int target_n_classes(const struct target *t)
 {
     return t->classes ? (int)dict_len(t->classes) : 0;

@@ -31,6 +31,7 @@ struct target_wish {
 int target_fit(const struct column *c, size_t n_rows, const struct target_wish *wish,
                struct target *ret, struct err *e);
 void target_done(struct target *t);
+struct target target_copy(const struct target *t); /* shares the labels */
 int target_n_classes(const struct target *t); /* 0: regression */
 /* Class or value of every row, NaN when missing or an unknown label. ERR_INVALID when the
  * frame has no such column or its values are of another kind. */

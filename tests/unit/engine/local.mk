@@ -5,6 +5,7 @@ ENGINE_TEST_LIBS = $(ENGINE_LIBS) $(CMOCKA_LIBS)
 ENGINE_TESTS = \
 	%D%/test_baselines \
 	%D%/test_buf \
+	%D%/test_calibration \
 	%D%/test_demo \
 	%D%/test_encoder \
 	%D%/test_explain \
@@ -25,6 +26,7 @@ check_PROGRAMS += $(ENGINE_TESTS)
 TESTS += $(ENGINE_TESTS)
 %C%_test_baselines_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_buf_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_calibration_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_demo_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_encoder_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_explain_LDADD = $(ENGINE_TEST_LIBS)
@@ -43,7 +45,7 @@ TESTS += $(ENGINE_TESTS)
 %C%_test_target_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_trees_LDADD = $(ENGINE_TEST_LIBS)
 endif
-EXTRA_DIST += %D%/enginetest.h %D%/gbdttest.h
+EXTRA_DIST += %D%/enginetest.h %D%/gbdttest.h %D%/modeltest.h
 
 check_PROGRAMS += %D%/test_alone
 TESTS += %D%/test_alone

@@ -1,6 +1,7 @@
 /* test_performance.c: performance of a window with intervals, expectation without labels, and
  * calibration: by hand, by simulation, and against the shared vectors. */
 #include "engine/metric/performance.h"
+#include "engine/stats/isotonic.h"
 #include "pairs.h"
 
 #define Z95 1.959963984540054
@@ -63,9 +64,10 @@ static void calibration_is_monotone(void **state)
     (void)state;
     const double s[] = { 1, 2, 3, 4, 5, 6 }, y[] = { 0, 1, 0, 0, 1, 1 };
     struct isotonic f;
-    assert_int_equal(isotonic_fit(s, y, 6, &f, NULL), 0);
-    assert_int_equal(f.n, 3); /* 0 | 1 0 0 | 1 1 */
-    vectors_near(f.rate[1], 1.0 / 3, 0, 1e-15, "pooled");
+    assert_int_equal(isotonic_fit(s, y, NULL, 6, &f, NULL), 0);
+    assert_int_equal(f.n, 5); /* 0 | 1 0 0 | 1 1, both ends of a pool */
+    for (double x = 2; x <= 4; x++) vectors_near(isotonic_at(&f, x), 1.0 / 3, 0, 1e-15, "pooled");
+    vectors_near(isotonic_at(&f, 1.5), 1.0 / 6, 0, 1e-15, "between pools");
     vectors_near(isotonic_at(&f, 0), 0, 0, 0, "below");
     vectors_near(isotonic_at(&f, 9), 1, 0, 0, "above");
     double last = 0;

@@ -39,7 +39,7 @@ struct aside_ring { /* of one I/O thread */
     struct aside_ring *next;
     struct aside_pool *pool;
     struct ring *ring;
-    atomic_uint_fast64_t dropped;
+    atomic_uint_fast64_t dropped; /* found no room, or nobody had time */
     bool gone; /* its thread ended; under the lock */
 };
 
@@ -63,7 +63,7 @@ static void let_go(const struct record *r)
     loaded_unref(r->loaded);
 }
 
-static void score(struct aside_pool *p, const struct record *r)
+static void score(struct aside_pool *p, struct aside_ring *of, const struct record *r)
 {
     const struct loaded *l = r->loaded;
     int64_t before = clock_mono_ns();
@@ -79,7 +79,9 @@ static void score(struct aside_pool *p, const struct record *r)
         p->p = mem_alloc(p->room * sizeof *p->p);
     }
     a.late = a.queue_us > LATE_US;
-    if (!a.late) {
+    if (a.late) {
+        atomic_fetch_add_explicit(&of->dropped, 1, memory_order_relaxed);
+    } else {
         loaded_score(l, r->x, r->n, p->p);
         a.p = p->p;
         a.model_us = (double)(clock_mono_ns() - before) / 1e3;
@@ -102,7 +104,7 @@ static void work(struct aside_pool *p)
 
     for (struct aside_ring *at = first_ring(p); at; at = at->next)
         while (!atomic_load(&p->stop) && (r = ring_read(at->ring))) {
-            score(p, r);
+            score(p, at, r);
             let_go(r);
             ring_release(at->ring);
         }

@@ -276,8 +276,8 @@ static void shadows_that_find_no_room(void **state)
     }
     struct serve_count s = count_of(&b, 2, "shadow");
     struct serve_totals t;
-    serve_totals(b.serve, &t);
-    assert_int_equal(t.shadow_dropped, s.dropped);
+    serve_totals(b.serve, &t); /* later than s */
+    assert_true(t.shadow_dropped >= s.dropped);
     assert_true(s.requests + s.dropped <= CALLS * 4);
     bench_close(&b);
 }

@@ -1,5 +1,5 @@
 # tests of app: whole layers below are real, in a temporary workspace
-EXTRA_DIST += %D%/rollouttest.h
+EXTRA_DIST += %D%/desk.h %D%/rollouttest.h
 if HAVE_CMOCKA
 app_tests = \
 	%D%/test_alert \

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "desk.h"
 #include "app/registry.h"
 #include "app/rollout.h"
 #include "app/verb.h"
@@ -34,16 +35,8 @@ struct fixture {
 
 static inline int setup(void **state)
 {
-    static const struct ports none;
     struct fixture *f = mem_zalloc(1, sizeof *f);
-    snprintf(f->dir, sizeof f->dir, "%s/test_rollout.XXXXXX",
-             access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
-    assert_non_null(mkdtemp(f->dir));
-    f->clock = clock_fixed(T0);
-    f->app = (struct app){
-        .dir = f->dir, .clock = &f->clock, .actor = "kim", .role = "admin", .ports = &none
-    };
-    if (store_open(&f->app.store, f->dir, STORE_CREATE, &f->clock, &f->e)) fail_msg("%s", f->e.msg);
+    desk_open(&f->app, f->dir, &f->clock, T0);
     *state = f;
     return 0;
 }
@@ -51,8 +44,7 @@ static inline int setup(void **state)
 static inline int teardown(void **state)
 {
     struct fixture *f = *state;
-    store_close(f->app.store);
-    assert_int_equal(file_remove_tree(f->dir, NULL), 0);
+    desk_close(&f->app);
     arena_done(&f->a);
     free(f);
     return 0;

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "desk.h"
 #include "app/alert_fold.h"
 #include "app/notify.h"
 #include "app/registry.h"
@@ -36,15 +37,8 @@ struct fixture {
 
 static int setup(void **state)
 {
-    static const struct ports none;
     struct fixture *f = mem_zalloc(1, sizeof *f);
-    strcpy(f->dir, "/tmp/test_alert.XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    f->clock = clock_fixed(START + 400 * DAY);
-    f->app = (struct app){
-        .dir = f->dir, .clock = &f->clock, .actor = "kim", .role = "admin", .ports = &none
-    };
-    if (store_open(&f->app.store, f->dir, STORE_CREATE, &f->clock, &f->e)) fail_msg("%s", f->e.msg);
+    desk_open(&f->app, f->dir, &f->clock, START + 400 * DAY);
     *state = f;
     return 0;
 }
@@ -52,8 +46,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    store_close(f->app.store);
-    assert_int_equal(file_remove_tree(f->dir, NULL), 0);
+    desk_close(&f->app);
     arena_done(&f->a);
     free(f);
     return 0;

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "desk.h"
 #include "app/cache.h"
 #include "app/monitor_priv.h"
 #include "app/verb.h"
@@ -34,18 +35,8 @@ struct fixture {
 
 static int setup(void **state)
 {
-    static const struct ports none;
     struct fixture *f = mem_zalloc(1, sizeof *f);
-    strcpy(f->dir, "/tmp/test_cache.XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    f->clock = clock_fixed(JAN5 + 30 * DAY);
-    f->app = (struct app){ .dir = f->dir,
-                           .clock = &f->clock,
-                           .actor = "kim",
-                           .role = "admin",
-                           .ports = &none,
-                           .threads = 1 };
-    assert_int_equal(store_open(&f->app.store, f->dir, STORE_CREATE, &f->clock, &f->e), 0);
+    desk_open(&f->app, f->dir, &f->clock, JAN5 + 30 * DAY);
     *state = f;
     return 0;
 }
@@ -53,8 +44,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    store_close(f->app.store);
-    assert_int_equal(file_remove_tree(f->dir, NULL), 0);
+    desk_close(&f->app);
     arena_done(&f->a);
     free(f);
     return 0;

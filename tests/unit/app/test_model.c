@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "desk.h"
 #include "app/modelref.h"
 #include "app/verb.h"
 #include "base/file.h"
@@ -77,15 +78,8 @@ static void add_run(struct fixture *f, int i, const char *l2)
 
 static int setup(void **state)
 {
-    static const struct ports none;
     struct fixture *f = mem_zalloc(1, sizeof *f);
-    strcpy(f->dir, "/tmp/test_model.XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    f->clock = clock_fixed(1700000000LL * 1000000);
-    f->app = (struct app){
-        .dir = f->dir, .clock = &f->clock, .actor = "kim", .role = "admin", .ports = &none
-    };
-    assert_int_equal(store_open(&f->app.store, f->dir, STORE_CREATE, &f->clock, &f->e), 0);
+    desk_open(&f->app, f->dir, &f->clock, 1700000000LL * 1000000);
     add_run(f, 0, "1");
     add_run(f, 1, "2");
     reply_init(&f->r);
@@ -97,8 +91,7 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
     reply_done(&f->r);
-    store_close(f->app.store);
-    assert_int_equal(file_remove_tree(f->dir, NULL), 0);
+    desk_close(&f->app);
     arena_done(&f->a);
     free(f);
     return 0;

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "desk.h"
 #include "app/verb.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -29,18 +30,11 @@ struct fx {
     struct err e;
 };
 
-static const struct ports no_ports;
 
 static int setup(void **state)
 {
     struct fx *f = mem_zalloc(1, sizeof *f);
-    strcpy(f->dir, "/tmp/test_runs.XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    f->clock = clock_fixed(T0);
-    f->app = (struct app){
-        .dir = f->dir, .clock = &f->clock, .actor = "kim", .role = "admin", .ports = &no_ports
-    };
-    assert_int_equal(store_open(&f->app.store, f->dir, STORE_CREATE, &f->clock, &f->e), 0);
+    desk_open(&f->app, f->dir, &f->clock, T0);
     reply_init(&f->r);
     *state = f;
     return 0;
@@ -50,8 +44,7 @@ static int teardown(void **state)
 {
     struct fx *f = *state;
     reply_done(&f->r);
-    store_close(f->app.store);
-    assert_int_equal(file_remove_tree(f->dir, NULL), 0);
+    desk_close(&f->app);
     free(f);
     return 0;
 }

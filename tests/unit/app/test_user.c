@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "desk.h"
 #include "app/verb.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -28,15 +29,8 @@ struct fx {
 
 static int setup(void **state)
 {
-    static const struct ports none;
     struct fx *f = mem_zalloc(1, sizeof *f);
-    strcpy(f->dir, "/tmp/sb-user-XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    f->clock = clock_fixed(T0);
-    f->app = (struct app){
-        .dir = f->dir, .clock = &f->clock, .actor = "kim", .role = "admin", .ports = &none
-    };
-    assert_int_equal(store_open(&f->app.store, f->dir, STORE_CREATE, &f->clock, &f->e), 0);
+    desk_open(&f->app, f->dir, &f->clock, T0);
     reply_init(&f->r);
     *state = f;
     return 0;

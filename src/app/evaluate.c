@@ -1,219 +1,147 @@
 /* evaluate.c: the verb that measures a model on rows whose answers are known: all metrics of
- * its task, and for a classifier the confusion matrix and how well probabilities are
- * calibrated; on demand the metrics per value of a column. Rows without a known answer do not
- * count and are reported. */
-#include "app/scoring.h"
+ * its task with 95 % intervals, and by parts of their own what a classifier's decisions and
+ * probabilities are worth, where a regression errs, and how groups of rows are treated. Rows
+ * without a known answer do not count and are reported. */
+#include "app/evaluate.h"
+
 #include "app/verb.h"
-#include "base/map.h"
 #include "base/mem.h"
-#include "engine/metric/metric.h"
+#include "engine/pool.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_GROUPS  1000
-#define MAX_METRICS 64
+#define METRICS_MAX 64
 
-static struct metric_input input_of(const struct scoring *s, const double *y)
+void evaluate_put_figure(struct val *o, const char *key, double value, double low, double high)
 {
-    return (struct metric_input){
-        model_task(s->model), model_classes(s->model), s->rows->n_rows, y, s->p, NULL
-    };
+    if (isnan(value)) return;
+    o = val_set_obj(o, key);
+    val_set_real(o, "value", value);
+    val_set_real(o, "low", low);
+    val_set_real(o, "high", high);
 }
 
-static int put_metrics(struct val *into, const struct metric_input *in, struct err *e)
+int evaluate_put_metrics(struct val *into, const struct metric_input *in,
+                         const struct metric_input *decided, struct err *e)
 {
-    double v[MAX_METRICS];
+    double v[METRICS_MAX], d[METRICS_MAX];
     int rc = metric_all(in, v, e);
 
+    if (!rc) rc = metric_all(decided, d, e);
     for (size_t i = 0; !rc && metrics[i].name; i++)
-        if (metrics[i].tasks & (unsigned)in->task) val_set_real(into, metrics[i].name, v[i]);
+        if (metrics[i].tasks & (unsigned)in->task)
+            val_set_real(into, metrics[i].name, metric_is_decision(&metrics[i]) ? d[i] : v[i]);
     return rc;
 }
 
-static void put_confusion(struct reply *r, const struct scoring *s, const struct metric_input *in)
+static int put_intervals(struct evaluation *ev, struct err *e)
 {
-    size_t k = (size_t)in->n_classes;
-    size_t *counts = mem_zalloc(k * k, sizeof *counts);
-    struct val *rows = val_set_list(r->v, "confusion"), *classes;
+    struct metric_interval all[METRICS_MAX];
+    struct val *v = ev->r->v, *values = val_set_obj(v, "metrics"), *list;
+    size_t replicates = 0;
+    int rc = metric_intervals(&ev->en, &ev->in, ev->threshold, ev->replicates, all, &replicates, e);
 
-    metric_confusion(in, counts);
-    for (size_t i = 0; i < k; i++) {
-        struct val *row = val_list(&r->arena);
-        for (size_t j = 0; j < k; j++)
-            val_push(row, val_int(&r->arena, (int64_t)counts[i * k + j]));
-        val_push(rows, row);
+    if (rc) return rc;
+    list = val_set_obj(v, "intervals");
+    for (size_t i = 0; metrics[i].name; i++) {
+        if (!all[i].method) continue;
+        val_set_real(values, metrics[i].name, all[i].value);
+        if (isnan(all[i].low)) continue;
+        struct val *o = val_set_obj(list, metrics[i].name);
+        val_set_real(o, "low", all[i].low);
+        val_set_real(o, "high", all[i].high);
+        val_set_str(o, "method", all[i].method);
     }
-    free(counts);
-    classes = val_set_list(r->v, "classes");
-    for (size_t i = 0; i < k; i++) val_push_str(classes, model_class(s->model, (int)i));
-}
-
-static void put_calibration(struct val *v, const struct metric_input *in)
-{
-    struct calibration_bin bins[10];
-    struct val *list = val_set_list(v, "calibration");
-
-    metric_calibration(in, bins);
-    for (size_t b = 0; b < ARRAY_LEN(bins); b++) {
-        struct val *o = val_push_obj(list);
-        val_set_int(o, "n", (int64_t)bins[b].n);
-        val_set_real(o, "mean_p", bins[b].mean_p);
-        val_set_real(o, "rate", bins[b].rate);
-    }
-}
-
-/* ---- groups -------------------------------------------------------------------------- */
-
-/* Rows sorted by group: rows of group g are order[start[g]] to order[start[g + 1] - 1]. */
-struct groups {
-    struct map *names; /* value -> group */
-    size_t *start, *order;
-};
-
-static void groups_done(struct groups *g)
-{
-    map_free(g->names);
-    free(g->start);
-    free(g->order);
-}
-
-static int find_groups(const struct column *c, size_t n_rows, struct groups *g, struct err *e)
-{
-    size_t *of = mem_try(n_rows + 1, sizeof *of);
-
-    g->names = map_new();
-    g->order = mem_try(n_rows + 1, sizeof *g->order);
-    g->start = mem_zalloc(MAX_GROUPS + 2, sizeof *g->start);
-    for (size_t i = 0; of && g->order && i < n_rows; i++) {
-        char buf[40];
-        const char *s = column_text(c, i, buf);
-        bool is_new;
-        int64_t *id = map_at(g->names, s, strlen(s), &is_new);
-        if (is_new) *id = (int64_t)map_len(g->names) - 1;
-        if (map_len(g->names) > MAX_GROUPS) {
-            free(of);
-            return err_set(e, ERR_INVALID, "--group: column %s has more than %d values", c->name,
-                           MAX_GROUPS);
-        }
-        of[i] = (size_t)*id;
-        g->start[of[i] + 1]++;
-    }
-    if (!of || !g->order) {
-        free(of);
-        return err_set(e, ERR_NOMEM, "no memory to group %zu rows", n_rows);
-    }
-    for (size_t k = 0; k < MAX_GROUPS; k++) g->start[k + 1] += g->start[k];
-    size_t *next = mem_zalloc(MAX_GROUPS + 1, sizeof *next);
-    for (size_t i = 0; i < n_rows; i++) g->order[g->start[of[i]] + next[of[i]]++] = i;
-    free(next);
-    free(of);
+    val_set_int(v, "bootstrap", (int64_t)replicates);
     return 0;
 }
 
-/* Measures the n rows listed; y and p are room for them. */
-static int put_group(struct val *into, const struct metric_input *all, const size_t *rows, size_t n,
-                     double *y, double *p, struct err *e)
+static int measure(struct evaluation *ev, struct err *e)
 {
-    size_t k = all->task == TASK_MULTICLASS ? (size_t)all->n_classes : 1;
-    struct metric_input in = *all;
-
-    for (size_t i = 0; i < n; i++) {
-        y[i] = all->y[rows[i]];
-        memcpy(p + i * k, all->p + rows[i] * k, k * sizeof *p);
-    }
-    in.n = n;
-    in.y = y;
-    in.p = p;
-    val_set_int(into, "n", (int64_t)n);
-    return put_metrics(val_set_obj(into, "metrics"), &in, e);
-}
-
-static int put_groups(struct reply *r, const struct scoring *s, const struct metric_input *all,
-                      const char *name, struct err *e)
-{
-    const struct column *c = frame_col(s->rows, name);
-    size_t k = (size_t)model_outputs(s->model);
-    MEM_AUTO double *room = mem_try(all->n + 1, (k + 1) * sizeof *room);
-    struct groups g = { 0 };
-    int rc;
-
-    if (!c) return err_set(e, ERR_INVALID, "--group: the data have no column %s", name);
-    if (!room) return err_set(e, ERR_NOMEM, "no memory to group %zu rows", all->n);
-    rc = find_groups(c, all->n, &g, e);
-    if (!rc) {
-        struct val *by = val_set_obj(r->v, "by_group");
-        for (size_t i = 0; !rc && i < map_len(g.names); i++) {
-            const char *value = map_key(g.names, i, NULL);
-            rc = put_group(val_set_obj(by, *value ? value : "(missing)"), all, g.order + g.start[i],
-                           g.start[i + 1] - g.start[i], room, room + all->n, e);
-        }
-    }
-    groups_done(&g);
-    return rc;
-}
-
-/* ---- the verb ------------------------------------------------------------------------ */
-
-/* What a person wants to see first. */
-static const char *as_text(struct reply *r)
-{
-    const struct val *m = val_get(r->v, "metrics"), *rows = val_get(r->v, "confusion");
-    const struct val *classes = val_get(r->v, "classes");
-    STR_AUTO s = STR_INIT;
-
-    for (size_t i = 0; i < val_len(m); i++)
-        str_addf(&s, "%-18s %.6g\n", val_key(m, i), val_as_real(val_at(m, i), (double)NAN));
-    if (val_len(rows)) str_add(&s, "\nactual \\ predicted\n");
-    for (size_t i = 0; i < val_len(rows); i++) {
-        str_addf(&s, "%-18.18s", val_as_str(val_at(classes, i), ""));
-        for (size_t j = 0; j < val_len(rows); j++)
-            str_addf(&s, " %8lld", (long long)val_as_int(val_at(val_at(rows, i), j), 0));
-        str_addc(&s, '\n');
-    }
-    return arena_strdup(&r->arena, str_c(&s));
-}
-
-static int measure(struct reply *r, const struct scoring *s, const double *y, const char *group,
-                   struct err *e)
-{
-    struct metric_input in = input_of(s, y);
+    const char *group = val_get_str(ev->args, "group", NULL);
+    struct val *v = ev->r->v = val_obj(&ev->r->arena);
     size_t known = 0;
     int rc;
 
-    for (size_t i = 0; i < in.n; i++) known += !isnan(y[i]);
+    for (size_t i = 0; i < ev->in.n; i++) known += !isnan(ev->in.y[i]);
     if (!known) {
-        err_set(e, ERR_INVALID, "no row has a known value of %s", model_target(s->model));
+        err_set(e, ERR_INVALID, "no row has a known value of %s", model_target(ev->s->model));
         return err_hint(e, "a classifier knows the labels it was trained on");
     }
-    r->v = val_obj(&r->arena);
-    val_set_str(r->v, "model", s->ref.uri);
-    val_set_int(r->v, "rows", (int64_t)known);
-    val_set_int(r->v, "unlabelled_rows", (int64_t)(in.n - known));
-    val_set_str(r->v, "task", task_name(in.task));
-    rc = put_metrics(val_set_obj(r->v, "metrics"), &in, e);
-    if (!rc && in.task != TASK_REGRESSION) {
-        put_confusion(r, s, &in);
-        put_calibration(r->v, &in);
+    val_set_str(v, "model", ev->s->ref.uri);
+    val_set_str(v, "target", model_target(ev->s->model));
+    val_set_int(v, "rows", (int64_t)known);
+    val_set_int(v, "unlabelled_rows", (int64_t)(ev->in.n - known));
+    val_set_str(v, "task", task_name(ev->in.task));
+    rc = put_intervals(ev, e);
+    if (!rc && ev->in.task == TASK_REGRESSION) rc = evaluate_residuals(ev, e);
+    else if (!rc) rc = evaluate_classes(ev, e);
+    if (!rc && group) rc = evaluate_groups(ev, group, e);
+    if (!rc) ev->r->text = evaluate_text(ev->r);
+    return rc;
+}
+
+/* The options that only mean something for two classes. */
+static int check_options(const struct val *args, enum task task, struct err *e)
+{
+    static const char *const two[] = { "threshold", "cost-fp", "cost-fn", "privileged" };
+
+    for (size_t i = 0; task != TASK_BINARY && i < ARRAY_LEN(two); i++)
+        if (val_has(args, two[i]))
+            return err_set(e, ERR_INVALID, "--%s is for models of two classes; this one is %s",
+                           two[i], task_name(task));
+    if (val_has(args, "privileged") && !val_has(args, "group")) {
+        err_set(e, ERR_USAGE, "--privileged needs --group, the column it is a value of");
+        return err_hint(e, "signalbox evaluate … --group sex --privileged Male");
     }
-    if (!rc && group) rc = put_groups(r, s, &in, group, e);
-    if (!rc && !group) r->text = as_text(r);
+    return 0;
+}
+
+static int run(struct evaluation *ev, struct app *app, struct err *e)
+{
+    const struct val *args = ev->args;
+    const struct scoring *s = ev->s;
+    size_t n = s->rows->n_rows;
+    int threads = (int)val_get_int(args, "threads", 0);
+    MEM_AUTO double *y = mem_try(n + 1, sizeof *y);
+    MEM_AUTO double *moved = NULL;
+    int rc = check_options(args, model_task(s->model), e);
+
+    if (rc) return rc;
+    if (!y) return err_set(e, ERR_NOMEM, "no memory to measure %zu rows", n);
+    if ((rc = model_encode_target(s->model, s->rows, y, e))) return rc;
+    ev->in = (struct metric_input){ .task = model_task(s->model),
+                                    .n_classes = model_classes(s->model),
+                                    .n = n,
+                                    .y = y,
+                                    .p = s->p };
+    ev->decided = ev->in;
+    ev->threshold = val_get_real(args, "threshold", .5);
+    if (ev->in.task == TASK_BINARY && ev->threshold != .5) {
+        if (!(moved = mem_try(n + 1, sizeof *moved)))
+            return err_set(e, ERR_NOMEM, "no memory to measure %zu rows", n);
+        metric_move_threshold(s->p, n, ev->threshold, moved);
+        ev->decided.p = moved;
+    }
+    int64_t asked = val_get_int(args, "bootstrap", -1);
+    ev->replicates = asked < 0 ? 0 : asked == 0 ? BOOTSTRAP_NONE : (size_t)asked;
+    ev->en = (struct engine){ .pool = pool_new(threads ? threads : app->threads),
+                              .seed = (uint64_t)val_get_int(args, "seed", 0) };
+    rc = ev->en.pool ? measure(ev, e) : err_set(e, ERR_NOMEM, "no memory for threads");
+    pool_free(ev->en.pool);
     return rc;
 }
 
 int verb_evaluate(struct app *app, const struct val *args, struct reply *r, struct err *e)
 {
     struct scoring s;
-    double *y;
+    struct evaluation ev = { .r = r, .s = &s, .args = args };
     int rc = scoring_run(app, &r->arena, args, &s, e);
 
     if (rc) return rc;
-    y = mem_try(s.rows->n_rows + 1, sizeof *y);
-    rc = y ? model_encode_target(s.model, s.rows, y, e)
-           : err_set(e, ERR_NOMEM, "no memory to measure %zu rows", s.rows->n_rows);
-    if (!rc) rc = measure(r, &s, y, val_get_str(args, "group", NULL), e);
-    free(y);
+    rc = run(&ev, app, e);
     scoring_done(&s);
     return rc;
 }

@@ -28,6 +28,11 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/escalate.c \
 	%D%/escalate.h \
 	%D%/evaluate.c \
+	%D%/evaluate.h \
+	%D%/evaluate_classes.c \
+	%D%/evaluate_groups.c \
+	%D%/evaluate_residuals.c \
+	%D%/evaluate_text.c \
 	%D%/experiment.c \
 	%D%/explain.c \
 	%D%/feature_pack.c \

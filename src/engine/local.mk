@@ -83,9 +83,18 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/learn/trees_model.c \
 	%D%/learn/trees_order.c \
 	%D%/learn/vec.h \
+	%D%/metric/bootstrap.c \
+	%D%/metric/bootstrap.h \
+	%D%/metric/curve.c \
+	%D%/metric/curve.h \
 	%D%/metric/decision.c \
 	%D%/metric/error.c \
+	%D%/metric/fairness.c \
+	%D%/metric/fairness.def \
+	%D%/metric/fairness.h \
 	%D%/metric/fns.h \
+	%D%/metric/interval.c \
+	%D%/metric/interval.h \
 	%D%/metric/metric.c \
 	%D%/metric/metric.h \
 	%D%/metric/metrics.def \

@@ -6,6 +6,7 @@ PROGRAM_TESTS += %D%/test_calibration.sh
 PROGRAM_TESTS += %D%/test_casebook.sh
 PROGRAM_TESTS += %D%/test_cli.sh
 PROGRAM_TESTS += %D%/test_data_files.sh
+PROGRAM_TESTS += %D%/test_evaluate.sh
 PROGRAM_TESTS += %D%/test_data_metrics.sh
 PROGRAM_TESTS += %D%/test_demo.sh
 PROGRAM_TESTS += %D%/test_drift.sh

@@ -10,6 +10,7 @@ ENGINE_TESTS = \
 	%D%/test_encoder \
 	%D%/test_explain \
 	%D%/test_frame \
+	%D%/test_interval \
 	%D%/test_gbdt \
 	%D%/test_gbdt_tree \
 	%D%/test_kernels \
@@ -33,6 +34,7 @@ TESTS += $(ENGINE_TESTS)
 %C%_test_frame_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_gbdt_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_gbdt_tree_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_interval_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_kernels_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_linear_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_metric_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit/stats

@@ -41,11 +41,14 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/kernel/hist.c \
 	%D%/kernel/kernel.h \
 	%D%/kernel/kernels.def \
+	%D%/kernel/rank.h \
+	%D%/kernel/tree_avx2.c \
+	%D%/kernel/tree_body.h \
+	%D%/kernel/tree_generic.c \
 	%D%/kernel/variants.h \
 	%D%/kernel/vec_avx2.c \
 	%D%/kernel/vec_body.h \
 	%D%/kernel/vec_generic.c \
-	%D%/kernel/vec_tree.h \
 	%D%/learn/forest.c \
 	%D%/learn/forest.h \
 	%D%/learn/gbdt.c \

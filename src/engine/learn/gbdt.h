@@ -37,17 +37,19 @@ struct gbdt_params {
 
 /* ---- bins ---- */
 
-/* Bounds of a numeric feature and the way to find a value among them: a bucket of equal width
- * tells how many bounds are in lower buckets, and a search over those of the bucket follows. */
+/* Bounds of a numeric feature and the way to find a value among them (kernel.h). */
 #define GBDT_BUCKETS 1024
 struct gbdt_cuts {
     double bound[2 * KERNEL_BINS]; /* ascending, then infinite */
-    double lo, scale;              /* bucket of x: (x - lo) * scale, clipped */
-    unsigned half;                 /* first step of the search; 0: none is needed */
+    double lo, scale;
+    unsigned half;
     uint8_t below[GBDT_BUCKETS];
 };
 /* The first n <= 255 bounds are set; fills in the rest. */
 void gbdt_cuts_index(struct gbdt_cuts *c, unsigned n);
+/* The same for n sorted bounds, followed by n + 4 infinite ones, with fewer buckets if these
+ * will do: below has room for GBDT_BUCKETS; returns how many are in use. */
+size_t gbdt_cuts_small(struct kernel_cuts *c, const double *bound, unsigned n, uint8_t *below);
 /* Number of bounds below x, or `missing` for a missing one. */
 void gbdt_cuts_rank(const struct gbdt_cuts *c, const double *x, size_t n, uint8_t missing,
                     uint8_t *out);

@@ -2,8 +2,10 @@
  * among a model's thresholds in prediction.
  *
  * A bucket of equal width says how many bounds lie in lower buckets; those of the same bucket
- * are searched by halving. No step branches on the value, and several values are searched at a
- * time so that their loads overlap. Pure; any thread. */
+ * are searched (kernel.h). Bounds far away from the others would make all buckets wide, so the
+ * range of the buckets may leave some out at either end: the one is taken whose fullest bucket
+ * has the fewest bounds. Pure; any thread. */
+#include "engine/kernel/rank.h"
 #include "engine/learn/gbdt.h"
 
 #include "base/mem.h"
@@ -11,62 +13,99 @@
 #include <math.h>
 #include <string.h>
 
-#define LANES 8 /* values searched at a time */
+#define ENOUGH 4 /* so many bounds of a bucket are compared at once */
 
-/* Rising in x, also for infinite and missing x and for bounds so close or far that scale is
- * infinite or 0: so a bound in a lower bucket than x's is below x, one in a higher above. */
-static inline unsigned bucket_of(const struct gbdt_cuts *c, double x)
+/* Puts the range of the buckets over bounds [skip, n - skip); returns the fullest's bounds. */
+static unsigned try_range(struct kernel_cuts *c, const double *bound, unsigned n, unsigned skip)
 {
-    double t = (x - c->lo) * c->scale;
+    unsigned most = 0, here = 0, last = 0;
 
-    t = t > 0 ? t : 0;
-    t = t < GBDT_BUCKETS - 1 ? t : GBDT_BUCKETS - 1;
-    return (unsigned)t;
+    c->lo = n ? bound[skip] : 0;
+    c->scale = n ? c->top / (bound[n - 1 - skip] - c->lo) : 0;
+    for (unsigned i = 0; i < n; i++) {
+        unsigned b = kernel_bucket(c, bound[i]);
+        here = i > 0 && b == last ? here + 1 : 1;
+        if (here > most) most = here;
+        last = b;
+    }
+    return most;
+}
+
+/* Chooses the range; returns the number of bounds in the fullest bucket. */
+static unsigned choose_range(struct kernel_cuts *c, const double *bound, unsigned n)
+{
+    unsigned best = 0, least = try_range(c, bound, n, 0);
+
+    for (unsigned part = 64; part >= 4 && least > ENOUGH && n >= 8; part /= 2) {
+        unsigned skip = n / part, most = try_range(c, bound, n, skip);
+        if (most >= least) continue;
+        least = most;
+        best = skip;
+    }
+    return try_range(c, bound, n, best);
+}
+
+static void fill(struct kernel_cuts *c, const double *bound, unsigned n, uint8_t *below)
+{
+    unsigned most = choose_range(c, bound, n), at = 0;
+
+    for (unsigned b = 0; b <= (unsigned)c->top; b++) {
+        below[b] = (uint8_t)at;
+        while (at < n && kernel_bucket(c, bound[at]) == b) at++;
+    }
+    c->half = 0;
+    for (unsigned s = 4; most > ENOUGH && s <= most; s *= 2) c->half = s;
+    c->bound = bound;
+    c->below = below;
 }
 
 void gbdt_cuts_index(struct gbdt_cuts *c, unsigned n)
 {
-    unsigned most = 0, at = 0;
+    struct kernel_cuts k = { .top = GBDT_BUCKETS - 1 };
 
     for (size_t i = n; i < ARRAY_LEN(c->bound); i++) c->bound[i] = HUGE_VAL;
-    c->lo = n ? c->bound[0] : 0;
-    c->scale = n ? (GBDT_BUCKETS - 1) / (c->bound[n - 1] - c->lo) : 0;
-    for (unsigned b = 0; b < GBDT_BUCKETS; b++) {
-        c->below[b] = (uint8_t)at;
-        while (at < n && bucket_of(c, c->bound[at]) == b) at++;
-        if (at - c->below[b] > most) most = at - c->below[b];
+    fill(&k, c->bound, n, c->below);
+    c->lo = k.lo;
+    c->scale = k.scale;
+    c->half = k.half;
+}
+
+size_t gbdt_cuts_small(struct kernel_cuts *c, const double *bound, unsigned n, uint8_t *below)
+{
+    size_t buckets = 16;
+
+    while (buckets < n) buckets *= 2;
+    for (; buckets < GBDT_BUCKETS; buckets *= 2) {
+        c->top = (double)(buckets - 1);
+        if (choose_range(c, bound, n) <= ENOUGH) break;
     }
-    c->half = 0;
-    for (unsigned s = 1; s <= most; s *= 2) c->half = s;
+    c->top = (double)(buckets - 1);
+    fill(c, bound, n, below);
+    return buckets;
+}
+
+static struct kernel_cuts view(const struct gbdt_cuts *c, uint8_t missing)
+{
+    return (struct kernel_cuts){ .bound = c->bound,
+                                 .below = c->below,
+                                 .lo = c->lo,
+                                 .scale = c->scale,
+                                 .top = GBDT_BUCKETS - 1,
+                                 .half = c->half,
+                                 .missing = missing };
 }
 
 uint8_t gbdt_cuts_rank1(const struct gbdt_cuts *c, double x, uint8_t missing)
 {
-    unsigned p = c->below[bucket_of(c, x)];
+    struct kernel_cuts k = view(c, missing);
 
-    for (unsigned s = c->half; s > 0; s /= 2) p += -(unsigned)(x > c->bound[p + s - 1]) & s;
-    return x != x ? missing : (uint8_t)p;
-}
-
-static inline void rank_lanes(const struct gbdt_cuts *c, const double *x, uint8_t missing,
-                              uint8_t *out)
-{
-    unsigned p[LANES];
-
-#pragma GCC unroll 8
-    for (int j = 0; j < LANES; j++) p[j] = c->below[bucket_of(c, x[j])];
-    for (unsigned s = c->half; s > 0; s /= 2)
-#pragma GCC unroll 8
-        for (int j = 0; j < LANES; j++) p[j] += -(unsigned)(x[j] > c->bound[p[j] + s - 1]) & s;
-#pragma GCC unroll 8
-    for (int j = 0; j < LANES; j++) out[j] = x[j] != x[j] ? missing : (uint8_t)p[j];
+    return kernel_rank(&k, x);
 }
 
 void gbdt_cuts_rank(const struct gbdt_cuts *c, const double *x, size_t n, uint8_t missing,
                     uint8_t *out)
 {
-    size_t i = 0;
+    struct kernel_cuts k = view(c, missing);
 
-    for (; i + LANES <= n; i += LANES) rank_lanes(c, x + i, missing, out + i);
-    for (; i < n; i++) out[i] = gbdt_cuts_rank1(c, x[i], missing);
+    kernels_best()->ranks(&k, x, n, out);
 }

@@ -1,44 +1,35 @@
 /* gbdt_fast.h: a model as bytes and masks, for gbdt_fast.c and gbdt_predict.c.
  *
- * A plane holds one byte a row, and every decision is "byte <= threshold" (kernel.h). A numeric
- * feature has a plane, or two where nodes differ on missing values: the rank of the value among
- * the model's thresholds, missing ones 0 or 255. A categorical node has a plane of its own, 0
- * for left and 1 for right; those of one feature are neighbours, and tables hold their bytes
- * for every level, by node for blocks of rows and by level for single rows. */
+ * Rows become bytes once, and all trees look at bytes (kernel.h). A number's byte is its rank
+ * among the model's thresholds of that feature, 128 + 1 + the rank or 128 when it is missing.
+ * The levels of a category that all nodes treat alike are a class; nodes are sets of classes. */
 #pragma once
 #include "engine/learn/gbdt.h"
 
-#define GBDT_MISSING    255
-#define GBDT_MAX_PLANES 4096 /* planes of a block are on the stack: 64 bytes each */
+#define GBDT_MAX_PLANES 2048 /* planes of a block are on the stack */
 
-struct gbdt_plane {
-    uint32_t feature;
-    uint8_t missing; /* byte of a missing value */
-    const struct gbdt_cuts *cuts;
-};
-
-/* The categorical nodes of one feature. Entries of a table: levels, then missing, then any
- * other value. */
 struct gbdt_levels {
-    uint32_t feature, levels;
-    unsigned first, nodes; /* planes */
-    uint8_t *by_node;      /* [nodes][levels + 2] */
-    uint8_t *by_level;     /* [levels + 2][nodes] */
+    uint32_t column, levels;
+    uint16_t *class_of; /* [levels + 2]: the classes of levels, of missing and of other values */
+    unsigned classes, pages;
+    unsigned plane; /* the first of its planes in a block */
+    uint32_t *drop; /* as kernel_levels */
 };
 
 struct gbdt_fast {
     const struct kernels *kern;
-    struct gbdt_plane *planes; /* numeric ones, the first n_numeric */
-    unsigned n_planes, n_numeric;
-    struct gbdt_levels *levels;
-    unsigned n_levels;
-    struct gbdt_cuts *cuts;       /* one a feature with thresholds */
-    struct kernel_op *ops;        /* of all trees; tree t's begin at its first node */
-    struct kernel_row_tree *rows; /* NULL: a tree is too large for it */
+    struct kernel_cuts *cuts; /* one a feature with thresholds: the first planes */
+    double *bounds;           /* of all cuts */
+    uint8_t *below;
+    struct gbdt_levels *levels; /* one a feature with categorical nodes */
+    unsigned n_cuts, n_levels, n_planes;
+    struct kernel_op *ops; /* of all trees; tree t's begin at its first node */
+    uint8_t *sets;
+    uint32_t most_leaves;          /* of a tree */
+    struct kernel_row_model *rows; /* NULL: a tree is too large for it */
+    struct kernel_row_tree *row_trees;
+    double (*row_values)[KERNEL_ROW_LEAVES];
+    uint8_t (*row_bias)[KERNEL_ROW_LEAVES];
+    uint16_t (*row_wide)[KERNEL_ROW_LEAVES];
+    struct kernel_levels *row_levels;
 };
-
-static inline uint32_t gbdt_entry(const struct gbdt_levels *l, double v)
-{
-    if (v != v) return l->levels;
-    return v >= 0 && v < l->levels ? (uint32_t)v : l->levels + 1;
-}

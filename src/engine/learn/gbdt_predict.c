@@ -2,14 +2,19 @@
  *
  * A score is base + value of tree 0 + value of tree 1 + ... in that order, in doubles, on every
  * path: a row gives the same bits alone, in a batch, and during training. Rows are taken in
- * blocks of KERNEL_ROWS; features become bytes (planes) once, then trees run over the block.
+ * blocks of up to KERNEL_ROWS; features become bytes (planes) once, then trees run over the
+ * block. Blocks are shorter where planes would not stay in the nearest cache.
  * No allocation, no state: any thread. */
 #include "engine/learn/gbdt_fast.h"
 
 #include <math.h>
 #include <string.h>
 
-#define MAX_SCORES 64 /* scores a row for which a block's sums are on the stack */
+#define LEAST_ROWS  64
+#define MAX_SCORES  64    /* scores a row for which a block's sums are on the stack */
+#define NEAR_BYTES  14000 /* of planes: what the cache holds beside the slots */
+#define BLOCK_BYTES (GBDT_MAX_PLANES * LEAST_ROWS)
+#define BLOCK_SUMS  (MAX_SCORES * LEAST_ROWS)
 
 void gbdt_link(const struct gbdt_model *m, double *s)
 {
@@ -35,89 +40,132 @@ void gbdt_predict_row(const void *state, const double *x, double *out)
 {
     const struct gbdt_model *m = state;
     const struct gbdt_fast *f = m->fast;
-    uint8_t bytes[GBDT_MAX_PLANES];
 
     if (!f || !f->rows) {
         walk(m, x, 1, out);
-        gbdt_link(m, out);
-        return;
+    } else {
+        for (int c = 0; c < m->k; c++) out[c] = m->base[c];
+        f->kern->tree_row(f->rows, x, out);
     }
-    memset(bytes, 0, KERNEL_FEW_PLANES);
-    for (unsigned i = 0; i < f->n_numeric; i++) {
-        const struct gbdt_plane *p = &f->planes[i];
-        bytes[i] = gbdt_cuts_rank1(p->cuts, x[p->feature], p->missing);
-    }
-    for (const struct gbdt_levels *l = f->levels; l < f->levels + f->n_levels; l++)
-        memcpy(bytes + l->first, l->by_level + (size_t)gbdt_entry(l, x[l->feature]) * l->nodes,
-               l->nodes);
-    struct kernel_row row = { bytes, f->n_planes, (size_t)m->k, out };
-    for (int c = 0; c < m->k; c++) out[c] = m->base[c];
-    f->kern->tree_rows(f->rows, m->n_trees, &row);
     gbdt_link(m, out);
 }
 
-static void fill_levels(const struct gbdt_levels *l, const double *v, size_t n, uint8_t *planes)
-{
-    uint32_t at[KERNEL_ROWS];
-    const uint8_t *table = l->by_node;
+/* ---- blocks ---- */
 
-    for (size_t r = 0; r < n; r++) at[r] = gbdt_entry(l, v[r]);
-    for (unsigned i = 0; i < l->nodes; i++, planes += KERNEL_ROWS, table += l->levels + 2)
-        for (size_t r = 0; r < n; r++) planes[r] = table[at[r]];
-}
+struct block {
+    struct kernel_block b;
+    uint8_t *planes;
+    double *sum; /* m->k columns of b.rows */
+};
 
-/* Bytes of n <= KERNEL_ROWS rows from `row` on. */
-static void fill_planes(const struct gbdt_model *m, const struct matrix *x, size_t row, size_t n,
+static void fill_levels(const struct gbdt_levels *l, const double *v, size_t n, size_t rows,
                         uint8_t *planes)
 {
-    const struct gbdt_fast *f = m->fast;
-
-    if (n < KERNEL_ROWS) memset(planes, 0, f->n_planes * (size_t)KERNEL_ROWS);
-    for (unsigned i = 0; i < f->n_numeric; i++) {
-        const struct gbdt_plane *p = &f->planes[i];
-        gbdt_cuts_rank(p->cuts, x->x + p->feature * x->n + row, n, p->missing,
-                       planes + (size_t)i * KERNEL_ROWS);
+    for (size_t r = 0; r < n; r++, planes++) {
+        uint32_t c = kernel_class(l->class_of, l->levels, v[r]);
+        planes[0] = c / 8 % 32;
+        planes[rows] = (uint8_t)(1u << c % 8);
+        if (l->pages > 1) planes[2 * rows] = (uint8_t)(c / 256);
     }
-    for (const struct gbdt_levels *l = f->levels; l < f->levels + f->n_levels; l++)
-        fill_levels(l, x->x + l->feature * x->n + row, n, planes + (size_t)l->first * KERNEL_ROWS);
 }
 
-/* Adds the trees' values to sum, m->k columns of KERNEL_ROWS. */
-static void add_trees(const struct gbdt_model *m, const uint8_t *planes, uint8_t *slots,
+/* Bytes of n <= b.rows rows from `row` on. */
+static void fill_planes(const struct gbdt_model *m, const struct matrix *x, size_t row, size_t n,
+                        struct block *b)
+{
+    const struct gbdt_fast *f = m->fast;
+    size_t rows = b->b.rows;
+
+    if (n < rows) memset(b->planes, 0, f->n_planes * rows);
+    for (unsigned i = 0; i < f->n_cuts; i++)
+        f->kern->ranks(&f->cuts[i], x->x + f->cuts[i].column * x->n + row, n, b->planes + i * rows);
+    for (const struct gbdt_levels *l = f->levels; l < f->levels + f->n_levels; l++)
+        fill_levels(l, x->x + l->column * x->n + row, n, rows, b->planes + l->plane * rows);
+}
+
+/* Where the rows of a tree end, and the values there. */
+struct ends {
+    const uint8_t *leaf;
+    const double *value;
+};
+
+/* Sum after sum, so that each stays in a register while trees are added in their order. */
+static void add_eight(double *sum, size_t rows, const struct ends *e)
+{
+    for (size_t r = 0; r < rows; r++) {
+        double s = sum[r];
+#pragma GCC unroll 8
+        for (int i = 0; i < KERNEL_ROOTS; i++) s += e[i].value[e[i].leaf[r]];
+        sum[r] = s;
+    }
+}
+
+static void add_values(double *sum, size_t rows, const struct ends *e, size_t n)
+{
+    if (n == KERNEL_ROOTS) {
+        add_eight(sum, rows, e);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        for (size_t r = 0; r < rows; r++) sum[r] += e[i].value[e[i].leaf[r]];
+}
+
+/* Adds the values of all trees of score c. */
+static void add_trees(const struct gbdt_model *m, size_t c, const struct kernel_block *b,
                       double *sum)
 {
-    size_t c = 0, k = (size_t)m->k;
+    struct ends ends[KERNEL_ROOTS];
+    size_t n = 0;
 
-    for (size_t i = 0; i < m->n_trees; i++) {
+    for (size_t i = c; i < m->n_trees; i += (size_t)m->k) {
         const struct gbdt_tree *t = &m->trees[i];
-        const double *value = m->leaves + t->leaf;
-        double *s = sum + c * KERNEL_ROWS;
-        if (t->n_leaves > 1) {
-            m->fast->kern->tree_block(m->fast->ops + t->node, t->n_leaves - 1, planes, slots);
-            for (size_t r = 0; r < KERNEL_ROWS; r++) s[r] += value[slots[r]];
-        } else {
-            for (size_t r = 0; r < KERNEL_ROWS; r++) s[r] += value[0];
-        }
-        if (++c == k) c = 0;
+        size_t slot = t->n_leaves > 1 ? KERNEL_ROOT + n : KERNEL_TEMPS;
+        ends[n++] = (struct ends){ b->slots + slot * b->rows, m->leaves + t->leaf };
+        m->fast->kern->tree_block(m->fast->ops + t->node, t->n_leaves - 1, b);
+        if (n < KERNEL_ROOTS) continue;
+        add_values(sum, b->rows, ends, n);
+        n = 0;
     }
+    add_values(sum, b->rows, ends, n);
+}
+
+static void start_blocks(const struct gbdt_model *m, size_t rows, struct block *b)
+{
+    b->b.rows = rows;
+    for (size_t i = 0; i < m->fast->most_leaves; i++)
+        memset(b->b.slots + (KERNEL_TEMPS + i) * rows, (int)i, rows);
+}
+
+/* Rows of a block, of which n are wanted. */
+static size_t block_rows(const struct gbdt_model *m, size_t n)
+{
+    size_t rows = KERNEL_ROWS;
+
+    while (rows > LEAST_ROWS &&
+           (m->fast->n_planes * rows > NEAR_BYTES || (size_t)m->k * rows > BLOCK_SUMS))
+        rows /= 2;
+    return n < rows ? (n + 31) / 32 * 32 : rows;
 }
 
 static void by_blocks(const struct gbdt_model *m, const struct matrix *x, size_t from, size_t to,
                       double *out)
 {
-    uint8_t slots[KERNEL_SLOTS * KERNEL_ROWS], planes[GBDT_MAX_PLANES * KERNEL_ROWS];
-    double sum[MAX_SCORES * KERNEL_ROWS];
+    uint8_t slots[KERNEL_SLOTS * KERNEL_ROWS], planes[BLOCK_BYTES];
+    double sum[BLOCK_SUMS];
+    struct block b = { { .planes = planes, .sets = m->fast->sets, .slots = slots }, planes, sum };
     size_t k = (size_t)m->k;
 
-    for (size_t i = KERNEL_TEMPS; i < KERNEL_SLOTS; i++)
-        memset(slots + i * KERNEL_ROWS, (int)(i - KERNEL_TEMPS), KERNEL_ROWS);
-    for (size_t row = from; row < to; row += KERNEL_ROWS) {
-        size_t n = to - row < KERNEL_ROWS ? to - row : KERNEL_ROWS;
-        fill_planes(m, x, row, n, planes);
-        for (size_t i = 0; i < k * KERNEL_ROWS; i++) sum[i] = m->base[i / KERNEL_ROWS];
-        add_trees(m, planes, slots, sum);
+    for (size_t row = from, n; row < to; row += n) {
+        size_t rows = block_rows(m, to - row);
+        if (rows != b.b.rows) start_blocks(m, rows, &b);
+        n = to - row < rows ? to - row : rows;
+        fill_planes(m, x, row, n, &b);
+        for (size_t c = 0; c < k; c++) {
+            for (size_t r = 0; r < rows; r++) sum[c * rows + r] = m->base[c];
+            add_trees(m, c, &b.b, sum + c * rows);
+        }
         for (size_t r = 0; r < n; r++, out += k) {
-            for (size_t c = 0; c < k; c++) out[c] = sum[c * KERNEL_ROWS + r];
+            for (size_t c = 0; c < k; c++) out[c] = sum[c * rows + r];
             gbdt_link(m, out);
         }
     }
@@ -127,7 +175,7 @@ void gbdt_predict(const void *state, const struct matrix *x, size_t from, size_t
 {
     const struct gbdt_model *m = state;
 
-    if (m->fast && m->k <= MAX_SCORES) {
+    if (m->fast && m->k <= MAX_SCORES && m->fast->n_planes <= GBDT_MAX_PLANES) {
         by_blocks(m, x, from, to, out);
         return;
     }

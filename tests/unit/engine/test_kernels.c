@@ -1,7 +1,8 @@
 /* test_kernels.c: every instruction set's kernels against each other, to the bit, and against
  * plain loops and libm. */
+#include "base/mem.h"
 #include "base/rng.h"
-#include "engine/kernel/kernel.h"
+#include "engine/learn/gbdt.h"
 #include "enginetest.h"
 
 #define N 1003
@@ -208,62 +209,218 @@ static void test_hist(void **state)
         }
 }
 
-/* Random trees, evaluated node by node, against both forms of every instruction set. The ops
- * of a chain: node i's right child is node i + 1, all left children are leaves. */
-static void test_trees(void **state)
+/* Counts of bounds below a value, for bounds near one another, far apart and at the ends. */
+static void test_ranks(void **state)
 {
-    enum { TREES = 40, PLANES = 90, NODES = KERNEL_ROW_LEAVES - 1 };
-    static struct kernel_row_tree t[TREES];
-    static struct kernel_op ops[NODES];
-    static uint8_t planes[PLANES * KERNEL_ROWS], slots[KERNEL_SLOTS * KERNEL_ROWS];
+    static const unsigned sizes[] = { 0, 1, 2, 5, 31, 100, 255 };
+    static struct gbdt_cuts c;
+    static uint8_t below[GBDT_BUCKETS];
+    static double bound[2 * 255 + 4], x[N];
+    struct rng r;
+
+    (void)state;
+    rng_seed(&r, 8);
+    for (size_t i = 0; i < ARRAY_LEN(sizes) * 4; i++) {
+        unsigned n = sizes[i / 4], shape = i % 4;
+        double at = shape == 3 ? -1e300 : -3;
+        for (unsigned j = 0; j < ARRAY_LEN(bound); j++) {
+            bound[j] = j < n ? at : HUGE_VAL;
+            at = shape == 0   ? at + rng_unit(&r) + 1e-9
+                 : shape == 1 ? at + exp(10 * rng_normal(&r))
+                 : shape == 2 ? nextafter(at, 9)
+                              : at + 2e300 / 255;
+        }
+        for (size_t j = 0; j < N; j++) {
+            double b = n ? bound[rng_below(&r, n)] : 0;
+            x[j] = j % 4 == 0   ? b
+                   : j % 4 == 1 ? nextafter(b, HUGE_VAL)
+                   : j % 4 == 2 ? b + rng_normal(&r)
+                                : (double[]){ HUGE_VAL, -HUGE_VAL, (double)NAN, -0.0 }[j / 4 % 4];
+        }
+        struct kernel_cuts k = { .first = 200, .missing = 77 };
+        assert_in_range(gbdt_cuts_small(&k, bound, n, below), 1, GBDT_BUCKETS);
+        memcpy(c.bound, bound, n * sizeof *bound);
+        gbdt_cuts_index(&c, n);
+        for (size_t j = 0; j < N; j++) {
+            unsigned want = 0;
+            uint8_t got[KERNEL_ISAS + 1];
+            for (unsigned b = 0; b < n; b++) want += x[j] > bound[b];
+            assert_int_equal(gbdt_cuts_rank1(&c, x[j], 99), x[j] != x[j] ? 99 : want);
+            for (int isa = 0; isa < KERNEL_ISAS; isa++) {
+                if (!kernels_for(isa)) continue;
+                kernels_for(isa)->ranks(&k, x + j, 1, got);
+                assert_int_equal(got[0], x[j] != x[j] ? 77 : (uint8_t)(200 + want));
+            }
+        }
+        for (int isa = 0; isa < KERNEL_ISAS; isa++) {
+            uint8_t one[N], all[N];
+            if (!kernels_for(isa)) continue;
+            for (size_t j = 0; j < N; j++) kernels_for(isa)->ranks(&k, x + j, 1, one + j);
+            kernels_for(isa)->ranks(&k, x, N, all);
+            assert_memory_equal(one, all, N);
+        }
+    }
+}
+
+enum { BLOCK_ROWS = 96, OPS = 200, OP_PLANES = 20, OP_SETS = 12 };
+
+/* What an op says of a row, as kernel.h has it. */
+static uint8_t op_by_hand(const struct kernel_op *o, const struct kernel_block *b, size_t row)
+{
+    const uint8_t *p = b->planes + o->plane * b->rows + row;
+    bool right = (int8_t)(uint8_t)(p[0] - o->bias) > (int8_t)o->threshold;
+
+    if (o->pages) {
+        size_t page = o->pages > 1 ? p[2 * b->rows] : 0;
+        right = b->sets[(o->set + page) * 32 + p[0]] & p[b->rows];
+    }
+    return b->slots[(right ? o->right : o->left) * b->rows + row];
+}
+
+/* Planes [0, 8) are numbers, then come threes of planes of codes. */
+static void test_tree_block(void **state)
+{
+    static uint8_t planes[OP_PLANES * BLOCK_ROWS], sets[OP_SETS * 32];
+    static uint8_t want[KERNEL_SLOTS * BLOCK_ROWS], got[KERNEL_SLOTS * BLOCK_ROWS];
+    static struct kernel_op ops[OPS];
     struct rng r;
 
     (void)state;
     rng_seed(&r, 6);
-    for (size_t i = 0; i < sizeof planes; i++) planes[i] = (uint8_t)rng_u64(&r);
-    for (size_t i = KERNEL_TEMPS; i < KERNEL_SLOTS; i++)
-        memset(slots + i * KERNEL_ROWS, (int)(i - KERNEL_TEMPS), KERNEL_ROWS);
-    for (unsigned few = 0; few < 2; few++)
-        for (int isa = 0; isa < KERNEL_ISAS; isa++) {
-            const struct kernels *k = kernels_for(isa);
-            double want[3] = { 0.25, 0.5, 1 }, got[3] = { 0.25, 0.5, 1 };
-            uint8_t bytes[PLANES];
-            if (!k) continue;
-            for (size_t i = 0; i < PLANES; i++) bytes[i] = planes[i * KERNEL_ROWS + 7];
-            for (size_t j = 0; j < TREES; j++) {
-                unsigned leaf = NODES;
-                memset(&t[j], 0, sizeof t[j]);
-                memset(t[j].threshold, 255, sizeof t[j].threshold);
-                for (unsigned i = 0; i < NODES; i++) {
-                    uint16_t plane = (uint16_t)rng_below(&r, few ? KERNEL_FEW_PLANES : PLANES);
-                    t[j].plane[i] = plane;
-                    t[j].near[i] = (uint8_t)plane;
-                    t[j].threshold[i] = (uint8_t)rng_below(&r, 30);
-                    t[j].keep[i] = ~(UINT32_C(1) << i);
-                    if (leaf == NODES && bytes[plane] <= t[j].threshold[i]) leaf = i;
-                    ops[NODES - 1 - i] =
-                        (struct kernel_op){ .plane = plane,
-                                            .threshold = t[j].threshold[i],
-                                            .out = 0,
-                                            .left = (uint16_t)(KERNEL_TEMPS + i),
-                                            .right = i + 1 < NODES ? 0 : KERNEL_TEMPS + NODES };
-                }
-                for (unsigned i = 0; i <= NODES; i++) t[j].value[i] = rng_normal(&r);
-                want[j % 3] += t[j].value[leaf];
-                k->tree_block(ops, NODES, planes, slots);
-                assert_int_equal(slots[7], leaf);
-            }
-            struct kernel_row row = { bytes, few ? KERNEL_FEW_PLANES : PLANES, 3, got };
-            k->tree_rows(t, TREES, &row);
-            assert_memory_equal(got, want, sizeof got);
+    for (size_t i = 0; i < sizeof sets; i++) sets[i] = (uint8_t)rng_u64(&r);
+    for (size_t i = 0; i < sizeof want; i++) want[i] = got[i] = (uint8_t)rng_u64(&r);
+    for (size_t i = 0; i < sizeof planes; i++) {
+        size_t kind = i / BLOCK_ROWS < 8 ? 3 : (i / BLOCK_ROWS - 8) % 3;
+        uint64_t v = rng_u64(&r) >> 20;
+        planes[i] = (uint8_t)(kind == 0 ? v % 32 : kind == 1 ? 1u << v % 8 : kind == 2 ? v % 3 : v);
+    }
+    for (size_t i = 0; i < OPS; i++) {
+        bool set = i % 3 == 0;
+        ops[i] = (struct kernel_op){
+            .plane = (uint16_t)(set ? 8 + 3 * rng_below(&r, 4) : rng_below(&r, 8)),
+            .left = (uint16_t)rng_below(&r, KERNEL_SLOTS),
+            .right = (uint16_t)rng_below(&r, KERNEL_SLOTS),
+            .out = (uint16_t)rng_below(&r, KERNEL_SLOTS),
+            .threshold = (uint8_t)rng_u64(&r),
+            .bias = i % 2,
+            .pages = set ? i % 2 ? 3 : 1 : 0,
+            .set = (uint32_t)rng_below(&r, OP_SETS - 2),
+        };
+    }
+    for (int isa = 0; isa < KERNEL_ISAS; isa++) {
+        struct kernel_block b = { BLOCK_ROWS, planes, sets, want };
+        if (!kernels_for(isa)) continue;
+        for (size_t i = 0; i < OPS; i++)
+            for (size_t row = 0; row < BLOCK_ROWS; row++)
+                want[ops[i].out * (size_t)BLOCK_ROWS + row] = op_by_hand(&ops[i], &b, row);
+        b.slots = got;
+        kernels_for(isa)->tree_block(ops, OPS, &b);
+        assert_memory_equal(got, want, sizeof got);
+    }
+}
+
+enum { ROW_TREES = 43, ROW_CUTS = 90, ROW_NODES = KERNEL_ROW_LEAVES - 1 };
+
+/* Single rows: node i's left child is leaf i, its right child is node i + 1. */
+static void fill_row_model(struct kernel_row_model *m, struct rng *r)
+{
+    static struct kernel_row_tree t[ROW_TREES + 1];
+    static uint8_t bias[ROW_TREES + 1][KERNEL_ROW_LEAVES];
+    static uint16_t wide[ROW_TREES + 1][KERNEL_ROW_LEAVES];
+    static double value[ROW_TREES][KERNEL_ROW_LEAVES];
+
+    memset(t, 0, sizeof t);
+    memset(wide, 0, sizeof wide);
+    memset(bias, 0, sizeof bias);
+    for (size_t j = 0; j < ROW_TREES + 1; j++) memset(t[j].threshold, 127, KERNEL_ROW_LEAVES);
+    for (size_t j = 0; j < ROW_TREES; j++) {
+        for (unsigned i = 0; i < ROW_NODES; i++) {
+            wide[j][i] = (uint16_t)rng_below(r, m->n_cuts);
+            if (m->n_cuts <= KERNEL_FEW_PLANES) t[j].plane[i] = (uint8_t)wide[j][i];
+            t[j].threshold[i] = (uint8_t)(129 + rng_below(r, 40));
+            bias[j][i] = (uint8_t)rng_below(r, 2);
+            t[j].drop[kernel_drop(i)] = UINT32_C(1) << i;
         }
+        for (unsigned i = 0; i <= ROW_NODES; i++) value[j][i] = rng_normal(r);
+    }
+    m->trees = t;
+    m->bias = (const uint8_t(*)[KERNEL_ROW_LEAVES])bias;
+    m->value = (const double(*)[KERNEL_ROW_LEAVES])value;
+    m->wide = (const uint16_t(*)[KERNEL_ROW_LEAVES])wide;
+}
+
+/* Bound i of every feature is i, so a value in (i - 1, i] has rank i. */
+static void row_by_hand(const struct kernel_row_model *m, const double *x, double *score)
+{
+    for (size_t t = 0; t < ROW_TREES; t++) {
+        unsigned leaf = 0;
+        for (; leaf < ROW_NODES; leaf++) {
+            double v = x[m->wide[t][leaf]], cut = m->trees[t].threshold[leaf] - 129;
+            bool out = false;
+            for (unsigned l = 0; l < m->n_levels; l++)
+                out |=
+                    m->levels[l].drop[(unsigned)x[m->levels[l].column] * m->stride + t] >> leaf & 1;
+            if (!out && (v != v ? !m->bias[t][leaf] : v <= cut)) break;
+        }
+        score[t % m->k] += m->value[t][leaf];
+    }
+}
+
+static void test_tree_row(void **state)
+{
+    static const unsigned counts[] = { 1, 16, 17, 32, 33, 64, 65, ROW_CUTS };
+    static const uint16_t class_of[] = { 0, 1, 2, 2, 2 };
+    static uint8_t below[GBDT_BUCKETS];
+    static uint32_t drop[2][3 * (ROW_TREES + 1)];
+    static struct kernel_cuts cuts[ROW_CUTS];
+    double bound[2 * 64 + 4], x[ROW_CUTS + 2];
+    struct rng r;
+
+    (void)state;
+    rng_seed(&r, 7);
+    for (unsigned i = 0; i < ARRAY_LEN(bound); i++) bound[i] = i < 64 ? i : HUGE_VAL;
+    for (unsigned i = 0; i < ROW_CUTS; i++) {
+        gbdt_cuts_small(&cuts[i], bound, 64, below);
+        cuts[i].column = i;
+        cuts[i].first = 129;
+        cuts[i].missing = 128;
+    }
+    for (size_t i = 0; i < 2 * ARRAY_LEN(drop[0]); i++)
+        drop[i % 2][i / 2] = (uint32_t)(rng_u64(&r) & rng_u64(&r)) & ~(UINT32_C(1) << ROW_NODES);
+    const struct kernel_levels levels[2] = { { ROW_CUTS, 3, class_of, drop[0] },
+                                             { ROW_CUTS + 1, 3, class_of, drop[1] } };
+    for (size_t c = 0; c < ARRAY_LEN(counts) * 4; c++) {
+        struct kernel_row_model m = { .cuts = cuts,
+                                      .levels = levels,
+                                      .n_cuts = counts[c / 4],
+                                      .n_levels = c % 4 > 1 ? 2 : 0,
+                                      .n_trees = ROW_TREES,
+                                      .stride = ROW_TREES + 1,
+                                      .k = c % 2 ? 3 : 1 };
+        fill_row_model(&m, &r);
+        for (size_t i = 0; i < ARRAY_LEN(x); i++)
+            x[i] = i >= ROW_CUTS ? (double)rng_below(&r, 3) : 60 * rng_unit(&r);
+        for (unsigned missing = 0; missing < 2; missing++) {
+            double want[3] = { 0.25, 0.5, 1 };
+            for (size_t i = 0; missing && i < m.n_cuts; i += 3) x[i] = (double)NAN;
+            row_by_hand(&m, x, want);
+            for (int isa = 0; isa < KERNEL_ISAS; isa++) {
+                struct kernel_row_model few = m;
+                double got[3] = { 0.25, 0.5, 1 };
+                if (!kernels_for(isa)) continue;
+                if (m.n_cuts <= KERNEL_FEW_PLANES) few.wide = NULL;
+                kernels_for(isa)->tree_row(&few, x, got);
+                assert_memory_equal(got, want, sizeof got);
+            }
+        }
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_exp),        TEST(test_logistic), TEST(test_quantise),
-        TEST(test_split_gain), TEST(test_hist),     TEST(test_trees),
+        TEST(test_exp),  TEST(test_logistic), TEST(test_quantise),   TEST(test_split_gain),
+        TEST(test_hist), TEST(test_ranks),    TEST(test_tree_block), TEST(test_tree_row),
     };
 
     printf("# best kernels here: %s\n", kernels_best()->isa);

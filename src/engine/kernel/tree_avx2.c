@@ -1,0 +1,309 @@
+/* tree_avx2.c: the kernels of prediction written for AVX2, called only where the processor has
+ * it (dispatch.c). Counts and leaves are integers and sums run over trees in their order, so
+ * results equal those of tree_body.h to the bit. Any thread. */
+#include "engine/kernel/rank.h"
+#include "engine/kernel/variants.h"
+
+#ifdef KERNEL_HAVE_AVX2
+#include <immintrin.h>
+#include <string.h>
+
+#define AVX2   __attribute__((target("avx2,popcnt")))
+#define INLINE AVX2 static inline __attribute__((always_inline))
+
+INLINE __m256i load(const void *p)
+{
+    __m256i v;
+
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+INLINE __m128i load_half(const void *p)
+{
+    __m128i v;
+
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+INLINE void store(void *p, __m256i v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+/* 16 bytes, in both halves. */
+INLINE __m256i load_twice(const void *p)
+{
+    return _mm256_broadcastsi128_si256(load_half(p));
+}
+
+/* ---- ranks ---- */
+
+/* As kernel_rank, where p bounds are known to be below; not for missing values. */
+INLINE unsigned finish_rank(const struct kernel_cuts *c, unsigned p, double x)
+{
+    p = kernel_rank_near(c, p, x);
+    __m256d below = _mm256_cmp_pd(_mm256_loadu_pd(c->bound + p), _mm256_set1_pd(x), _CMP_LT_OQ);
+    return p + (unsigned)__builtin_popcount((unsigned)_mm256_movemask_pd(below));
+}
+
+INLINE __m128i buckets4(const struct kernel_cuts *c, __m256d x)
+{
+    __m256d t = _mm256_mul_pd(_mm256_sub_pd(x, _mm256_set1_pd(c->lo)), _mm256_set1_pd(c->scale));
+
+    t = _mm256_max_pd(t, _mm256_setzero_pd()); /* the second where one is no number */
+    return _mm256_cvttpd_epi32(_mm256_min_pd(t, _mm256_set1_pd(c->top)));
+}
+
+/* Bytes of 255 where bits has ones. */
+INLINE uint64_t spread(uint64_t bits)
+{
+    uint64_t each = bits * UINT64_C(0x0101010101010101) & UINT64_C(0x8040201008040201);
+
+    return ((each + UINT64_C(0x7f7f7f7f7f7f7f7f)) >> 7 & UINT64_C(0x0101010101010101)) * 255;
+}
+
+INLINE uint64_t ranks8(const struct kernel_cuts *c, const double *x)
+{
+    __m256d lo = _mm256_loadu_pd(x), hi = _mm256_loadu_pd(x + 4);
+    int32_t bucket[8];
+    uint64_t word = 0;
+
+    store(bucket, _mm256_set_m128i(buckets4(c, hi), buckets4(c, lo)));
+#pragma GCC unroll 8
+    for (int j = 0; j < 8; j++) {
+        uint8_t r = (uint8_t)(finish_rank(c, c->below[bucket[j]], x[j]) + c->first);
+        word |= (uint64_t)r << (8 * j);
+    }
+    unsigned odd = (unsigned)_mm256_movemask_pd(_mm256_cmp_pd(lo, lo, _CMP_UNORD_Q)) |
+                   (unsigned)_mm256_movemask_pd(_mm256_cmp_pd(hi, hi, _CMP_UNORD_Q)) << 4;
+    if (odd) {
+        uint64_t mask = spread(odd);
+        word = (word & ~mask) | (c->missing * UINT64_C(0x0101010101010101) & mask);
+    }
+    return word;
+}
+
+AVX2 void kernel_ranks_avx2(const struct kernel_cuts *c, const double *x, size_t n, uint8_t *out)
+{
+    size_t i = 0;
+
+    for (; i + 8 <= n; i += 8) {
+        uint64_t word = ranks8(c, x + i);
+        memcpy(out + i, &word, sizeof word);
+    }
+    if (i == n) return;
+    double last[8] = { 0, 0, 0, 0, 0, 0, 0, 0 };
+    memcpy(last, x + i, (n - i) * sizeof *x);
+    uint64_t word = ranks8(c, last);
+    memcpy(out + i, &word, n - i);
+}
+
+/* ---- blocks ---- */
+
+INLINE void number_op(const struct kernel_op *o, const struct kernel_block *b)
+{
+    const uint8_t *p = b->planes + o->plane * b->rows, *l = b->slots + o->left * b->rows;
+    const uint8_t *r = b->slots + o->right * b->rows;
+    uint8_t *out = b->slots + o->out * b->rows;
+    __m256i bias = _mm256_set1_epi8((char)o->bias), most = _mm256_set1_epi8((char)o->threshold);
+
+#pragma GCC unroll 2
+    for (size_t j = 0; j < b->rows; j += 32) {
+        __m256i right = _mm256_cmpgt_epi8(_mm256_sub_epi8(load(p + j), bias), most);
+        __m256i leaf = _mm256_blendv_epi8(load(l + j), load(r + j), right);
+        store(out + j, leaf);
+    }
+}
+
+/* Which of 32 rows have their bit in a page of 32 bytes: all ones there. */
+INLINE __m256i in_page(const uint8_t *page, __m256i byte, __m256i bit)
+{
+    __m256i lo = _mm256_shuffle_epi8(load_twice(page), byte);
+    __m256i hi = _mm256_shuffle_epi8(load_twice(page + 16), byte);
+    __m256i found = _mm256_blendv_epi8(lo, hi, _mm256_slli_epi16(byte, 3));
+
+    return _mm256_cmpeq_epi8(_mm256_and_si256(found, bit), bit);
+}
+
+INLINE void set_op(const struct kernel_op *o, const struct kernel_block *b)
+{
+    const uint8_t *p = b->planes + o->plane * b->rows, *l = b->slots + o->left * b->rows;
+    const uint8_t *r = b->slots + o->right * b->rows, *set = b->sets + o->set * (size_t)32;
+    uint8_t *out = b->slots + o->out * b->rows;
+
+    for (size_t j = 0; j < b->rows; j += 32) {
+        __m256i byte = load(p + j), bit = load(p + b->rows + j), right;
+        right = in_page(set, byte, bit);
+        if (o->pages > 1) {
+            __m256i page = load(p + 2 * b->rows + j), one = _mm256_set1_epi8(1), at = one;
+            right = _mm256_and_si256(right, _mm256_cmpeq_epi8(page, _mm256_setzero_si256()));
+            for (size_t i = 1; i < o->pages; i++, at = _mm256_add_epi8(at, one)) {
+                __m256i here = _mm256_cmpeq_epi8(page, at);
+                here = _mm256_and_si256(here, in_page(set + 32 * i, byte, bit));
+                right = _mm256_or_si256(right, here);
+            }
+        }
+        __m256i leaf = _mm256_blendv_epi8(load(l + j), load(r + j), right);
+        store(out + j, leaf);
+    }
+}
+
+AVX2 void kernel_tree_block_avx2(const struct kernel_op *ops, size_t n,
+                                 const struct kernel_block *block)
+{
+    for (const struct kernel_op *o = ops; o < ops + n; o++) {
+        if (o->pages) set_op(o, block);
+        else number_op(o, block);
+    }
+}
+
+/* ---- one row ---- */
+
+/* How a tree's 32 bytes are put together. FEW: all planes are in registers, so many quarters
+ * of 16. */
+enum pick { PICK_16 = 1, PICK_32 = 2, PICK_64 = 4, PICK_WIDE = 0 };
+
+struct row { /* one row as bytes */
+    const uint8_t *bytes;
+    __m256i quarter[4];                       /* each twice */
+    const uint32_t *level[KERNEL_ROW_LEVELS]; /* leaves out, by tree */
+};
+
+/* The bytes of nodes [i, i + 8). Put together in a register: a vector read right after bytes
+ * written singly would wait for them. */
+INLINE int64_t eight_bytes(const uint16_t *plane, const uint8_t *bytes)
+{
+    uint64_t w = 0;
+
+#pragma GCC unroll 8
+    for (int j = 0; j < 8; j++) w |= (uint64_t)bytes[plane[j]] << (8 * j);
+    return (int64_t)w;
+}
+
+/* A shuffle looks up the low four bits in each quarter, then bits 4 and 5 choose. */
+INLINE __m256i pick_bytes(const struct kernel_row_model *m, size_t t, const struct row *r,
+                          enum pick pick)
+{
+    if (pick == PICK_WIDE) {
+        const uint16_t *p = m->wide[t];
+        return _mm256_set_epi64x(eight_bytes(p + 24, r->bytes), eight_bytes(p + 16, r->bytes),
+                                 eight_bytes(p + 8, r->bytes), eight_bytes(p, r->bytes));
+    }
+    __m256i at = load(m->trees[t].plane), a = _mm256_shuffle_epi8(r->quarter[0], at);
+    if (pick == PICK_16) return a;
+    __m256i bit4 = _mm256_slli_epi16(at, 3);
+    a = _mm256_blendv_epi8(a, _mm256_shuffle_epi8(r->quarter[1], at), bit4);
+    if (pick == PICK_32) return a;
+    __m256i c = _mm256_blendv_epi8(_mm256_shuffle_epi8(r->quarter[2], at),
+                                   _mm256_shuffle_epi8(r->quarter[3], at), bit4);
+    return _mm256_blendv_epi8(a, c, _mm256_slli_epi16(at, 2));
+}
+
+/* Bytes 4i .. 4i + 3 of either half as words, all ones or zeros, and with those leaves. */
+INLINE __m256i drop_four(__m256i right, int i, const struct kernel_row_tree *t)
+{
+    const __m256i four = _mm256_broadcastsi128_si256(
+        _mm_set_epi32(0x03030303 + 0x04040404 * i, 0x02020202 + 0x04040404 * i,
+                      0x01010101 + 0x04040404 * i, 0x04040404 * i));
+
+    return _mm256_and_si256(_mm256_shuffle_epi8(right, four), load(t->drop + 8 * i));
+}
+
+/* Leaves of tree t that are out because of nodes on numbers, spread over eight words. */
+INLINE __m256i dropped(const struct kernel_row_model *m, size_t t, const struct row *r,
+                       enum pick pick, bool missing)
+{
+    const struct kernel_row_tree *tree = &m->trees[t];
+    __m256i x = pick_bytes(m, t, r, pick), most = load(tree->threshold);
+
+    if (missing) {
+        __m256i bias = load(m->bias[t]);
+        x = _mm256_sub_epi8(x, bias);
+        most = _mm256_sub_epi8(most, bias);
+    }
+    __m256i right = _mm256_cmpgt_epi8(x, most);
+    __m256i a = _mm256_or_si256(drop_four(right, 0, tree), drop_four(right, 1, tree));
+    __m256i b = _mm256_or_si256(drop_four(right, 2, tree), drop_four(right, 3, tree));
+    return _mm256_or_si256(a, b);
+}
+
+INLINE __m256i or_words(__m256i a, __m256i b)
+{
+    return _mm256_or_si256(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
+}
+
+/* Leaves that remain of trees t .. t + 3, a word each. */
+INLINE __m128i remaining4(const struct kernel_row_model *m, size_t t, const struct row *r,
+                          enum pick pick, bool missing)
+{
+    __m256i ab = or_words(dropped(m, t, r, pick, missing), dropped(m, t + 1, r, pick, missing));
+    __m256i cd = or_words(dropped(m, t + 2, r, pick, missing), dropped(m, t + 3, r, pick, missing));
+    __m256i e = _mm256_or_si256(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
+    __m128i out = _mm_or_si128(_mm256_castsi256_si128(e), _mm256_extracti128_si256(e, 1));
+
+    for (unsigned i = 0; i < m->n_levels; i++) out = _mm_or_si128(out, load_half(r->level[i] + t));
+    return _mm_xor_si128(out, _mm_set1_epi32(-1));
+}
+
+INLINE void run_trees(const struct kernel_row_model *m, const struct row *r, enum pick pick,
+                      bool missing, double *score)
+{
+    size_t c = 0, t = 0;
+    double sum = score[0];
+
+    for (; m->k == 1 && t + 4 <= m->n_trees; t += 4) {
+        __m128i rest = remaining4(m, t, r, pick, missing);
+        uint64_t low = (uint64_t)_mm_cvtsi128_si64(rest);
+        uint64_t high = (uint64_t)_mm_extract_epi64(rest, 1);
+        sum += m->value[t][__builtin_ctzll(low)];
+        sum += m->value[t + 1][__builtin_ctzll(low >> 32)];
+        sum += m->value[t + 2][__builtin_ctzll(high)];
+        sum += m->value[t + 3][__builtin_ctzll(high >> 32)];
+    }
+    score[0] = sum;
+    for (; t < m->n_trees; t += 4) {
+        uint32_t rest[4];
+        __m128i four = remaining4(m, t, r, pick, missing);
+        memcpy(rest, &four, sizeof rest);
+        for (size_t i = 0; i < 4 && t + i < m->n_trees; i++) {
+            score[c] += m->value[t + i][__builtin_ctz(rest[i])];
+            if (++c == m->k) c = 0;
+        }
+    }
+}
+
+INLINE void run_picking(const struct kernel_row_model *m, struct row *r, bool missing,
+                        double *score)
+{
+    for (int i = 0; !m->wide && i < 4; i++) r->quarter[i] = load_twice(r->bytes + 16 * i);
+    if (m->wide) run_trees(m, r, PICK_WIDE, missing, score);
+    else if (m->n_cuts <= 16) run_trees(m, r, PICK_16, missing, score);
+    else if (m->n_cuts <= 32) run_trees(m, r, PICK_32, missing, score);
+    else run_trees(m, r, PICK_64, missing, score);
+}
+
+AVX2 void kernel_tree_row_avx2(const struct kernel_row_model *m, const double *x, double *score)
+{
+    uint8_t bytes[KERNEL_ROW_PLANES];
+    struct row r;
+    bool missing = false;
+
+    memset(bytes, 0, KERNEL_FEW_PLANES);
+    r.bytes = bytes;
+    for (unsigned i = 0; i < m->n_cuts; i++) {
+        const struct kernel_cuts *c = &m->cuts[i];
+        double v = x[c->column];
+        unsigned p = finish_rank(c, c->below[kernel_bucket(c, v)], v);
+        missing |= v != v;
+        bytes[i] = v != v ? c->missing : (uint8_t)(p + c->first);
+    }
+    for (unsigned i = 0; i < m->n_levels; i++) {
+        const struct kernel_levels *l = &m->levels[i];
+        r.level[i] = l->drop + kernel_class(l->class_of, l->levels, x[l->column]) * m->stride;
+    }
+    if (missing) run_picking(m, &r, true, score);
+    else run_picking(m, &r, false, score);
+}
+#endif

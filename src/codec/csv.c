@@ -1,25 +1,29 @@
-/* csv.c: see csv.h. One pass over the window with a bitmap scanner: 64 bytes at a time become a
- * mask of the bytes that may end a field, and the loop steps from bit to bit. Nothing is copied:
- * fields are slices, and doubled quotes are joined in place once the row is complete.
+/* csv.c: see csv.h. One pass over the window with a bitmap scanner (scan.h): a bit for every byte
+ * that may end a field, and the loop steps from bit to bit. Nothing is copied: fields are
+ * slices, and only those with doubled quotes are written out anew, into memory of the row. The
+ * text itself is never changed, so several threads may read pieces of one window.
  *
  * A row that reaches the end of the window is scanned again from its start after more bytes were
  * read, so no state survives within a row. Invariant: at the start of scan_row, block.start is
- * the first byte of a row and `line` its number. */
+ * the first byte of a row and head.line its number. */
 #include "codec/csv.h"
 #include "base/mem.h"
+#include "codec/scan.h"
 #include "codec/text.h"
 #include <stdlib.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 enum found { ROW_READY, ROW_MORE, ROW_END, ROW_UNCLOSED, ROW_FIELD_LIMIT, ROW_COLUMN_LIMIT };
 
+#define PIECE 4096 /* bytes whose marks are made at a time */
+
 struct scanner {
-    const char *base; /* mask covers base[0..64) */
-    const char *end;
-    uint64_t mask; /* bytes not yet visited that are special */
+    const char *base; /* first byte of the piece */
+    const char *end;  /* of the window */
+    scan_marks_fn *fill;
+    size_t word, words; /* present one, and how many the piece has */
+    uint64_t mask;      /* marks of the present word that were not visited */
+    uint64_t marks[PIECE / 64];
 };
 
 struct csv {
@@ -28,6 +32,7 @@ struct csv {
     const struct row_sink *sink;
     struct row_report *r;
     struct err *e;
+    struct csv_head *h;
     char delimiter;
     struct scanner s;
     struct field *fields;
@@ -35,44 +40,44 @@ struct csv {
     const char *next; /* first byte behind the row */
     const char *stop; /* where an unfinished or bad field starts */
     size_t bad_quote; /* field number (from 1) with text behind its closing quote; 0: none */
-    uint64_t line, row_lines;
-    char **names;
-    size_t n_cols;
+    size_t escaped;   /* bytes of the row's fields with doubled quotes */
+    uint64_t row_lines;
+    struct str joined; /* those fields with single ones */
 };
 
 /* -- scanner ------------------------------------------------------------------------------ */
 
-#ifdef __SSE2__
-static inline uint64_t special_mask(const char *p, char delimiter)
+static void scanner_fill(struct csv *c, const char *p)
 {
-    const __m128i d = _mm_set1_epi8(delimiter), lf = _mm_set1_epi8('\n');
-    const __m128i cr = _mm_set1_epi8('\r'), quote = _mm_set1_epi8('"');
-    uint64_t mask = 0;
+    struct scanner *s = &c->s;
+    size_t n = (size_t)(s->end - p);
 
-    for (int i = 0; i < 4; i++) {
-        __m128i v = _mm_loadu_si128((const __m128i_u *)(const void *)(p + 16 * i));
-        __m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, d), _mm_cmpeq_epi8(v, lf)),
-                                   _mm_or_si128(_mm_cmpeq_epi8(v, cr), _mm_cmpeq_epi8(v, quote)));
-        mask |= (uint64_t)(unsigned)_mm_movemask_epi8(hit) << (16 * i);
-    }
-    return mask;
+    if (n > PIECE) n = PIECE;
+    s->base = p;
+    s->words = (n + 63) / 64;
+    s->word = 0;
+    if (n) s->fill(p, n, c->delimiter, s->marks);
+    s->mask = n ? s->marks[0] : 0;
 }
-#else
-static inline uint64_t special_mask(const char *p, char delimiter)
+
+/* Starts over with a window that has changed. */
+static void scanner_start(struct csv *c)
 {
-    uint64_t mask = 0;
-
-    for (int i = 0; i < 64; i++)
-        mask |= (uint64_t)(p[i] == delimiter || p[i] == '\n' || p[i] == '\r' || p[i] == '"') << i;
-    return mask;
+    c->s.end = c->b->buf + c->b->end;
+    scanner_fill(c, c->b->buf + c->b->start);
 }
-#endif
 
 static void scanner_at(struct csv *c, const char *p)
 {
-    c->s.base = p;
-    c->s.end = c->b->buf + c->b->end;
-    c->s.mask = p < c->s.end ? special_mask(p, c->delimiter) : 0;
+    struct scanner *s = &c->s;
+    size_t off = (size_t)(p - s->base);
+
+    if (p < s->base || off / 64 >= s->words) {
+        scanner_fill(c, p);
+        return;
+    }
+    s->word = off / 64;
+    s->mask = s->marks[s->word] & (~(uint64_t)0 << off % 64);
 }
 
 /* Next special byte, or the end of the window. */
@@ -82,11 +87,11 @@ static inline const char *scanner_next(struct csv *c)
     const char *p;
 
     while (s->mask == 0) {
-        if (s->end - s->base <= 64) return s->end;
-        s->base += 64;
-        s->mask = special_mask(s->base, c->delimiter);
+        if (++s->word < s->words) s->mask = s->marks[s->word];
+        else if (s->end - s->base > PIECE) scanner_fill(c, s->base + PIECE);
+        else return s->end;
     }
-    p = s->base + __builtin_ctzll(s->mask); /* before end: the padding holds nothing special */
+    p = s->base + s->word * 64 + __builtin_ctzll(s->mask);
     s->mask &= s->mask - 1;
     return p;
 }
@@ -123,6 +128,7 @@ static enum found scan_quoted(struct csv *c, const char *f, struct field *out, c
     out->p = f + 1;
     out->len = (uint32_t)(q - f - 1);
     c->row_lines += count_lines(f + 1, q);
+    if (out->flags & FIELD_ESCAPED) c->escaped += out->len + BLOCK_PAD;
     scanner_at(c, q + 1);
     do p = scanner_next(c);
     while (p < end && *p == '"');
@@ -161,6 +167,7 @@ static enum found scan_row(struct csv *c)
     c->n = 0;
     c->row_lines = 1;
     c->bad_quote = 0;
+    c->escaped = 0;
     c->stop = f;
     if (f == end) return eof ? ROW_END : ROW_MORE;
     for (;;) {
@@ -194,7 +201,7 @@ static enum found scan_row(struct csv *c)
 static int fatal(struct csv *c, enum found found)
 {
     const char *file = input_name(c->b->in);
-    unsigned long long line = (unsigned long long)c->line;
+    unsigned long long line = (unsigned long long)c->h->line;
     size_t column = c->n + 1;
 
     switch (found) {
@@ -202,8 +209,8 @@ static int fatal(struct csv *c, enum found found)
         err_set(c->e, ERR_PARSE,
                 "%s: line %llu, column %zu%s%s: the quote that opens here is "
                 "never closed, expected \" before the end of the file",
-                file, line, column, column <= c->n_cols ? " " : "",
-                column <= c->n_cols ? c->names[column - 1] : "");
+                file, line, column, column <= c->h->n_cols ? " " : "",
+                column <= c->h->n_cols ? c->h->names[column - 1] : "");
         return err_hint(c->e, "close the quote, or double it if it belongs to the text");
     case ROW_FIELD_LIMIT:
         err_set(c->e, ERR_LIMIT, "%s: line %llu, column %zu: field is longer than %zu MiB", file,
@@ -220,23 +227,32 @@ static int fatal(struct csv *c, enum found found)
     return err_set(c->e, ERR_INTERNAL, "%s: line %llu: no row and no fault", file, line);
 }
 
-static size_t join_quotes(char *p, size_t n)
+/* Copies a field with single quotes for doubled ones; returns its length. */
+static size_t join_quotes(char *out, const char *in, size_t n)
 {
-    char *out = memchr(p, '"', n), *in = out, *end = p + n;
+    const char *end = in + n;
+    char *start = out;
 
     while (in < end) {
         if (*in == '"') in++; /* its twin follows */
         *out++ = *in++;
     }
-    return (size_t)(out - p);
+    return (size_t)(out - start);
 }
 
 static void finish_fields(struct csv *c)
 {
+    if (!c->escaped) return;
+    str_clear(&c->joined);
+    str_reserve(&c->joined, c->escaped);
     for (size_t i = 0; i < c->n; i++) {
         struct field *f = &c->fields[i];
+        char *at = c->joined.p + c->joined.len;
         if (!(f->flags & FIELD_ESCAPED)) continue;
-        f->len = (uint32_t)join_quotes(c->b->buf + (f->p - c->b->buf), f->len);
+        f->len = (uint32_t)join_quotes(at, f->p, f->len);
+        memset(at + f->len, 0, BLOCK_PAD);
+        c->joined.len += f->len + BLOCK_PAD;
+        f->p = at;
         f->flags &= ~(unsigned)FIELD_ESCAPED;
     }
 }
@@ -244,7 +260,6 @@ static void finish_fields(struct csv *c)
 /* Reads up to the next row that is not an empty line: 1, 0 at the end, or an error. */
 static int next_row(struct csv *c)
 {
-    scanner_at(c, c->b->buf + c->b->start);
     for (;;) {
         enum found found = scan_row(c);
         const struct field *f = c->fields;
@@ -254,13 +269,13 @@ static int next_row(struct csv *c)
             int rc;
             if (open > ROWS_MAX_FIELD) return fatal(c, ROW_FIELD_LIMIT);
             if ((rc = block_more(c->b, c->e))) return rc;
-            scanner_at(c, c->b->buf + c->b->start);
+            scanner_start(c);
             continue;
         }
         if (found != ROW_READY) return fatal(c, found);
         if (c->n > 1 || f->len > 0 || (f->flags & FIELD_QUOTED)) break;
         c->b->start = (size_t)(c->next - c->b->buf);
-        c->line++;
+        c->h->line++;
     }
     finish_fields(c);
     return 1;
@@ -269,7 +284,7 @@ static int next_row(struct csv *c)
 static void row_done(struct csv *c)
 {
     c->b->start = (size_t)(c->next - c->b->buf);
-    c->line += c->row_lines;
+    c->h->line += c->row_lines;
 }
 
 /* -- header ------------------------------------------------------------------------------- */
@@ -317,7 +332,8 @@ static int read_header(struct csv *c)
 
     c->delimiter = c->o->delimiter ? c->o->delimiter : guess_delimiter(c->b);
     if ((rc = check_delimiter(c, c->delimiter))) return rc;
-    r->delimiter = c->delimiter;
+    r->delimiter = c->h->delimiter = c->delimiter;
+    scanner_start(c);
     if ((rc = next_row(c)) < 0) return rc;
     if (rc == 0) {
         err_set(c->e, ERR_PARSE, "%s is empty, expected a header line with column names",
@@ -328,32 +344,32 @@ static int read_header(struct csv *c)
         return err_set(c->e, ERR_PARSE,
                        "%s: line %llu, column %zu: text behind a closing quote, "
                        "expected '%c' or the end of the line",
-                       input_name(c->b->in), (unsigned long long)c->line, c->bad_quote,
+                       input_name(c->b->in), (unsigned long long)c->h->line, c->bad_quote,
                        c->delimiter);
     if ((rc = check_text(c))) return rc;
-    c->n_cols = c->n;
-    c->names = text_names(c->fields, c->n, &r->unnamed, &r->renamed);
+    c->h->n_cols = c->n;
+    c->h->names = text_names(c->fields, c->n, &r->unnamed, &r->renamed);
     row_done(c);
-    return c->sink->columns(c->sink->user, c->names, c->n_cols, c->e);
+    return c->sink->columns(c->sink->user, c->h->names, c->h->n_cols, c->e);
 }
 
 /* -- rows --------------------------------------------------------------------------------- */
 
 static int report_bad(struct csv *c)
 {
-    size_t n = c->n, want = c->n_cols, at = c->bad_quote;
+    size_t n = c->n, want = c->h->n_cols, at = c->bad_quote;
 
     if (at)
-        return rows_bad(c->b, c->o, c->r, c->line, c->e,
+        return rows_bad(c->b, c->o, c->r, c->h->line, c->e,
                         "column %zu%s%.60s: text behind a closing quote, expected '%c' or the end "
                         "of the line",
-                        at, at <= want ? " " : "", at <= want ? c->names[at - 1] : "",
+                        at, at <= want ? " " : "", at <= want ? c->h->names[at - 1] : "",
                         c->delimiter);
     if (n < want)
-        return rows_bad(c->b, c->o, c->r, c->line, c->e,
+        return rows_bad(c->b, c->o, c->r, c->h->line, c->e,
                         "%zu field%s, expected %zu: column %zu %.60s is missing", n,
-                        n == 1 ? "" : "s", want, n + 1, c->names[n]);
-    return rows_bad(c->b, c->o, c->r, c->line, c->e,
+                        n == 1 ? "" : "s", want, n + 1, c->h->names[n]);
+    return rows_bad(c->b, c->o, c->r, c->h->line, c->e,
                     "%zu fields, expected %zu: field %zu \"%.*s\" is one too many", n, want,
                     want + 1, (int)(c->fields[want].len < 40 ? c->fields[want].len : 40),
                     c->fields[want].p);
@@ -363,7 +379,7 @@ static bool blank_line(const struct csv *c)
 {
     const struct field *f = c->fields;
 
-    return c->n == 1 && c->n_cols > 1 && !(f->flags & FIELD_QUOTED) &&
+    return c->n == 1 && c->h->n_cols > 1 && !(f->flags & FIELD_QUOTED) &&
            text_trim(f->p, f->len).len == 0;
 }
 
@@ -378,7 +394,7 @@ static int treat_bad(struct csv *c)
         return 0;
     }
     if (c->bad_quote) c->fields[c->bad_quote - 1].flags = FIELD_ABSENT;
-    while (c->n < c->n_cols) {
+    while (c->n < c->h->n_cols) {
         if (c->n == c->cap) grow_fields(c);
         c->fields[c->n++] = (struct field){ "", 0, FIELD_ABSENT };
     }
@@ -392,12 +408,12 @@ static int read_rows(struct csv *c)
 
     while ((rc = next_row(c)) > 0) {
         int good = 1;
-        if (c->n != c->n_cols || c->bad_quote) {
+        if (c->n != c->h->n_cols || c->bad_quote) {
             good = blank_line(c) ? 0 : treat_bad(c);
             if (good < 0) return good;
         }
         if (good) {
-            if ((rc = c->sink->row(c->sink->user, c->fields, c->n_cols, c->e))) return rc;
+            if ((rc = c->sink->row(c->sink->user, c->fields, c->h->n_cols, c->e))) return rc;
             c->r->rows++;
         }
         row_done(c);
@@ -405,14 +421,55 @@ static int read_rows(struct csv *c)
     return rc;
 }
 
+static void release(struct csv *c)
+{
+    free(c->fields);
+    str_done(&c->joined);
+}
+
+int csv_open(struct block *b, const struct row_options *o, const struct row_sink *sink,
+             struct row_report *r, struct csv_head *ret, struct err *e)
+{
+    struct csv_head h = { .line = 1 };
+    struct csv c = { .b = b, .o = o, .sink = sink, .r = r, .e = e, .h = &h };
+    int rc;
+
+    c.s.fill = scan_marks_best();
+    rc = read_header(&c);
+    release(&c);
+    if (rc) csv_close(&h);
+    else *ret = h;
+    return rc;
+}
+
+int csv_rows(struct block *b, struct csv_head *h, const struct row_options *o,
+             const struct row_sink *sink, struct row_report *r, struct err *e)
+{
+    struct csv c = { .b = b, .o = o, .sink = sink, .r = r, .e = e, .h = h };
+    int rc;
+
+    c.delimiter = h->delimiter;
+    c.s.fill = scan_marks_best();
+    scanner_start(&c);
+    rc = read_rows(&c);
+    release(&c);
+    return rc;
+}
+
+void csv_close(struct csv_head *h)
+{
+    text_names_free(h->names, h->n_cols);
+    *h = (struct csv_head){ 0 };
+}
+
 int csv_read(struct block *b, const struct row_options *o, const struct row_sink *sink,
              struct row_report *r, struct err *e)
 {
-    struct csv c = { .b = b, .o = o, .sink = sink, .r = r, .e = e, .line = 1 };
-    int rc = read_header(&c);
+    struct csv_head h;
+    int rc = csv_open(b, o, sink, r, &h, e);
 
-    if (rc == 0) rc = read_rows(&c);
-    text_names_free(c.names, c.n_cols);
-    free(c.fields);
+    if (rc) return rc;
+    rc = csv_rows(b, &h, o, sink, r, e);
+    csv_close(&h);
     return rc;
 }

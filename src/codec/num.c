@@ -2,8 +2,9 @@
  *
  *  1. mantissa <= 2^53, |exponent| <= 22: both exact as doubles, one multiplication or division
  *     rounds once (Clinger 1990). Nearly every number in a table.
- *  2. mantissa < 10^19, |exponent| <= 19: exact product or quotient in 128-bit integers, rounded
- *     by hand, half to even. What programs print with 16 or 17 digits.
+ *  2. mantissa < 10^19, |exponent| <= 65: the product with 128 digits of the power of five tells
+ *     all 53 digits and how to round (Lemire 2021; that it always does: Mushtak, Lemire 2022).
+ *     What programs print with 16 or 17 digits.
  *  3. the rest: strtod in the C locale.
  *
  * Way 2 uses no extended floating point, so it gives the same result on every machine and under
@@ -12,6 +13,7 @@
 
 #include "base/mem.h"
 #include "base/pow10.h"
+#include "codec/pow5.h"
 #include <assert.h>
 #include <locale.h>
 #include <math.h>
@@ -22,7 +24,6 @@
 
 #define MAX_EXACT  ((uint64_t)1 << 53)
 #define MAX_DIGITS 19
-#define MAX_WIDE   19
 #define EXP_CLAMP  100000
 
 static const double pow10_real[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
@@ -41,40 +42,37 @@ struct parts {
 #ifdef __SIZEOF_INT128__
 typedef unsigned __int128 u128;
 
-_Static_assert(MAX_WIDE < POW10_INTS, "the table is long enough");
-
-/* v * 2^exp2 rounded half to even; v has at least 54 bits, sticky: something below was cut. */
-static double round_scaled(uint64_t v, int exp2, bool sticky)
+/* The upper 128 bits of m * 5^q, m with its highest bit set; the lower 64 digits of the power only
+ * count when the upper ones leave the rounding open. */
+static inline u128 times_pow5(uint64_t m, long q)
 {
-    int cut = 64 - __builtin_clzll(v) - 53;
-    uint64_t low = v & (((uint64_t)1 << cut) - 1), half = (uint64_t)1 << (cut - 1);
-    uint64_t top = v >> cut;
+    const struct pow5 *f = &pow5[q - POW5_MIN];
+    u128 product = (u128)m * f->high;
 
-    assert(cut > 0);
-    if (low > half || (low == half && (sticky || (top & 1)))) top++;
-    return ldexp((double)top, exp2 + cut);
+    if ((product >> 64 & 0x1ff) == 0x1ff) product += (u128)m * f->low >> 64;
+    return product;
 }
 
-static double wide(uint64_t m, long exp10)
+/* m * 10^q rounded half to even; 0 < m, q within the table, so the result is a normal number. */
+static double wide(uint64_t m, long q)
 {
-    int shift = __builtin_clzll(m);
+    int zeros = __builtin_clzll(m), carry, shift;
+    u128 product = times_pow5(m << zeros, q);
+    uint64_t high = (uint64_t)(product >> 64), top, bits;
+    long exp2;
+    double v;
 
-    m <<= shift;
-    if (exp10 < 0) {
-        uint64_t d = pow10_int[-exp10];
-        int dshift = __builtin_clzll(d);
-        u128 num = (u128)m << 63;
-        uint64_t q;
-        d <<= dshift;
-        q = (uint64_t)(num / d);
-        return round_scaled(q, dshift - shift - 63, num % d != 0);
-    }
-    {
-        uint64_t f = pow10_int[exp10];
-        int fshift = __builtin_clzll(f);
-        u128 product = (u128)m * (f << fshift);
-        return round_scaled((uint64_t)(product >> 64), 64 - shift - fshift, (uint64_t)product != 0);
-    }
+    carry = (int)(high >> 63);
+    shift = carry + 64 - 52 - 3;
+    top = high >> shift; /* 54 bits: one more than is kept */
+    exp2 = (217706 * q >> 16) + 63 + carry - zeros + 1023;
+    if ((uint64_t)product <= 1 && q >= -4 && q <= 23 && (top & 3) == 1 && top << shift == high)
+        top--; /* halfway between two: to the even one */
+    top = (top + (top & 1)) >> 1;
+    if (top >> 53) exp2++; /* rounded up to the next power of two: all other digits are 0 */
+    bits = (uint64_t)exp2 << 52 | (top & (((uint64_t)1 << 52) - 1));
+    memcpy(&v, &bits, sizeof v);
+    return v;
 }
 #define HAVE_WIDE 1
 #else
@@ -171,7 +169,7 @@ static inline double parts_value(const struct parts *n, const char *p, size_t le
         return n->exp10 < 0 ? v / pow10_real[-n->exp10] : v * pow10_real[n->exp10];
     }
     if (n->mantissa == 0) return 0.0;
-    if (HAVE_WIDE && n->exp10 >= -MAX_WIDE && n->exp10 <= MAX_WIDE)
+    if (HAVE_WIDE && n->exp10 >= POW5_MIN && n->exp10 <= POW5_MAX)
         return wide(n->mantissa, n->exp10);
     return by_strtod(p, len);
 }
@@ -225,39 +223,84 @@ static inline uint64_t digits_value(uint64_t w, unsigned n)
     return (w * ((uint64_t)10000 << 32 | 1)) >> 32;
 }
 
-/* Plain decimals: [-] up to eight digits, or [-] up to seven, a point and up to sixteen more.
- * Everything else goes the long way. */
+/* Appends the digits at s to *m, eight at a time; returns how many. Past MAX_DIGITS *m means
+ * nothing, and NUM_PAD bytes are enough to find that out. */
+static inline unsigned take_digits(const char *s, uint64_t *m)
+{
+    unsigned n = 0, k;
+
+    do {
+        uint64_t w = load8(s + n);
+        k = digit_run(w);
+        if (k == 0) break;
+        *m = *m * pow10_int[k] + digits_value(w, k);
+        n += k;
+    } while (k == 8 && n <= MAX_DIGITS);
+    return n;
+}
+
+/* Without a branch: signs come as they like. */
+static inline double signed_value(double v, bool negative)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &v, sizeof bits);
+    bits ^= (uint64_t)negative << 63;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+/* [-] digits [. digits] [e [+-] digits], at most 19 digits; everything else goes the long way. */
+static enum num_kind scan_longer(const char *p, size_t n, double *ret)
+{
+    bool negative = *p == '-';
+    const char *s = p + negative, *end = p + n;
+    struct parts parts = { .integer = true };
+    unsigned whole, frac = 0;
+    double v;
+
+    whole = take_digits(s, &parts.mantissa);
+    s += whole;
+    if (s < end && *s == '.') {
+        frac = take_digits(++s, &parts.mantissa);
+        s += frac;
+        parts.integer = false;
+    }
+    if (s < end && (*s == 'e' || *s == 'E')) {
+        parts.integer = false;
+        s = scan_exponent(s + 1, end, &parts.exp10);
+    }
+    parts.digits = whole + frac;
+    if (s != end || parts.digits == 0 || parts.digits > MAX_DIGITS) return num_scan(p, n, ret);
+    parts.exp10 -= (long)frac;
+    v = parts_value(&parts, p + negative, n - negative);
+    *ret = signed_value(v, negative);
+    if (parts.integer) return parts.mantissa <= MAX_EXACT ? NUM_INT : NUM_BIG;
+    return isinf(v) ? NUM_INF : NUM_REAL;
+}
+
+/* First what most numbers are: [-], up to seven digits, and perhaps a point and up to eight more:
+ * 15 digits, so that both sides of the division are exact. */
 enum num_kind num_scan_padded(const char *p, size_t n, double *ret)
 {
     bool negative = *p == '-';
-    const char *s = p + negative;
+    const char *s = p + negative, *end = p + n;
     uint64_t w = load8(s), m;
-    unsigned whole = digit_run(w), frac;
-    struct parts parts;
-    double v;
+    unsigned run = digit_run(w);
 
-    if (n - 1 >= NUM_PAD || whole == 0) return num_scan(p, n, ret);
-    n -= negative;
-    m = digits_value(w, whole);
-    if (whole == n) {
-        *ret = negative ? -(double)m : (double)m;
+    if (n - 1 >= NUM_PAD) return num_scan(p, n, ret);
+    if (run - 1 >= 7) return scan_longer(p, n, ret);
+    m = digits_value(w, run);
+    s += run;
+    if (s == end) {
+        *ret = signed_value((double)m, negative);
         return NUM_INT;
     }
-    if (whole == 8 || s[whole] != '.') return num_scan(p, n + negative, ret);
-    s += whole + 1;
-    w = load8(s);
-    if ((frac = digit_run(w)) == 0) return num_scan(p, n + negative, ret);
-    m = m * (uint64_t)pow10_real[frac] + digits_value(w, frac);
-    if (frac == 8 && whole + 1 + frac < n) {
-        unsigned more = digit_run(w = load8(s + 8));
-        if (more == 0) return num_scan(p, n + negative, ret);
-        m = m * (uint64_t)pow10_real[more] + digits_value(w, more);
-        frac += more;
-    }
-    if (whole + 1 + frac != n || whole + frac > MAX_DIGITS) return num_scan(p, n + negative, ret);
-    parts = (struct parts){ .mantissa = m, .exp10 = -(long)frac, .digits = whole + frac };
-    v = parts_value(&parts, p + negative, n);
-    *ret = negative ? -v : v;
+    w = load8(s + 1);
+    run = digit_run(w);
+    if (*s != '.' || run == 0 || s + 1 + run != end) return scan_longer(p, n, ret);
+    m = m * pow10_int[run] + digits_value(w, run);
+    *ret = signed_value((double)m / pow10_real[run], negative);
     return NUM_REAL;
 }
 #else

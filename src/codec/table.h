@@ -16,7 +16,12 @@
  *
  * A column that turns out to be text after numbers were seen ("007", "1.50", then "x") gets its
  * original text by reading the input a second time, for those columns only; at most two passes,
- * and nothing is kept in memory in case. */
+ * and nothing is kept in memory in case.
+ *
+ * CSV is read in pieces side by side, each parsed while the next window is read or unpacked. The
+ * table is the same for any number of threads and any length of pieces: types, codes, counters
+ * and the first error with its line. Beside the table itself that takes two windows and the
+ * columns of one. */
 #pragma once
 #include "base/map.h"
 #include "codec/codec.h"
@@ -43,7 +48,10 @@ struct table_options {
     const char *const *as_text; /* columns read as category or text whatever they look like */
     size_t n_as_text;
     const atomic_bool *cancel; /* set: the reading ends with ERR_CANCELLED; NULL: never */
+    int threads;               /* 0: as many as this process may use, up to TABLE_MAX_THREADS */
+    size_t piece;              /* bytes a thread parses at a time; 0: what suits the caches */
 };
+#define TABLE_MAX_THREADS 16
 
 int table_read(struct block *b, const struct codec *codec, const struct table_options *o,
                struct table *ret, struct row_report *report, struct err *e);

@@ -129,7 +129,6 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/model/stage.h \
 	%D%/model/target.c \
 	%D%/model/target.h \
-	%D%/pool.c \
 	%D%/pool.h \
 	%D%/stats/bins.c \
 	%D%/stats/bins.h \

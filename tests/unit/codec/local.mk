@@ -17,6 +17,7 @@ CODEC_TEST_LIBS = $(CODEC_LIBS) $(CMOCKA_LIBS)
 %C%_test_num_LDADD = $(CODEC_TEST_LIBS)
 %C%_test_promtext_LDADD = $(CODEC_TEST_LIBS)
 %C%_test_rowout_LDADD = $(CODEC_TEST_LIBS)
+%C%_test_table_SOURCES = %D%/test_table.c %D%/same_table.h
 %C%_test_table_LDADD = $(CODEC_TEST_LIBS)
 %C%_test_ubjson_LDADD = $(CODEC_TEST_LIBS)
 %C%_test_yaml_LDADD = $(CODEC_TEST_LIBS)

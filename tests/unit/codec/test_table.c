@@ -9,9 +9,12 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "base/str.h"
 #include "codec/csv.h"
+#include "codec/scan.h"
 #include "codec/table.h"
+#include "same_table.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -337,6 +340,143 @@ static void t_row_limit(void **state)
     assert_string_equal(e.msg, "t.csv: a row is longer than 64 MiB");
 }
 
+/* -- in pieces, by several threads ------------------------------------------------------------ */
+
+static void random_cell(struct rng *r, struct str *s, uint64_t style)
+{
+    static const char *const odd[] = {
+        "",      "NA",          "inf",       "-1e999",      "true",        "False",
+        "x",     "caf\xe9",     "\"\"",      "\"a,b\"",     "\"1\n2\"",    "\"q \"\"z\"\" \"",
+        "5\" p", "9007199254740993", "2020-01-01", "\"\r\n\"", "\"12\"",      "?",
+    };
+
+    switch (rng_below(r, 40) == 0 ? 9 : style) {
+    case 0: str_addf(s, "%d", (int)rng_below(r, 100)); break;
+    case 1: str_addf(s, "%.*f", (int)rng_below(r, 18), rng_normal(r)); break;
+    case 2: str_addf(s, "level %d", (int)rng_below(r, 7)); break;
+    case 3: str_addf(s, "\"k,%d\n\"", (int)rng_below(r, 1000)); break;
+    case 4: str_add(s, rng_below(r, 2) ? "true" : "FALSE"); break;
+    case 5: str_addf(s, "2020-01-%02d", 1 + (int)rng_below(r, 28)); break;
+    case 6: break; /* nothing, mostly */
+    default: str_add(s, odd[rng_below(r, ARRAY_LEN(odd))]);
+    }
+}
+
+/* A table whose columns have their styles, with a few odd cells, rows too long or too short,
+ * empty lines, and any kind of line end. */
+static void random_text(struct rng *r, struct str *s, bool broken)
+{
+    static const char *const line_ends[] = { "\n", "\r\n", "\r" };
+    size_t cols = 1 + rng_below(r, 6), rows = rng_below(r, 120);
+    const char *line_end = line_ends[rng_below(r, 3)];
+    uint64_t style[8];
+
+    str_clear(s);
+    for (size_t j = 0; j < cols; j++) {
+        style[j] = rng_below(r, 8);
+        str_addf(s, "%sc%zu", j ? "," : "", j);
+    }
+    str_add(s, line_end);
+    for (size_t i = 0; i < rows; i++) {
+        size_t n = cols;
+        if (broken && rng_below(r, 50) == 0) n += rng_below(r, 3) - 1;
+        for (size_t j = 0; j < n; j++) {
+            if (j) str_addc(s, ',');
+            random_cell(r, s, style[j % cols]);
+        }
+        if (broken && rng_below(r, 60) == 0) str_add(s, "\"open");
+        str_add(s, rng_below(r, 30) ? line_end : line_ends[rng_below(r, 3)]);
+        if (rng_below(r, 30) == 0) str_add(s, line_end);
+    }
+    if (rng_below(r, 2) && s->len) s->len--;
+}
+
+static void t_pieces(void **state)
+{
+    STR_AUTO s = STR_INIT;
+    struct rng rng;
+
+    (void)state;
+    rng_seed(&rng, 5);
+    for (int round = 0; round < 900; round++) {
+        struct table_options o = { .rows.bad_row = (enum bad_row)(round % 3), .threads = 1 };
+        struct reading serial, parted;
+        const char *differs;
+        random_text(&rng, &s, round % 2);
+        reading_make(&serial, &codecs[CODEC_CSV], s.p, s.len, &o);
+        o.threads = 2 + (int)rng_below(&rng, 3);
+        o.piece = 1 + rng_below(&rng, 1 + s.len / 4);
+        reading_make(&parted, &codecs[CODEC_CSV], s.p, s.len, &o);
+        if ((differs = reading_differs(&serial, &parted)))
+            fail_msg("round %d, pieces of %zu: %s: %s | %s", round, o.piece, differs, serial.e.msg,
+                     parted.e.msg);
+        reading_done(&serial);
+        reading_done(&parted);
+    }
+}
+
+/* A column that begins as text in one piece and looks like numbers in the next of the same round;
+ * an error far behind many quoted line ends. */
+static void t_pieces_of_a_large_text(void **state)
+{
+    STR_AUTO s = STR_INIT;
+    struct table_options o = { .threads = 3, .piece = 1000 };
+    struct reading got;
+
+    (void)state;
+    str_add(&s, "zip,note\nx,\n");
+    for (int i = 0; i < 3000; i++) str_addf(&s, "%05d,\"line\n%d\"\n", i % 50, i);
+    reading_make(&got, &codecs[CODEC_CSV], s.p, s.len, &o);
+    assert_int_equal(got.rc, 0);
+    assert_int_equal(got.t.n_rows, 3001);
+    assert_int_equal(got.t.reread, 0);
+    assert_int_equal(map_len(got.t.cols[0].dict), 51);
+    assert_string_equal(key(&got.t.cols[0], 8), "00007");
+    assert_string_equal(key(&got.t.cols[1], 3000), "line\n2999");
+    assert_int_equal(got.t.cols[1].code[3000], 2999);
+    reading_done(&got);
+    str_add(&s, "1,2,3\n");
+    reading_make(&got, &codecs[CODEC_CSV], s.p, s.len, &o);
+    assert_int_equal(got.rc, -ERR_PARSE);
+    assert_string_equal(got.e.msg, "text: line 6003: 3 fields, expected 2: field 3 \"3\" is one too many");
+}
+
+static void t_pieces_cancelled(void **state)
+{
+    const atomic_bool cancel = true;
+    STR_AUTO s = STR_INIT;
+    struct table_options o = { .threads = 2, .piece = 100, .cancel = &cancel };
+    struct reading got;
+
+    (void)state;
+    str_add(&s, "a\n");
+    for (int i = 0; i < 1000; i++) str_addf(&s, "%d\n", i);
+    reading_make(&got, &codecs[CODEC_CSV], s.p, s.len, &o);
+    assert_int_equal(got.rc, -ERR_CANCELLED);
+}
+
+static void t_scanners_agree(void **state)
+{
+    static const char bytes[] = "0123,;\n\r\"x.\t\x80\xff";
+    char text[1000 + BLOCK_PAD];
+    uint64_t a[17], b[17];
+    struct rng rng;
+
+    (void)state;
+    rng_seed(&rng, 6);
+    for (int round = 0; round < 300; round++) {
+        size_t n = 1 + rng_below(&rng, 1000);
+        for (size_t i = 0; i < sizeof text; i++) text[i] = bytes[rng_below(&rng, sizeof bytes - 1)];
+        scan_marks_plain(text, n, ';', a);
+        scan_marks_best()(text, n, ';', b);
+        assert_memory_equal(a, b, (n + 63) / 64 * sizeof *a);
+        for (size_t i = 0; i < (n + 63) / 64 * 64; i++) {
+            bool mark = i < n && strchr(";\n\r\"", text[i]) != NULL;
+            assert_int_equal(a[i / 64] >> i % 64 & 1, mark);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +487,8 @@ int main(void)
         cmocka_unit_test(t_no_rows),         cmocka_unit_test(t_late_surprise),
         cmocka_unit_test(t_error_frees_all), cmocka_unit_test(t_changed_file),
         cmocka_unit_test(t_cancelled),       cmocka_unit_test(t_row_limit),
+        cmocka_unit_test(t_pieces),          cmocka_unit_test(t_pieces_of_a_large_text),
+        cmocka_unit_test(t_pieces_cancelled), cmocka_unit_test(t_scanners_agree),
     };
 
     return cmocka_run_group_tests_name("codec.table", tests, NULL, NULL);

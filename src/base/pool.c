@@ -14,7 +14,7 @@
  * (`sleepers`, `owner_waits`) before it looks a last time; the waker changes the state before
  * it looks for sleepers; both sequentially consistent, so no wake-up is lost.
  * One caller at a time; calls do not nest. Workers take no signals. */
-#include "engine/pool.h"
+#include "base/pool.h"
 
 #include "base/cpu.h"
 #include "base/mem.h"

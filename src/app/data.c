@@ -1,143 +1,18 @@
-/* data.c: the verbs on data: import, list, profile.
+/* data.c: the verbs data import and data list.
  *
  * Import puts the original bytes into the blob store first and reads them from there, so what is
  * profiled is what is kept even if the file changes meanwhile; a file that does not read leaves
- * an unnamed blob for blob_gc and no row. The row with schema and profile is one transaction.
- * The profile of a data set is the one made at import; only files are read for it. */
+ * an unnamed blob for blob_gc and no row. The row with schema and profile is one transaction. */
+#include "app/data.h"
 #include "app/ingest.h"
 #include "app/verb.h"
 #include "base/id.h"
 #include "base/mem.h"
 #include "codec/input.h"
-#include "engine/frame/profile.h"
 #include "store/blob.h"
 #include "store/dataset.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* -- profile ------------------------------------------------------------------------------ */
-
-/* A value as the column's type shows it: times as text, whole numbers of integers without .0 */
-static void set_value(struct val *obj, const char *key, const struct column *c, double v)
-{
-    char buf[40];
-
-    if (c->type == COL_TIME && !isnan(v)) val_set_str(obj, key, clock_format(buf, (int64_t)v));
-    else if (c->type == COL_INT && v == trunc(v)) val_set_int(obj, key, (int64_t)v);
-    else val_set_real(obj, key, v);
-}
-
-/* A difference of values: of times, seconds. */
-static double span(const struct column *c, double v)
-{
-    return c->type == COL_TIME ? v / 1e6 : v;
-}
-
-static void write_numbers(struct arena *a, struct val *o, const struct column *c,
-                          const struct profile *p)
-{
-    static const char *const names[] = { "p01", "p05", "p25", "p50", "p75", "p95", "p99" };
-    struct val *q, *h, *counts;
-
-    set_value(o, "min", c, p->min);
-    set_value(o, "max", c, p->max);
-    set_value(o, "mean", c, p->mean);
-    val_set_real(o, "std", span(c, p->std));
-    q = val_set_obj(o, "quantiles");
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) set_value(q, names[i], c, p->q[i]);
-    if (p->bins == 0) return;
-    h = val_set_obj(o, "histogram");
-    set_value(h, "lo", c, p->lo);
-    val_set_real(h, "width", span(c, p->width));
-    counts = val_set_list(h, "counts");
-    for (size_t i = 0; i < p->bins; i++) val_push(counts, val_int(a, (int64_t)p->count[i]));
-}
-
-static void write_levels(struct val *o, const struct column *c, const struct profile *p)
-{
-    struct val *top = val_set_list(o, "top");
-
-    if (p->n_top)
-        val_set_strf(o, "most_frequent", "%s (%zu)", dict_str(c->dict, p->top_code[0], NULL),
-                     p->top_count[0]);
-    for (size_t i = 0; i < p->n_top; i++) {
-        struct val *item = val_push_obj(top);
-        val_set_str(item, "value", dict_str(c->dict, p->top_code[i], NULL));
-        val_set_int(item, "count", (int64_t)p->top_count[i]);
-    }
-}
-
-static int write_column(struct arena *a, struct val *list, const struct column *c, size_t n_rows,
-                        struct err *e)
-{
-    struct profile p;
-    struct val *o;
-    int rc = profile_column(c, n_rows, &p, e);
-
-    if (rc) return rc;
-    o = val_push_obj(list);
-    val_set_str(o, "name", c->name);
-    val_set_str(o, "type", col_type_name(c->type));
-    val_set_int(o, "missing", (int64_t)p.missing);
-    val_set_int(o, "distinct", (int64_t)p.distinct);
-    if (col_is_coded(c->type)) write_levels(o, c, &p);
-    else write_numbers(a, o, c, &p);
-    return 0;
-}
-
-static int write_profile(struct arena *a, struct val *o, const struct frame *f,
-                         const struct ingest_report *rep, struct err *e)
-{
-    struct val *list;
-
-    val_set_int(o, "rows", rep->rows);
-    val_set_int(o, "skipped_rows", rep->skipped);
-    val_set_str(o, "format", rep->format);
-    if (rep->first_bad[0]) val_set_str(o, "first_bad_row", rep->first_bad);
-    list = val_set_list(o, "notes");
-    for (int i = 0; i < rep->n_notes; i++) val_push_str(list, rep->notes[i]);
-    list = val_set_list(o, "columns");
-    for (size_t i = 0; i < f->n_cols; i++) {
-        int rc = write_column(a, list, &f->cols[i], f->n_rows, e);
-        if (rc) return rc;
-    }
-    return 0;
-}
-
-static void profile_table(struct reply *r)
-{
-    static const struct reply_column columns[] = {
-        { "name", "column", NULL },     { "type", "type", NULL },
-        { "missing", "missing", NULL }, { "distinct", "distinct", NULL },
-        { "min", "min", NULL },         { "quantiles.p50", "median", NULL },
-        { "mean", "mean", NULL },       { "max", "max", NULL },
-        { "std", "std", NULL },         { "most_frequent", "most frequent", NULL },
-        { NULL, NULL, NULL },
-    };
-
-    reply_table(r, "columns", columns);
-}
-
-int verb_data_profile(struct app *app, const struct val *args, struct reply *r, struct err *e)
-{
-    const char *ref = val_get_str(args, "data", "");
-    struct ingest_options o;
-    struct ingest_report rep;
-    struct dataset d;
-    struct frame *f;
-    int rc = ingest_options_from(args, &o, e);
-
-    if (rc) return rc;
-    profile_table(r);
-    if (ingest_dataset(app, &r->arena, ref, &d))
-        return val_parse_json(&r->arena, d.profile, strlen(d.profile), &r->v, e);
-    if ((rc = ingest_data(app, ref, &o, &f, &rep, e))) return rc;
-    r->v = val_obj(&r->arena);
-    rc = write_profile(&r->arena, r->v, f, &rep, e);
-    frame_free(f);
-    return rc;
-}
 
 /* -- import ------------------------------------------------------------------------------- */
 
@@ -167,7 +42,7 @@ static int learn(struct app *app, struct arena *a, const struct ingest_options *
 
     if ((rc = blob_path(app->store, a, d->digest, &path, e))) return rc;
     if ((rc = ingest_frame(path, o, &f, &rep, e))) return rc;
-    rc = write_profile(a, profile, f, &rep, e);
+    rc = data_write_profile(a, profile, f, &rep, e);
     if (rc == 0) {
         STR_AUTO s = STR_INIT;
         ingest_options_write(o, profile);

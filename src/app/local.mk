@@ -18,6 +18,9 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/cron.c \
 	%D%/cron.h \
 	%D%/data.c \
+	%D%/data.h \
+	%D%/data_profile.c \
+	%D%/data_relations.c \
 	%D%/doctor.c \
 	%D%/drift.c \
 	%D%/driftval.c \

@@ -35,6 +35,10 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/frame/frame.h \
 	%D%/frame/profile.c \
 	%D%/frame/profile.h \
+	%D%/frame/quality.c \
+	%D%/frame/quality.h \
+	%D%/frame/relation.c \
+	%D%/frame/relation.h \
 	%D%/frame/split.c \
 	%D%/frame/split.h \
 	%D%/kernel/dispatch.c \

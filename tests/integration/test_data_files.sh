@@ -32,6 +32,26 @@ equal "$(box -o json data profile - <"$dir/packed.csv.gz" | field rows)" 3000 "r
 # shellcheck disable=SC2002 # a pipe is meant
 equal "$(cat "$dir/packed.csv.gz" | box -o json data profile - | field rows)" 3000 "rows from a pipe"
 
+# what is odd, and what hangs together
+awk 'BEGIN { srand(2); print "a,b,c,t,same,kind"
+    for (i = 0; i < 500; i++) {
+        a = rand()
+        printf "%.4f,%.4f,%s,%s,7,%s\n", a, i == 99 ? 50 : 2 * a + rand() / 10, i % 10 ? int(9 * rand()) : "",
+            (a > 0.5 ? "yes" : "no"), (a > 0.7 ? "hi" : "lo") }
+    print "0.1,0.2,3,no,7,lo"; print "0.1,0.2,3,no,7,lo" }' >"$dir/odd.csv"
+box -o json data profile "$dir/odd.csv" --target t >"$dir/odd.json"
+equal "$(field duplicate_rows <"$dir/odd.json")" 1 "repeated rows"
+equal "$(field complete_rows <"$dir/odd.json")" 452 "complete rows"
+tr -d ' \n' <"$dir/odd.json" >"$dir/odd.line"
+grep -q '"extreme":\[{"row":100,"value":50' "$dir/odd.line" || die "row 100 is not the outlier"
+grep -q '"flags":\["constant"\]' "$dir/odd.line" || die "no constant column"
+grep -q '"missing_together":\[{"rows":50,"columns":\["c"\]}' "$dir/odd.line" || die "values missing together"
+grep -q '"pairs":\[{"a":"a","b":"b"' "$dir/odd.line" || die "pairs: ranks stand an outlier"
+grep -q '"target_relation":\[{"name":"[ab]"' "$dir/odd.line" || die "a or b tells most about t"
+equal "$(field target_kind <"$dir/odd.json")" classes "kind of target"
+exits 2 box data profile "$dir/odd.csv" --target nothing
+exits 2 box data profile "$dir/odd.csv" --target same
+
 # versions: other bytes are a new one, the same bytes are not
 reply=$(import "$dir/plain.csv" --name cards)
 equal "$(field version <<<"$reply")" 1 "first version"

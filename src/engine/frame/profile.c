@@ -104,8 +104,11 @@ static void describe_sorted(const double *v, size_t n, struct profile *p)
 {
     p->min = v[0];
     p->max = v[n - 1];
-    p->distinct = 1;
-    for (size_t i = 1; i < n; i++) p->distinct += v[i] != v[i - 1];
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = i; end < n && v[end] == v[i];) end++;
+        if (end - i > p->mode_count) p->mode_count = end - i;
+        p->distinct++;
+    }
     for (size_t i = 0; i < ARRAY_LEN(profile_probs); i++)
         p->q[i] = quantile(v, n, profile_probs[i]);
     moments(v, n, p);
@@ -171,6 +174,7 @@ static int profile_codes(const struct column *c, struct profile *p, struct err *
     for (size_t k = 0; k < levels; k++) {
         if (count[k] == 0) continue;
         p->distinct++;
+        if (count[k] > p->mode_count) p->mode_count = count[k];
         offer_top(p, (int32_t)k, count[k]);
     }
     free(count);

@@ -9,6 +9,7 @@ struct profile {
     size_t rows, missing, distinct;
     double min, max, mean, std;          /* numbers; std with n-1; NaN when undefined */
     double q[7];                         /* type-7 quantiles at .01 .05 .25 .50 .75 .95 .99 */
+    size_t mode_count;                   /* of the most frequent value */
     size_t bins;                         /* histogram of equal width over [min,max] */
     double lo, width;
     size_t count[PROFILE_BINS];

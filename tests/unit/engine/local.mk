@@ -20,6 +20,7 @@ ENGINE_TESTS = \
 	%D%/test_paired \
 	%D%/test_pool \
 	%D%/test_profile \
+	%D%/test_relation \
 	%D%/test_split \
 	%D%/test_target \
 	%D%/test_trees
@@ -43,6 +44,7 @@ TESTS += $(ENGINE_TESTS)
 %C%_test_paired_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_pool_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_profile_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_relation_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_split_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_target_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_trees_LDADD = $(ENGINE_TEST_LIBS)

@@ -84,6 +84,7 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/learn/naive_bayes.c \
 	%D%/learn/solve.c \
 	%D%/learn/solve.h \
+	%D%/learn/stacking.c \
 	%D%/learn/tree.c \
 	%D%/learn/trees.h \
 	%D%/learn/trees_grow.c \
@@ -94,6 +95,7 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/metric/bootstrap.h \
 	%D%/metric/curve.c \
 	%D%/metric/curve.h \
+	%D%/learn/voting.c \
 	%D%/metric/decision.c \
 	%D%/metric/error.c \
 	%D%/metric/fairness.c \
@@ -117,6 +119,12 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/model/calibration.h \
 	%D%/model/class_weight.c \
 	%D%/model/class_weight.h \
+	%D%/model/composite.c \
+	%D%/model/composite.h \
+	%D%/model/composite_fit.c \
+	%D%/model/composite_link.h \
+	%D%/model/composite_plan.c \
+	%D%/model/composite_plan.h \
 	%D%/model/encoder.c \
 	%D%/model/encoder.h \
 	%D%/model/exchange.c \

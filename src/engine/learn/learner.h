@@ -57,6 +57,10 @@ struct learner {
     int (*load)(struct cursor *in, enum task task, int n_classes, size_t d, void **ret,
                 struct err *e);
     void (*free)(void *state);
+    /* A learner of learners is fitted on tables, by model/composite.c: the slots above from fit
+     * on are NULL, and encoding is ENC_TREE, the raw values of a row. combines: another model
+     * makes the answer of what the members say. */
+    bool composite, combines;
 };
 
 extern const struct learner *const learners[]; /* NULL-terminated, in learners.def's order */

@@ -54,6 +54,8 @@ struct ensemble {
 #define ENSEMBLE_MAX_FEATURES 100000
 #define ENSEMBLE_MAX_LEAVES   65536
 #define ENSEMBLE_MAX_CLASSES  1000
+#define ENSEMBLE_MAX_LEVELS   (1 << 22) /* of all features together */
+#define ENSEMBLE_MAX_WORDS    (1 << 26) /* of all sets together */
 
 /* Whether it is what this file says: every index in bounds, every tree one tree, every number
  * finite. ERR_PARSE names the tree. What a codec read must pass here before anybody uses it. */

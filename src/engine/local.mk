@@ -28,6 +28,8 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/drift/tests.c \
 	%D%/engine.c \
 	%D%/engine.h \
+	%D%/explain/dependence.c \
+	%D%/explain/dependence.h \
 	%D%/explain/permutation.c \
 	%D%/explain/permutation.h \
 	%D%/frame/dict.c \

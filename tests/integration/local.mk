@@ -11,6 +11,7 @@ PROGRAM_TESTS += %D%/test_data_metrics.sh
 PROGRAM_TESTS += %D%/test_demo.sh
 PROGRAM_TESTS += %D%/test_drift.sh
 PROGRAM_TESTS += %D%/test_ensembles.sh
+PROGRAM_TESTS += %D%/test_explain.sh
 PROGRAM_TESTS += %D%/test_jobs.sh
 PROGRAM_TESTS += %D%/test_model_forms.sh
 PROGRAM_TESTS += %D%/test_model_onnx.sh

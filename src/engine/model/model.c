@@ -459,6 +459,18 @@ double model_code(const struct model *m, size_t feature, const char *s, size_t n
     return f->levels ? encoder_level(f, s, n) : (double)NAN;
 }
 
+size_t model_levels(const struct model *m, size_t feature)
+{
+    const struct dict *levels = m->enc->f[feature].levels;
+
+    return levels ? dict_len(levels) : 0;
+}
+
+const char *model_level(const struct model *m, size_t feature, size_t i)
+{
+    return dict_str(m->enc->f[feature].levels, (int32_t)i, NULL);
+}
+
 int model_encode_target(const struct model *m, const struct frame *f, double *out, struct err *e)
 {
     return target_encode(&m->target, f, out, e);

@@ -27,6 +27,7 @@
 #define FIXED_HEAD 24
 #define ENTRY      32
 #define NAME       8
+#define MAX_PARAMS 1000
 
 enum section { SECTION_MODEL, SECTION_ENCODER, SECTION_LEARNER, SECTION_CALIBRATION, SECTIONS };
 static const char *const section_names[] = { "model", "encoder", "learner", "calib" };
@@ -95,6 +96,7 @@ static void read_params(struct cursor *in, struct model *m)
     uint32_t n = cur_u32(in);
 
     m->params = val_obj(&m->arena);
+    if (n > MAX_PARAMS) in->bad = true;
     for (uint32_t i = 0; i < n && !in->bad; i++) {
         const char *key = read_text(in, &m->arena);
         if (key) val_set(m->params, key, read_scalar(in, &m->arena));

@@ -18,6 +18,8 @@
 
 #define MAX_TREES  1000000
 #define MAX_CODE   (1 << 16)
+#define MAX_LEVELS (1 << 22) /* of all features together */
+#define MAX_WORDS  (1 << 26) /* of all sets together */
 
 struct reader {
     struct arena *a;
@@ -72,13 +74,15 @@ static int read_objective(struct reader *r, const struct val *learner, size_t n_
         m->k = m->n_classes = n_classes;
         return 0;
     }
+    m->link = ENSEMBLE_EXP;
+    if (str_eq(name, "count:poisson")) return 0;
     m->link = ENSEMBLE_IDENTITY;
     for (size_t i = 0; i < sizeof identity / sizeof *identity; i++)
         if (str_eq(name, identity[i])) return 0;
     err_set(r->e, ERR_INVALID, "models of the objective '%.60s' cannot be taken over", name);
     return err_hint(r->e, "binary:logistic, reg:squarederror, reg:absoluteerror, "
-                          "reg:pseudohubererror, reg:quantileerror, multi:softprob and "
-                          "multi:softmax can");
+                          "reg:pseudohubererror, reg:quantileerror, count:poisson, multi:softprob "
+                          "and multi:softmax can");
 }
 
 /* "5E-1", "[5E-1]" or "[a,b,c]", in the space of answers. */
@@ -96,6 +100,10 @@ static int read_base(struct reader *r, const struct val *params)
         if (m->link == ENSEMBLE_LOGISTIC) {
             v = v < 1e-6 ? 1e-6 : v > 1 - 1e-6 ? 1 - 1e-6 : v;
             v = (double)(float)-log(1 / v - 1);
+        }
+        if (m->link == ENSEMBLE_EXP) {
+            if (!(v > 0)) return err_set(r->e, ERR_PARSE, "base_score '%.60s' is not above 0", s);
+            v = (double)(float)log(v);
         }
         m->base[c] = v;
         if (*end == ',') at = end + 1; /* else the one holds for all */
@@ -203,7 +211,7 @@ static int read_set(struct reader *r, const struct arrays *x, size_t node, uint3
         if (code > most) most = code;
     }
     uint32_t words = (uint32_t)(most / 32 + 1);
-    if ((r->words += words) > ENSEMBLE_MAX_WORDS)
+    if ((r->words += words) > MAX_WORDS)
         return err_set(r->e, ERR_LIMIT, "the model's sets of categories are too large");
     uint32_t *set = arena_array(r->a, words, uint32_t);
     for (int64_t i = 0; i < n; i++) {
@@ -350,8 +358,8 @@ static int name_levels(struct reader *r, const struct val *enc, size_t i, size_t
         return err_set(r->e, ERR_PARSE, "feature %zu has %zu categories, but %zu names", i, n,
                        named);
     if (named > 0) n = named;
-    if ((*total += n) > ENSEMBLE_MAX_LEVELS)
-        return err_set(r->e, ERR_LIMIT, "the features have more than %d categories", ENSEMBLE_MAX_LEVELS);
+    if ((*total += n) > MAX_LEVELS)
+        return err_set(r->e, ERR_LIMIT, "the features have more than %d categories", MAX_LEVELS);
     const char **levels = arena_array(r->a, n, const char *);
     for (size_t l = 0; l < n; l++) {
         levels[l] = named > 0 ? level_text(r, enc, l) : arena_printf(r->a, "%zu", l);

@@ -174,12 +174,18 @@ static void write_objective(const struct ensemble *m, struct str *out)
     str_addf(out,
              "\"learner_model_param\":{\"base_score\":\"%s\",\"num_class\":\"%zu\","
              "\"num_feature\":\"%zu\",\"num_target\":\"1\",\"boost_from_average\":\"1\"},",
-             m->link == ENSEMBLE_IDENTITY ? "0E0" : "5E-1", classes, m->n_features);
+             m->link == ENSEMBLE_IDENTITY ? "0E0"
+             : m->link == ENSEMBLE_EXP    ? "1E0"
+                                          : "5E-1",
+             classes, m->n_features);
     if (m->link == ENSEMBLE_SOFTMAX)
         str_addf(out,
                  "\"objective\":{\"name\":\"multi:softprob\",\"softmax_multiclass_param\":"
                  "{\"num_class\":\"%zu\"}}",
                  classes);
+    else if (m->link == ENSEMBLE_EXP)
+        str_add(out, "\"objective\":{\"name\":\"count:poisson\",\"poisson_regression_param\":"
+                     "{\"max_delta_step\":\"0.7\"}}");
     else
         str_addf(out,
                  "\"objective\":{\"name\":\"%s\",\"reg_loss_param\":{\"scale_pos_weight\":"

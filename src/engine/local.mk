@@ -28,8 +28,6 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/drift/tests.c \
 	%D%/engine.c \
 	%D%/engine.h \
-	%D%/explain/dependence.c \
-	%D%/explain/dependence.h \
 	%D%/explain/permutation.c \
 	%D%/explain/permutation.h \
 	%D%/frame/dict.c \
@@ -51,9 +49,11 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/kernel/tree_avx2.c \
 	%D%/kernel/tree_body.h \
 	%D%/kernel/tree_generic.c \
+	%D%/kernel/rows.c \
 	%D%/kernel/variants.h \
 	%D%/kernel/vec_avx2.c \
 	%D%/kernel/vec_body.h \
+	%D%/kernel/vec_boost.h \
 	%D%/kernel/vec_generic.c \
 	%D%/learn/forest.c \
 	%D%/learn/forest.h \
@@ -61,16 +61,19 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/learn/gbdt.h \
 	%D%/learn/gbdt_bin.c \
 	%D%/learn/gbdt_cuts.c \
-	%D%/learn/trees_ensemble.c \
 	%D%/learn/gbdt_ensemble.c \
 	%D%/learn/gbdt_ensemble.h \
 	%D%/learn/gbdt_fast.c \
 	%D%/learn/gbdt_fast.h \
 	%D%/learn/gbdt_grow.c \
+	%D%/learn/gbdt_grow.h \
+	%D%/learn/gbdt_hist.c \
 	%D%/learn/gbdt_loss.c \
 	%D%/learn/gbdt_predict.c \
+	%D%/learn/gbdt_renew.c \
 	%D%/learn/gbdt_shap.c \
 	%D%/learn/gbdt_split.c \
+	%D%/learn/gbdt_train.h \
 	%D%/learn/gbdt_tree.c \
 	%D%/learn/gram.c \
 	%D%/learn/gram.h \
@@ -87,7 +90,6 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/learn/naive_bayes.c \
 	%D%/learn/solve.c \
 	%D%/learn/solve.h \
-	%D%/learn/stacking.c \
 	%D%/learn/tree.c \
 	%D%/learn/trees.h \
 	%D%/learn/trees_grow.c \
@@ -98,7 +100,6 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/metric/bootstrap.h \
 	%D%/metric/curve.c \
 	%D%/metric/curve.h \
-	%D%/learn/voting.c \
 	%D%/metric/decision.c \
 	%D%/metric/error.c \
 	%D%/metric/fairness.c \
@@ -122,12 +123,6 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/model/calibration.h \
 	%D%/model/class_weight.c \
 	%D%/model/class_weight.h \
-	%D%/model/composite.c \
-	%D%/model/composite.h \
-	%D%/model/composite_fit.c \
-	%D%/model/composite_link.h \
-	%D%/model/composite_plan.c \
-	%D%/model/composite_plan.h \
 	%D%/model/encoder.c \
 	%D%/model/encoder.h \
 	%D%/model/exchange.c \

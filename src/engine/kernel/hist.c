@@ -3,57 +3,109 @@
  * Up to eight features share a pass: their bins are neighbouring bytes of the row's record,
  * fetched with one load, and their histograms (2 KB each) stay in the first-level cache. The
  * cost is one load, add and store per row and feature; vector instructions do not help. Rows
- * come by number in no helpful order, so records are prefetched. Pure; any thread. */
+ * that are not neighbours are first copied together (kernel_gather), so that the passes over
+ * the groups of features read memory in sequence; the caller prefetches the records of the
+ * next block meanwhile. Pure; any thread. */
 #include "engine/kernel/kernel.h"
 #include <string.h>
 
-#define AHEAD  24 /* rows between the prefetch and the use of a record */
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE void add_row(const uint8_t *rec, unsigned width, int64_t v, int64_t *hist)
+INLINE uint64_t load_bytes(const uint8_t *rec, unsigned width)
 {
     uint64_t b = 0;
+
     memcpy(&b, rec, width);
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
     b = __builtin_bswap64(b);
 #endif
-#pragma GCC unroll 8
-    for (unsigned k = 0; k < width; k++) hist[k * KERNEL_BINS + (b >> (8 * k) & 255)] += v;
+    return b;
 }
 
 INLINE void add_rows(const struct kernel_hist *a, unsigned width, int64_t *hist)
 {
-    if (!a->rows) {
-        const uint8_t *rec = a->bins + a->first * a->stride;
-        for (size_t i = 0; i < a->n; i++, rec += a->stride) add_row(rec, width, a->gh[i], hist);
-        return;
+    const uint8_t *rec = a->bins;
+
+    for (size_t i = 0; i < a->n; i++, rec += a->stride) {
+        uint64_t b = load_bytes(rec, width);
+        int64_t v = a->gh[i];
+#pragma GCC unroll 8
+        for (unsigned k = 0; k < width; k++) hist[k * KERNEL_BINS + (b >> (8 * k) & 255)] += v;
     }
-    size_t near = a->fetch && a->n > AHEAD ? a->n - AHEAD : 0, i = 0;
-    for (; i < near; i++) {
-        __builtin_prefetch(a->bins + a->rows[i + AHEAD] * a->stride);
-        add_row(a->bins + a->rows[i] * a->stride, width, a->gh[i], hist);
+}
+
+/* Both sums of an entry with one vector addition. */
+typedef int64_t v2l __attribute__((vector_size(16), may_alias));
+
+INLINE void add_pairs(const struct kernel_hist *a, unsigned width, int64_t *hist)
+{
+    const uint8_t *rec = a->bins;
+
+    for (size_t i = 0; i < a->n; i++, rec += a->stride) {
+        uint64_t b = load_bytes(rec, width);
+        v2l v = { a->gh[2 * i], a->gh[2 * i + 1] };
+#pragma GCC unroll 8
+        for (unsigned k = 0; k < width; k++) {
+            int64_t *to = hist + 2 * (k * KERNEL_BINS + (b >> (8 * k) & 255));
+            v2l sum = { to[0], to[1] };
+            sum += v;
+            memcpy(to, &sum, sizeof sum);
+        }
     }
-    for (; i < a->n; i++) add_row(a->bins + a->rows[i] * a->stride, width, a->gh[i], hist);
 }
 
 void kernel_hist_bytes(const struct kernel_hist *a, int64_t *hist)
 {
-    switch (a->width) {
-    case 1: add_rows(a, 1, hist); break;
-    case 2: add_rows(a, 2, hist); break;
-    case 3: add_rows(a, 3, hist); break;
-    case 4: add_rows(a, 4, hist); break;
-    case 5: add_rows(a, 5, hist); break;
-    case 6: add_rows(a, 6, hist); break;
-    case 7: add_rows(a, 7, hist); break;
-    default: add_rows(a, 8, hist); break;
+    switch (a->width * 2 + a->exact) {
+#define WIDTH(w)                                 \
+    case 2 * (w): add_rows(a, (w), hist); break; \
+    case 2 * (w) + 1: add_pairs(a, (w), hist); break;
+        WIDTH(1)
+        WIDTH(2)
+        WIDTH(3)
+        WIDTH(4)
+        WIDTH(5)
+        WIDTH(6)
+        WIDTH(7)
+        WIDTH(8)
+#undef WIDTH
+    default: break;
     }
 }
 
-void kernel_hist_wide(const uint16_t *col, const struct kernel_hist *a, int64_t *hist)
+void kernel_hist_wide(const uint16_t *col, const uint64_t *items, const struct kernel_hist *a,
+                      int64_t *hist)
 {
-    if (!a->rows)
-        for (size_t i = 0; i < a->n; i++) hist[col[a->first + i]] += a->gh[i];
+    if (a->exact)
+        for (size_t i = 0; i < a->n; i++) {
+            size_t at = 2 * (size_t)col[(uint32_t)items[i]];
+            hist[at] += a->gh[2 * i];
+            hist[at + 1] += a->gh[2 * i + 1];
+        }
     else
-        for (size_t i = 0; i < a->n; i++) hist[col[a->rows[i]]] += a->gh[i];
+        for (size_t i = 0; i < a->n; i++) hist[col[(uint32_t)items[i]]] += a->gh[i];
+}
+
+void kernel_unpack(const uint64_t *items, size_t n, int64_t *gh)
+{
+    for (size_t i = 0; i < n; i++) gh[i] = kernel_packed(items[i]);
+}
+
+INLINE void gather(const uint64_t *items, size_t n, const uint8_t *records, size_t stride,
+                   uint8_t *out)
+{
+    for (size_t i = 0; i < n; i++, out += stride)
+        memcpy(out, records + (uint32_t)items[i] * stride, stride);
+}
+
+void kernel_gather(const uint64_t *items, size_t n, const uint8_t *records, size_t stride,
+                   uint8_t *out)
+{
+    switch (stride) {
+    case 8: gather(items, n, records, 8, out); break;
+    case 16: gather(items, n, records, 16, out); break;
+    case 32: gather(items, n, records, 32, out); break;
+    case 64: gather(items, n, records, 64, out); break;
+    default: gather(items, n, records, stride, out); break;
+    }
 }

@@ -23,26 +23,49 @@ struct kernel_logistic {
     size_t n;
     float *g, *h;
     float max_g, max_h; /* out: largest |g| and h */
+    double sum_g;       /* out: sum of |g| */
     double loss;        /* out: sum of w * log loss, p clipped to [1e-15, 1 - 1e-15] */
 };
 
-/* gh[i] = packed floor(g*g_mul + u), floor(h*h_mul + v), with u, v in (0,1) drawn from the
- * row number and the seed: unbiased rounding that does not depend on who does which row. */
+/* items[i] = row number | quantised gradient << 48 | quantised hessian << 32 (16 bits each):
+ * floor(g*g_mul + u) and floor(h*h_mul + v), with u, v in (0,1) drawn from the row number and
+ * the seed: unbiased rounding that does not depend on who does which row. |g*g_mul| <= 32000,
+ * 0 <= h*h_mul <= 65000. */
 struct kernel_quantise {
     const float *g, *h;
     size_t n;
     uint32_t row; /* number of the first row */
     uint32_t seed;
-    double g_mul, h_mul;
-    int64_t *gh;
+    float g_mul, h_mul;
+    uint64_t *items;
+};
+/* The gradients of an item in the form of a histogram's entry. */
+static inline int64_t kernel_packed(uint64_t item)
+{
+    int64_t g = (int64_t)item >> 48;
+
+    return (int64_t)((uint64_t)g << 32) + (int64_t)(item >> 32 & 0xffff);
+}
+
+/* The best of n cuts: the left sum is prefix[i] + extra, the right one total - left, the gain
+ * T(L)^2/(HL+l2) + T(R)^2/(HR+l2) with T(G) = max(|G|-l1, 0). Cuts with less hessian than
+ * min_h >= 1 on a side do not count. In: gain to beat. Out: the largest gain if above that, and
+ * the lowest bin that has it. prefix has room for n rounded up to 4, the last sum repeated. */
+struct kernel_cut {
+    int64_t total, extra;
+    double l1, l2, min_h;
+    double gain;
+    size_t bin;
 };
 
-/* gain[i] = T(L)^2/(HL+l2) + T(R)^2/(HR+l2) for the left sum prefix[i]+extra and the right sum
- * total-left; T(G) = max(|G|-l1, 0). The arrays have room for n rounded up to 4. Where an
- * empty side makes a denominator 0 the gain is infinite or NaN: not to be looked at. */
-struct kernel_gain {
-    int64_t total, extra;
-    double l1, l2;
+/* Splits n items, stably: item i goes to left when bit i % 8 of bits[i / 8] is set, else to
+ * right. Exactly n_left items are written to left, n - n_left to right; the areas must not
+ * overlap each other or the items. */
+struct kernel_move {
+    const uint64_t *items;
+    const uint8_t *bits;
+    size_t n, n_left;
+    uint64_t *left, *right;
 };
 
 /* How many of up to 255 sorted bounds a value exceeds. A bucket says how many bounds lie in lower
@@ -139,17 +162,27 @@ enum kernel_isa { KERNEL_GENERIC, KERNEL_AVX2, KERNEL_ISAS };
 const struct kernels *kernels_for(enum kernel_isa isa); /* NULL: not on this processor */
 const struct kernels *kernels_best(void);
 
-/* Histograms of byte bins. Row r's bins are at bins[r * stride ...], `width` of them (1..8);
- * hist has width * KERNEL_BINS entries. rows NULL: rows first .. first + n - 1. */
+/* Histograms of byte bins: those of row i are at bins[i * stride ...], `width` of them (1..8),
+ * its gradients gh[i], packed, or when exact gh[2 * i] and gh[2 * i + 1]; then entries have two
+ * numbers too. hist has width * KERNEL_BINS entries. */
 struct kernel_hist {
     const uint8_t *bins;
     size_t stride;
     unsigned width;
-    const uint32_t *rows;
-    size_t first, n;
-    bool fetch;        /* the records are not in the cache yet */
-    const int64_t *gh; /* per position, not per row number */
+    bool exact;
+    size_t n;
+    const int64_t *gh;
 };
 void kernel_hist_bytes(const struct kernel_hist *a, int64_t *hist);
-/* The same for one column of 16-bit bins. */
-void kernel_hist_wide(const uint16_t *col, const struct kernel_hist *a, int64_t *hist);
+/* The same for one column of 16-bit bins, whose rows are those of the items. */
+void kernel_hist_wide(const uint16_t *col, const uint64_t *items, const struct kernel_hist *a,
+                      int64_t *hist);
+void kernel_unpack(const uint64_t *items, size_t n, int64_t *gh); /* kernel_packed of each */
+/* The records of the items' rows, one after the other. */
+void kernel_gather(const uint64_t *items, size_t n, const uint8_t *records, size_t stride,
+                   uint8_t *out);
+/* bits of kernel_move: set where lut[column of the item's row]; returns how many. */
+size_t kernel_flags(const uint8_t *col, const uint64_t *items, size_t n, const uint8_t *lut,
+                    uint8_t *bits);
+size_t kernel_flags_wide(const uint16_t *col, const uint64_t *items, size_t n, const uint8_t *lut,
+                         uint8_t *bits);

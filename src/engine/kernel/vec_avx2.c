@@ -4,6 +4,9 @@
 
 #ifdef KERNEL_HAVE_AVX2
 #include "engine/kernel/vec_body.h"
+#include "engine/kernel/vec_boost.h"
+
+#include <immintrin.h>
 
 #define AVX2 __attribute__((target("avx2")))
 
@@ -22,9 +25,56 @@ AVX2 void kernel_quantise_avx2(const struct kernel_quantise *a)
     body_quantise(a);
 }
 
-AVX2 void kernel_split_gain_avx2(const int64_t *prefix, size_t n, const struct kernel_gain *a,
-                                 double *gain)
+AVX2 void kernel_best_cut_avx2(const int64_t *prefix, size_t n, struct kernel_cut *a)
 {
-    body_split_gain(prefix, n, a, gain);
+    body_best_cut(prefix, n, a);
+}
+
+/* Places, in words of four bytes, that bring the items whose bits are set to the front. */
+static const int32_t pack[16][8] = {
+    { 0, 1, 2, 3, 4, 5, 6, 7 }, { 0, 1, 2, 3, 4, 5, 6, 7 }, { 2, 3, 0, 1, 4, 5, 6, 7 },
+    { 0, 1, 2, 3, 4, 5, 6, 7 }, { 4, 5, 0, 1, 2, 3, 6, 7 }, { 0, 1, 4, 5, 2, 3, 6, 7 },
+    { 2, 3, 4, 5, 0, 1, 6, 7 }, { 0, 1, 2, 3, 4, 5, 6, 7 }, { 6, 7, 0, 1, 2, 3, 4, 5 },
+    { 0, 1, 6, 7, 2, 3, 4, 5 }, { 2, 3, 6, 7, 0, 1, 4, 5 }, { 0, 1, 2, 3, 6, 7, 4, 5 },
+    { 4, 5, 6, 7, 0, 1, 2, 3 }, { 0, 1, 4, 5, 6, 7, 2, 3 }, { 2, 3, 4, 5, 6, 7, 0, 1 },
+    { 0, 1, 2, 3, 4, 5, 6, 7 },
+};
+
+/* Those of the four items that are in the set, to *to. A whole vector is written where there
+ * is room for one before the end. */
+AVX2 static inline void put(__m256i items, unsigned set, uint64_t **to, const uint64_t *end)
+{
+    __m256i at;
+    uint64_t one[4];
+
+    LOAD(at, pack[set]);
+    items = _mm256_permutevar8x32_epi32(items, at);
+    unsigned n = (unsigned)__builtin_popcount(set);
+    if (end - *to >= 4) {
+        STORE(*to, items);
+    } else {
+        STORE(one, items);
+        memcpy(*to, one, n * sizeof *one);
+    }
+    *to += n;
+}
+
+AVX2 void kernel_move_avx2(const struct kernel_move *a)
+{
+    uint64_t *left = a->left, *right = a->right;
+    const uint64_t *left_end = left + a->n_left, *right_end = right + (a->n - a->n_left);
+    size_t i = 0;
+
+    for (; i + 4 <= a->n; i += 4) {
+        unsigned set = a->bits[i / 8] >> (i & 4) & 15;
+        __m256i items;
+        LOAD(items, a->items + i);
+        put(items, set, &left, left_end);
+        put(items, set ^ 15, &right, right_end);
+    }
+    for (; i < a->n; i++) {
+        if (a->bits[i / 8] >> (i % 8) & 1) *left++ = a->items[i];
+        else *right++ = a->items[i];
+    }
 }
 #endif

@@ -2,6 +2,7 @@
  * See vec_body.h; any thread. */
 #include "engine/kernel/variants.h"
 #include "engine/kernel/vec_body.h"
+#include "engine/kernel/vec_boost.h"
 
 void kernel_exp_generic(const double *x, size_t n, double *out)
 {
@@ -18,8 +19,17 @@ void kernel_quantise_generic(const struct kernel_quantise *a)
     body_quantise(a);
 }
 
-void kernel_split_gain_generic(const int64_t *prefix, size_t n, const struct kernel_gain *a,
-                               double *gain)
+void kernel_best_cut_generic(const int64_t *prefix, size_t n, struct kernel_cut *a)
 {
-    body_split_gain(prefix, n, a, gain);
+    body_best_cut(prefix, n, a);
+}
+
+void kernel_move_generic(const struct kernel_move *a)
+{
+    uint64_t *left = a->left, *right = a->right;
+
+    for (size_t i = 0; i < a->n; i++) {
+        if (a->bits[i / 8] >> (i % 8) & 1) *left++ = a->items[i];
+        else *right++ = a->items[i];
+    }
 }

@@ -3,20 +3,20 @@
  *   bins (once) -> [ gradients -> one tree per score -> scores ] x rounds -> best round
  *
  * Histogram-based and grown leaf by leaf, in the manner of LightGBM (Ke et al. 2017), whose
- * parameter names and defaults are kept. Gradients are always quantised (see gbdt_grow.c):
- * integers as wide as the number of rows allows, at most param gradient_bits. Memory beside
- * the input is about 3 bytes a value, 36 bytes a row, and the histograms.
+ * parameter names and defaults are kept. Gradients are quantised (see gbdt_grow.c) to integers
+ * as wide as the number of rows allows, at most param gradient_bits; 0 is the exact mode beside
+ * it. Memory beside the input is about 2 bytes a value, 32 bytes a row, and the histograms.
  * With a validation set its loss is measured each round; early_stopping_rounds > 0 stops after
  * that many rounds without a lower one. Then, and also when all rounds were run with it on,
  * only the rounds up to the best are kept. */
-#include "engine/learn/gbdt.h"
+#include "engine/learn/gbdt_train.h"
 
 #include "base/mem.h"
 #include "base/val.h"
-#include "engine/learn/gbdt_ensemble.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const struct param params[] = {
     { "n_estimators", PARAM_INT, 0, "100", 1, 100000, NULL, "boosting rounds at most" },
@@ -45,8 +45,17 @@ static const struct param params[] = {
       "rows by which sets of categories must differ" },
     { "early_stopping_rounds", PARAM_INT, 0, "0", 0, 100000, NULL,
       "stop after so many rounds without a lower validation loss; 0: never" },
-    { "gradient_bits", PARAM_INT, 0, "0", 0, 29, NULL,
-      "gradients are rounded to integers of so many bits; 0: as many as fit, 30 - log2(rows)" },
+    { "gradient_bits", PARAM_INT, 0, "16", 0, 16, NULL,
+      "gradients are rounded, without bias, to integers of so many bits, fewer for many rows; "
+      "0: exact (31 bits, slower)" },
+    { "objective", PARAM_ENUM, 0, "auto", 0, 0, "auto|binary|multiclass|l2|l1|huber|quantile|poisson",
+      "what is minimised; auto: binary, multiclass or l2, by the task" },
+    { "alpha", PARAM_REAL, 0, "0.9", 1e-9, 1e9, NULL,
+      "huber: errors beyond it count linearly; quantile: which one, below 1" },
+    { "grow_policy", PARAM_ENUM, 0, "leaf_wise", 0, 0, "leaf_wise|depth_wise",
+      "which leaf is split next: the one with most gain, or that among the shallowest" },
+    { "monotone", PARAM_STR, 0, "", 0, 0, NULL,
+      "features the answer may only rise or fall with: name:+1,name:-1 (or column numbers)" },
     { 0 },
 };
 
@@ -56,9 +65,32 @@ static double get(const struct val *v, const char *name)
     return val_get_real(v, name, strtod(param_find(params, name)->dflt, NULL));
 }
 
+/* The objective by its name; the task has the last word on what fits. */
+static int objective_of(const struct val *v, enum task task, double alpha,
+                        enum gbdt_objective *ret, struct err *e)
+{
+    static const char *const names[GBDT_OBJECTIVES] = {
+        [GBDT_LOGISTIC] = "binary", [GBDT_SOFTMAX] = "multiclass", [GBDT_L2] = "l2",
+        [GBDT_L1] = "l1",           [GBDT_HUBER] = "huber",        [GBDT_QUANTILE] = "quantile",
+        [GBDT_POISSON] = "poisson",
+    };
+    const char *name = val_get_str(v, "objective", "auto");
+    enum gbdt_objective usual = gbdt_usual_objective(task), o = usual;
+
+    for (int i = 0; i < GBDT_OBJECTIVES; i++)
+        if (strcmp(name, names[i]) == 0) o = (enum gbdt_objective)i;
+    if (o != usual && (task != TASK_REGRESSION || o < GBDT_L2))
+        return err_set(e, ERR_INVALID, "gbdt: objective %s is not for a %s target", name,
+                       task_name(task));
+    if (o == GBDT_QUANTILE && !(alpha < 1))
+        return err_set(e, ERR_INVALID, "gbdt: alpha is %g; a quantile is between 0 and 1", alpha);
+    *ret = o;
+    return 0;
+}
+
 static struct gbdt_params params_of(const struct val *v)
 {
-    struct gbdt_params p;
+    struct gbdt_params p = { .objective = GBDT_L2 };
 
 #define INT(name)  p.name = (int)get(v, #name)
 #define REAL(name) p.name = get(v, #name)
@@ -82,9 +114,64 @@ static struct gbdt_params params_of(const struct val *v)
     REAL(bagging_fraction);
     REAL(cat_smooth);
     REAL(cat_l2);
+    REAL(alpha);
 #undef INT
 #undef REAL
+    p.depth_wise = strcmp(val_get_str(v, "grow_policy", "leaf_wise"), "depth_wise") == 0;
     return p;
+}
+
+/* ---- monotone features ---- */
+
+/* Column of the feature that s (n characters) names, or numbers from 0; -1: none. */
+static long column_of(const struct fit_input *in, const char *s, size_t n)
+{
+    char *end;
+
+    for (size_t j = 0; in->features && j < in->train.d; j++)
+        if (strlen(in->features[j]) == n && memcmp(in->features[j], s, n) == 0) return (long)j;
+    if (n == 0 || *s < '0' || *s > '9') return -1;
+    long j = strtol(s, &end, 10);
+    return end == s + n && (size_t)j < in->train.d ? j : -1;
+}
+
+/* One "name:+1" of n characters. */
+static int add_monotone(const struct fit_input *in, const char *s, size_t n, int8_t *signs,
+                        struct err *e)
+{
+    const char *colon = memrchr(s, ':', n);
+    size_t name = colon ? (size_t)(colon - s) : 0, rest = colon ? n - name - 1 : 0;
+    bool up = rest > 0 && colon[rest] == '1' && (rest == 1 || (rest == 2 && colon[1] == '+'));
+    bool down = rest == 2 && memcmp(colon, ":-1", 3) == 0;
+
+    if (!up && !down)
+        return err_set(e, ERR_INVALID, "gbdt: monotone has %.*s; it wants feature:+1 or feature:-1",
+                       (int)n, s);
+    long j = column_of(in, s, name);
+    if (j < 0)
+        return err_set(e, ERR_INVALID, "gbdt: monotone names %.*s, which is no feature", (int)name,
+                       s);
+    if (in->train.levels && in->train.levels[j] > 0)
+        return err_set(e, ERR_INVALID, "gbdt: monotone names %.*s, which is a category", (int)name,
+                       s);
+    signs[j] = up ? 1 : -1;
+    return 0;
+}
+
+/* *ret: a sign for each column, for free(); NULL when nothing is monotone. */
+static int monotone_of(const struct fit_input *in, int8_t **ret, struct err *e)
+{
+    const char *s = val_get_str(in->params, "monotone", "");
+
+    *ret = NULL;
+    if (!*s) return 0;
+    *ret = mem_zalloc(in->train.d + 1, sizeof **ret);
+    for (size_t n; *s; s += n + (s[n] == ',')) {
+        n = strcspn(s, ",");
+        int r = n > 0 ? add_monotone(in, s, n, *ret, e) : 0;
+        if (r < 0) return r;
+    }
+    return 0;
 }
 
 struct boosting {
@@ -130,7 +217,8 @@ static double valid_loss(struct boosting *b)
         struct valid_job job = { b, t };
         pool_run(b->en->pool, chunks, valid_task, &job);
     }
-    return gbdt_loss_of(in->task, b->m->k, in->valid.n, in->y_valid, b->valid_score);
+    return gbdt_loss_of(&(struct gbdt_scored){
+        b->p.objective, b->p.alpha, b->m->k, in->valid.n, in->y_valid, b->valid_score });
 }
 
 /* ---- rounds ---- */
@@ -138,16 +226,13 @@ static double valid_loss(struct boosting *b)
 /* One tree for each score. *ret_more: whether any of them has a split. */
 static int grow_round(struct boosting *b, int round, bool *ret_more, struct err *e)
 {
-    size_t n = b->in->train.n, k = (size_t)b->m->k;
+    size_t k = (size_t)b->m->k;
     uint64_t draw = b->p.bagging_freq > 0 ? (uint64_t)(round / b->p.bagging_freq) : 0;
 
     *ret_more = false;
     for (size_t c = 0; c < k; c++) {
-        struct gbdt_round r = { .g = b->loss.g + c * n,
-                                .h = b->loss.h + c * n,
-                                .max_g = b->loss.max_g[c],
-                                .max_h = b->loss.max_h[c],
-                                .score = b->loss.score + c * n,
+        struct gbdt_round r = { .loss = &b->loss,
+                                .c = c,
                                 .x = &b->in->train,
                                 .stream = 1 + (uint64_t)round * k + c,
                                 .bag = rng_mix(draw + 1) };
@@ -199,7 +284,7 @@ static int boost(struct boosting *b, struct err *e)
         engine_progress(b->en, &(struct engine_progress){ .what = "round",
                                                           .done = (size_t)round + 1,
                                                           .total = (size_t)b->p.n_estimators,
-                                                          .metric = gbdt_loss_name(b->in->task),
+                                                          .metric = gbdt_loss_name(b->p.objective),
                                                           .train = train,
                                                           .valid = valid });
         if (should_stop(b, round, valid)) break;
@@ -213,7 +298,9 @@ static int start_scores(struct boosting *b, struct err *e)
 {
     size_t n = b->in->train.n, nv = b->in->valid.n;
 
-    gbdt_loss_base(&b->loss, b->m->base);
+    int r = gbdt_loss_base(&b->loss, b->m->base, e);
+
+    if (r < 0) return r;
     if (nv > 0) {
         b->valid_score = mem_try(nv * (size_t)b->m->k, sizeof *b->valid_score);
         if (!b->valid_score) return err_set(e, ERR_NOMEM, "no memory for %zu scores", nv);
@@ -229,12 +316,17 @@ static int fit(const struct engine *en, const struct fit_input *in, void **ret, 
 {
     const struct kernels *kern = kernels_best();
     struct boosting b = { .en = en, .in = in, .p = params_of(in->params) };
+    MEM_AUTO int8_t *monotone = NULL;
     int r;
 
     if (in->train.n == 0) return err_set(e, ERR_INVALID, "gbdt: there are no rows to train on");
-    r = gbdt_loss_init(in, kern, &b.loss, e);
+    r = objective_of(in->params, in->task, b.p.alpha, &b.p.objective, e);
+    if (r == 0) r = monotone_of(in, &monotone, e);
+    if (r == 0) r = gbdt_loss_init(in, &b.p, kern, &b.loss, e);
     if (r < 0) return r;
+    b.p.monotone = monotone;
     b.m = gbdt_model_new(in->task, in->n_classes, in->train.d);
+    b.m->objective = b.p.objective;
     r = start_scores(&b, e);
     if (r == 0) r = gbdt_bin(en, &in->train, &b.p, &b.bins, e);
     if (r == 0) r = gbdt_grower_new(en, &b.p, &b.bins, kern, &b.grower, e);
@@ -268,7 +360,6 @@ const struct learner learner_gbdt = {
     .predict = gbdt_predict,
     .importance = gbdt_importance,
     .contributions = gbdt_contributions,
-    .to_ensemble = gbdt_to_ensemble,
     .save = gbdt_model_save,
     .load = gbdt_model_load,
     .free = drop,

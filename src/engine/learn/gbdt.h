@@ -3,9 +3,10 @@
  *   gbdt.c        learner: parameters, boosting rounds, early stopping
  *   gbdt_bin.c    columns -> bins               gbdt_loss.c   scores -> gradients, loss curves
  *   gbdt_grow.c   one tree, leaf by leaf        gbdt_split.c  the best split of one leaf
+ *   gbdt_hist.c   histograms of leaves          gbdt_renew.c  leaf values that are quantiles
  *   gbdt_tree.c   the model: trees, bytes       gbdt_predict.c  rows -> outputs
  *   gbdt_cuts.c   values -> bins, ranks         gbdt_fast.c     form for prediction
- *   gbdt_shap.c   what each feature of a row did
+ *   gbdt_shap.c   what each feature of a row did  gbdt_train.h  what only training shares
  *
  * Training sees bins only: bin b of a numeric feature holds the values in
  * (bound[b-1], bound[b]], the last bound being infinite, and the bin after the last is for
@@ -27,12 +28,27 @@ extern const struct learner learner_gbdt;
 #define GBDT_MAX_LEVELS (1 << 24)
 #define GBDT_CHUNK      8192 /* rows of one task */
 
+/* What is minimised; the names of the parameter are in gbdt.c. */
+enum gbdt_objective {
+    GBDT_LOGISTIC, /* binary */
+    GBDT_SOFTMAX,  /* multiclass */
+    GBDT_L2,       /* the others: regression */
+    GBDT_L1,
+    GBDT_HUBER,
+    GBDT_QUANTILE,
+    GBDT_POISSON,
+    GBDT_OBJECTIVES
+};
+
 struct gbdt_params {
     int n_estimators, num_leaves, max_depth, max_bin, min_data_in_leaf;
     int max_cat_threshold, max_cat_to_onehot, min_data_per_group;
     int bagging_freq, early_stopping_rounds, gradient_bits;
     double learning_rate, min_sum_hessian, lambda_l1, lambda_l2, min_gain_to_split;
-    double feature_fraction, bagging_fraction, cat_smooth, cat_l2;
+    double feature_fraction, bagging_fraction, cat_smooth, cat_l2, alpha;
+    enum gbdt_objective objective;
+    bool depth_wise;
+    const int8_t *monotone; /* by column of the matrix: +1, -1, 0; NULL: none */
 };
 
 /* ---- bins ---- */
@@ -62,7 +78,8 @@ struct gbdt_feature {
     struct gbdt_cuts *cuts; /* numeric */
     uint16_t *code_bin;     /* category: bin of each level */
     uint32_t levels;
-    size_t hist; /* where its histogram starts in a leaf's, n_bins + 1 entries */
+    size_t hist; /* where its histogram starts in a leaf's: n_bins + 1 entries; byte features
+                    have KERNEL_BINS of them each, those of neighbours follow one another */
 };
 
 struct gbdt_bins {
@@ -106,6 +123,7 @@ struct gbdt_fast;
 
 struct gbdt_model {
     enum task task;
+    enum gbdt_objective objective; /* only its link matters in prediction */
     int n_classes;
     size_t d;
     int k;        /* trees a round, scores a row: n_classes or 1 */
@@ -121,6 +139,8 @@ struct gbdt_model {
     struct gbdt_fast *fast; /* NULL: not built, or the model does not fit its limits */
 };
 
+enum gbdt_objective gbdt_usual_objective(enum task task);
+/* Its objective is the usual one of the task. */
 struct gbdt_model *gbdt_model_new(enum task task, int n_classes, size_t d);
 void gbdt_model_free(struct gbdt_model *m);
 void gbdt_model_truncate(struct gbdt_model *m, size_t n_trees);
@@ -162,79 +182,3 @@ void gbdt_fast_free(struct gbdt_fast *f);
 void gbdt_predict_row(const void *state, const double *x, double *out);
 void gbdt_predict(const void *state, const struct matrix *x, size_t from, size_t to, double *out);
 void gbdt_link(const struct gbdt_model *m, double *scores); /* k scores -> outputs, in place */
-
-/* ---- loss ---- */
-
-struct gbdt_loss {
-    enum task task;
-    int k;
-    size_t n;
-    const double *y, *w; /* w NULL: all 1 */
-    double w_sum;
-    double *score;        /* k columns of n */
-    float *g, *h;         /* the same */
-    float *max_g, *max_h; /* [k] after gbdt_loss_gradients */
-    double *chunks;       /* partial results of tasks */
-    const struct kernels *kern;
-};
-
-int gbdt_loss_init(const struct fit_input *in, const struct kernels *kern, struct gbdt_loss *ret,
-                   struct err *e);
-void gbdt_loss_done(struct gbdt_loss *l);
-void gbdt_loss_base(const struct gbdt_loss *l, double *base); /* best constant scores */
-/* Gradients for the present scores; returns the mean loss of those scores. */
-double gbdt_loss_gradients(struct gbdt_loss *l, struct pool *pool);
-const char *gbdt_loss_name(enum task task); /* the metric of the curves */
-/* Mean loss of scores (k columns of n), as the metric is defined, with libm. */
-double gbdt_loss_of(enum task task, int k, size_t n, const double *y, const double *score);
-
-/* ---- growing ---- */
-
-struct gbdt_split {
-    double gain;      /* over the parent and min_gain_to_split; 0: there is none */
-    uint32_t feature; /* of gbdt_bins */
-    bool missing_left;
-    uint32_t bin;               /* numeric: bins 0..bin go left */
-    uint16_t set[GBDT_MAX_SET]; /* category: these bins go left */
-    uint32_t n_set;
-    double l2;    /* the regularisation of the children's values */
-    int64_t left; /* packed sums of the left side */
-};
-
-/* What the search needs to know of a leaf; sums in units of the quantised gradients. */
-struct gbdt_search {
-    const struct gbdt_params *p;
-    const struct kernels *kern;
-    double g_unit, h_unit; /* one step of gradient and hessian */
-    int64_t sum;           /* packed */
-    uint32_t rows;
-};
-void gbdt_find_split(const struct gbdt_search *s, const struct gbdt_feature *f, uint32_t index,
-                     const int64_t *hist, struct gbdt_split *ret);
-static inline int64_t gbdt_sum_g(int64_t packed)
-{
-    return packed >> 32;
-}
-static inline int64_t gbdt_sum_h(int64_t packed)
-{
-    return packed & INT64_C(0xffffffff);
-}
-double gbdt_leaf_value(const struct gbdt_search *s, int64_t sum, double l2);
-
-struct gbdt_grower;
-int gbdt_grower_new(const struct engine *en, const struct gbdt_params *p,
-                    const struct gbdt_bins *bins, const struct kernels *kern,
-                    struct gbdt_grower **ret, struct err *e);
-void gbdt_grower_free(struct gbdt_grower *gr);
-/* Grows one tree on gradients g, h of all rows and adds its values to score. x is for the
- * rows that bagging leaves out. *ret_split: whether it has a split at all. */
-struct gbdt_round {
-    const float *g, *h;
-    float max_g, max_h;
-    double *score;
-    const struct matrix *x;
-    uint64_t stream; /* random stream of this tree's rounding and features */
-    uint64_t bag;    /* random stream of the rows */
-};
-int gbdt_grow(struct gbdt_grower *gr, const struct gbdt_round *round, struct gbdt_model *m,
-              bool *ret_split, struct err *e);

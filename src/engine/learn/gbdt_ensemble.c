@@ -47,6 +47,7 @@ void *gbdt_from_ensemble(const struct ensemble *in)
                                                      : TASK_REGRESSION;
     struct gbdt_model *m = gbdt_model_new(task, (int)in->n_classes, in->n_features);
 
+    if (in->link == ENSEMBLE_EXP) m->objective = GBDT_POISSON;
     memcpy(m->base, in->base, in->k * sizeof *in->base);
     for (size_t t = 0; t < in->n_trees; t++) take_tree(m, in, &in->trees[t]);
     gbdt_fast_build(m);
@@ -87,7 +88,8 @@ void gbdt_to_ensemble(const void *state, struct ensemble *ret)
 
     ret->link = m->task == TASK_MULTICLASS ? ENSEMBLE_SOFTMAX
                 : m->task == TASK_BINARY   ? ENSEMBLE_LOGISTIC
-                                           : ENSEMBLE_IDENTITY;
+                : m->objective == GBDT_POISSON ? ENSEMBLE_EXP
+                                               : ENSEMBLE_IDENTITY;
     ret->n_classes = m->task == TASK_REGRESSION ? 0 : (size_t)m->n_classes;
     ret->k = (size_t)m->k;
     ret->base = arena_array(a, ret->k, double);

@@ -21,6 +21,7 @@ void gbdt_link(const struct gbdt_model *m, double *s)
     double top = s[0], sum = 0;
 
     if (m->task == TASK_BINARY) s[0] = 1 / (1 + exp(-s[0]));
+    if (m->objective == GBDT_POISSON) s[0] = exp(s[0]);
     if (m->task != TASK_MULTICLASS) return;
     for (int c = 1; c < m->k; c++)
         if (s[c] > top) top = s[c];

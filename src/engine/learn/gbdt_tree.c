@@ -5,10 +5,11 @@
  * list of nodes a tree, and a walk down it ends. Loading checks just that, and every index,
  * length and number besides: the bytes may come from anywhere.
  *
- * Section, little-endian: u8 form, u32 k, k f64 base scores, u32 trees, then for each tree
+ * Section, little-endian: u8 form, u8 objective, u32 k, k f64 base scores, u32 trees, then for each tree
  * u32 leaves, leaves-1 nodes, leaves times f64 value and f64 cover. A node: u32 feature, u8 kind
  * + 2 * missing goes left, u32 left, u32 right (two's complement), f64 gain, f64 cover, then f64
- * threshold or u32 words and that many u32 of the set. Form 1 has no covers. */
+ * threshold or u32 words and that many u32 of the set. Form 1 has no covers,
+ * forms 1 and 2 no objective. */
 #include "engine/learn/gbdt.h"
 
 #include "base/mem.h"
@@ -18,14 +19,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FORM      2
+#define FORM      3
 #define MAX_TREES 1000000u
+
+enum gbdt_objective gbdt_usual_objective(enum task task)
+{
+    return task == TASK_BINARY       ? GBDT_LOGISTIC
+           : task == TASK_MULTICLASS ? GBDT_SOFTMAX
+                                     : GBDT_L2;
+}
 
 struct gbdt_model *gbdt_model_new(enum task task, int n_classes, size_t d)
 {
     struct gbdt_model *m = mem_zalloc(1, sizeof *m);
 
     m->task = task;
+    m->objective = gbdt_usual_objective(task);
     m->n_classes = n_classes;
     m->d = d;
     m->k = task == TASK_MULTICLASS ? n_classes : 1;
@@ -164,6 +173,7 @@ int gbdt_model_save(const void *state, struct buf *out, struct err *e)
 
     (void)e;
     buf_u8(out, FORM);
+    buf_u8(out, (uint8_t)m->objective);
     buf_u32(out, (uint32_t)m->k);
     for (int c = 0; c < m->k; c++) buf_f64(out, m->base[c]);
     buf_u32(out, (uint32_t)m->n_trees);
@@ -276,6 +286,13 @@ static const char *load_model(struct gbdt_model *m, struct cursor *in)
     int form = cur_u8(in);
 
     if (form < 1 || form > FORM) return "its form is unknown";
+    if (form > 2) {
+        uint8_t o = cur_u8(in);
+        bool usual = o == (uint8_t)m->objective;
+        if (!usual && (m->task != TASK_REGRESSION || o < GBDT_L2 || o >= GBDT_OBJECTIVES))
+            return "its objective does not fit the task";
+        m->objective = (enum gbdt_objective)o;
+    }
     if (cur_u32(in) != (uint32_t)m->k) return "the number of scores does not fit the task";
     for (int c = 0; c < m->k; c++) {
         m->base[c] = cur_f64(in);

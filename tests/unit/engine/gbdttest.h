@@ -3,7 +3,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/val.h"
-#include "engine/learn/gbdt.h"
+#include "engine/learn/gbdt_train.h"
 #include "enginetest.h"
 
 #define MAX_ROUNDS 4096
@@ -32,7 +32,7 @@ static inline void data_free(struct data *a)
     free(a->levels);
 }
 
-static inline double *cell(struct data *a, size_t row, size_t j)
+static inline double *cell(const struct data *a, size_t row, size_t j)
 {
     return &a->x[j * a->n + row];
 }

@@ -6,13 +6,13 @@ ENGINE_TESTS = \
 	%D%/test_baselines \
 	%D%/test_buf \
 	%D%/test_calibration \
-	%D%/test_composite \
 	%D%/test_demo \
 	%D%/test_encoder \
 	%D%/test_explain \
 	%D%/test_frame \
 	%D%/test_interval \
 	%D%/test_gbdt \
+	%D%/test_gbdt_objectives \
 	%D%/test_gbdt_tree \
 	%D%/test_kernels \
 	%D%/test_linear \
@@ -30,12 +30,12 @@ TESTS += $(ENGINE_TESTS)
 %C%_test_baselines_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_buf_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_calibration_LDADD = $(ENGINE_TEST_LIBS)
-%C%_test_composite_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_demo_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_encoder_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_explain_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_frame_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_gbdt_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_gbdt_objectives_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_gbdt_tree_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_interval_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_kernels_LDADD = $(ENGINE_TEST_LIBS)

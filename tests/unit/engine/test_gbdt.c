@@ -193,7 +193,8 @@ static void test_early_stopping(void **state)
         for (size_t t = 0; t < f.m->n_trees; t++)
             score[i] += gbdt_tree_value(f.m, &f.m->trees[t], x.x + i, x.n);
     }
-    assert_true(gbdt_loss_of(TASK_BINARY, 1, v.n, v.y, score) == f.valid_curve[best]);
+    struct gbdt_scored scored = { GBDT_LOGISTIC, 0, 1, v.n, v.y, score };
+    assert_true(gbdt_loss_of(&scored) == f.valid_curve[best]);
     free(score);
     fitted_free(&f);
     data_free(&a);

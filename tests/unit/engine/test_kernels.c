@@ -45,14 +45,18 @@ static void test_exp(void **state)
 
 static void logistic_by_hand(const struct kernel_logistic *a, double *loss)
 {
+    double sum_g = 0;
+
     *loss = 0;
     for (size_t i = 0; i < a->n; i++) {
+        sum_g += fabs((double)a->g[i]);
         double p = 1 / (1 + exp(-a->score[i])), w = a->w ? a->w[i] : 1;
         double like = a->y[i] > 0 ? p : 1 - p;
         check_near((double)a->g[i], w * (p - a->y[i]), 1e-7, 1e-6, "g");
         check_near((double)a->h[i], w * p * (1 - p), 1e-7, 1e-6, "h");
         *loss -= w * log(like > 1e-15 ? like : 1e-15);
     }
+    check_near(a->sum_g, sum_g, 1e-4, 1e-6, "sum of |g|");
 }
 
 static void test_logistic(void **state)
@@ -85,6 +89,7 @@ static void test_logistic(void **state)
                 assert_memory_equal(g[0], g[1], n * sizeof(float));
                 assert_memory_equal(h[0], h[1], n * sizeof(float));
                 assert_true(a.loss == b.loss && a.max_g == b.max_g && a.max_h == b.max_h);
+                assert_true(a.sum_g == b.sum_g);
             }
         }
 }
@@ -95,10 +100,10 @@ static void test_quantise(void **state)
 {
     enum { ROWS = 40000 };
     static float g[ROWS], h[ROWS];
-    static int64_t a[ROWS], b[ROWS];
+    static uint64_t a[ROWS], b[ROWS];
     double sum = 0, exact = 0, mul = 100;
     struct kernel_quantise q = {
-        .g = g, .h = h, .n = ROWS, .seed = 9, .g_mul = mul, .h_mul = mul, .gh = a
+        .g = g, .h = h, .n = ROWS, .seed = 9, .g_mul = 100, .h_mul = 100, .items = a
     };
 
     (void)state;
@@ -106,11 +111,15 @@ static void test_quantise(void **state)
         g[i] = (float)sin((double)i) * 3.0f;
         h[i] = (float)(1 + cos((double)i));
     }
+    g[5] = 320;
+    g[6] = -320;
+    h[7] = 650;
     kernels_for(KERNEL_GENERIC)->quantise(&q);
     for (size_t i = 0; i < ROWS; i++) {
-        int64_t gi = a[i] >> 32, hi = a[i] & INT64_C(0xffffffff);
-        assert_true(fabs((double)gi - (double)g[i] * mul) <= 1);
-        assert_true(fabs((double)hi - (double)h[i] * mul) <= 1);
+        int64_t packed = kernel_packed(a[i]), gi = packed >> 32, hi = packed & INT64_C(0xffffffff);
+        assert_int_equal((uint32_t)a[i], i);
+        assert_true(fabs((double)gi - (double)g[i] * mul) <= 1.01);
+        assert_true(fabs((double)hi - (double)h[i] * mul) <= 1.01);
         sum += (double)gi;
         exact += (double)g[i] * mul;
     }
@@ -125,88 +134,173 @@ static void test_quantise(void **state)
                                           .n = n,
                                           .seed = 9,
                                           .row = (uint32_t)from,
-                                          .g_mul = mul,
-                                          .h_mul = mul,
-                                          .gh = b + from };
+                                          .g_mul = 100,
+                                          .h_mul = 100,
+                                          .items = b + from };
             kernels_for(isa)->quantise(&q);
         }
         assert_memory_equal(a, b, sizeof a);
     }
 }
 
-static void test_split_gain(void **state)
+/* Gain of cut i, minus infinity where a side is too small. */
+static double gain_by_hand(const int64_t *prefix, size_t i, const struct kernel_cut *a)
 {
-    int64_t prefix[260], sum = 0;
-    double want[260], got[260];
+    int64_t l = prefix[i] + a->extra, r = a->total - l;
+    double hl = (double)(l & INT64_C(0xffffffff)), hr = (double)(r & INT64_C(0xffffffff));
+    double tl = fmax(fabs((double)(l >> 32)) - a->l1, 0);
+    double tr = fmax(fabs((double)(r >> 32)) - a->l1, 0);
+
+    if (hl < a->min_h || hr < a->min_h) return -HUGE_VAL;
+    return tl * tl / (hl + a->l2) + tr * tr / (hr + a->l2);
+}
+
+static void test_best_cut(void **state)
+{
+    int64_t prefix[264], sum;
     struct rng r;
 
     (void)state;
     rng_seed(&r, 4);
-    for (size_t i = 0; i < 260; i++) {
-        int64_t g = (int64_t)rng_below(&r, 2001) - 1000, h = 1 + (int64_t)rng_below(&r, 500);
-        prefix[i] = sum += g * (INT64_C(1) << 32) + h;
+    for (size_t n = 1; n < 257; n += n < 20 ? 1 : 59) {
+        sum = 0;
+        for (size_t i = 0; i < n; i++) {
+            int64_t g = (int64_t)rng_below(&r, 2001) - 1000, h = (int64_t)rng_below(&r, 500);
+            if (i % 5 != 4) sum += g * (INT64_C(1) << 32) + h; /* some bins are empty: ties */
+            prefix[i] = sum;
+        }
+        for (size_t i = n; i < n + 4; i++) prefix[i] = sum;
+        for (int kind = 0; kind < 4; kind++) {
+            struct kernel_cut a = { .total = sum + (INT64_C(-77) * (INT64_C(1) << 32)) + 900,
+                                    .extra = kind & 1 ? INT64_C(-50) * (INT64_C(1) << 32) + 300 : 0,
+                                    .l1 = kind & 2 ? 12.5 : 0,
+                                    .l2 = 3.25,
+                                    .min_h = 400,
+                                    .gain = 1 };
+            double best = 1;
+            size_t bin = SIZE_MAX;
+            for (size_t i = 0; i < n; i++) {
+                double gain = gain_by_hand(prefix, i, &a);
+                if (gain > best * (1 + 1e-12)) {
+                    best = gain;
+                    bin = i;
+                }
+            }
+            for (int isa = 0; isa < KERNEL_ISAS; isa++) {
+                struct kernel_cut b = a;
+                static double first;
+                if (!kernels_for(isa)) continue;
+                b.bin = SIZE_MAX;
+                kernels_for(isa)->best_cut(prefix, n, &b);
+                assert_true(b.bin == bin);
+                check_near(b.gain, best, 0, 1e-12, "gain");
+                if (isa == 0) first = b.gain;
+                assert_true(b.gain == first);
+            }
+        }
     }
-    struct kernel_gain a = { .total = sum + (INT64_C(-77) * (INT64_C(1) << 32)) + 900,
-                             .extra = INT64_C(-50) * (INT64_C(1) << 32) + 300,
-                             .l1 = 12.5,
-                             .l2 = 3.25 };
-    kernels_for(KERNEL_GENERIC)->split_gain(prefix, 257, &a, want);
-    for (size_t i = 0; i < 257; i++) {
-        int64_t l = prefix[i] + a.extra, rest = a.total - l;
-        double tl = fmax(fabs((double)(l >> 32)) - a.l1, 0);
-        double tr = fmax(fabs((double)(rest >> 32)) - a.l1, 0);
-        double gain = tl * tl / ((double)(l & INT64_C(0xffffffff)) + a.l2) +
-                      tr * tr / ((double)(rest & INT64_C(0xffffffff)) + a.l2);
-        assert_true(gain == want[i]);
-    }
-    for (int isa = 1; isa < KERNEL_ISAS; isa++) {
-        if (!kernels_for(isa)) continue;
-        kernels_for(isa)->split_gain(prefix, 257, &a, got);
-        assert_memory_equal(got, want, 257 * sizeof *got);
-    }
+}
+
+/* Every pattern of bits, ends of every length; nothing is written outside the areas. */
+static void test_move(void **state)
+{
+    enum { MOST = 203 };
+    uint64_t items[MOST], left[MOST + 8], right[MOST + 8];
+    uint8_t lut[256], col[MOST], bits[MOST / 8 + 1];
+    uint16_t wide[MOST];
+    struct rng r;
+
+    (void)state;
+    rng_seed(&r, 8);
+    for (size_t i = 0; i < sizeof lut; i++) lut[i] = i % 2;
+    for (size_t n = 0; n <= MOST; n++)
+        for (int kind = 0; kind < 4; kind++) {
+            for (size_t i = 0; i < n; i++) {
+                size_t row = n - 1 - i;
+                items[i] = row | rng_u64(&r) << 32;
+                col[row] = (uint8_t)(kind == 0 ? 0 : kind == 1 ? 1 : rng_below(&r, 256));
+                if (kind == 3) col[row] = i < n / 2;
+                wide[row] = col[row];
+            }
+            size_t n_left = kernel_flags(col, items, n, lut, bits), l = 0, k = 0;
+            assert_int_equal(kernel_flags_wide(wide, items, n, lut, bits), n_left);
+            for (int isa = 0; isa < KERNEL_ISAS; isa++) {
+                if (!kernels_for(isa)) continue;
+                memset(left, 0xee, sizeof left);
+                memset(right, 0xee, sizeof right);
+                kernels_for(isa)->move(
+                    &(struct kernel_move){ items, bits, n, n_left, left, right });
+                l = k = 0;
+                for (size_t i = 0; i < n; i++)
+                    if (lut[col[(uint32_t)items[i]]]) assert_true(left[l++] == items[i]);
+                    else assert_true(right[k++] == items[i]);
+                assert_int_equal(l, n_left);
+                assert_true(left[l] == UINT64_C(0xeeeeeeeeeeeeeeee));
+                assert_true(right[k] == UINT64_C(0xeeeeeeeeeeeeeeee));
+            }
+        }
 }
 
 static void test_hist(void **state)
 {
     enum { ROWS = 700, STRIDE = 16, LIST = 400 };
-    static uint8_t bins[ROWS * STRIDE];
+    static uint8_t bins[ROWS * STRIDE], together[LIST * STRIDE];
     static uint16_t wide[ROWS];
-    static int64_t gh[ROWS], got[8 * KERNEL_BINS], want[8 * KERNEL_BINS], w[4096], v[4096];
-    uint32_t rows[LIST];
+    static int64_t gh[2 * LIST], got[16 * KERNEL_BINS], want[16 * KERNEL_BINS], w[8192], v[8192];
+    uint64_t items[LIST];
     struct rng r;
 
     (void)state;
     rng_seed(&r, 5);
     for (size_t i = 0; i < sizeof bins; i++) bins[i] = (uint8_t)rng_u64(&r);
-    for (size_t i = 0; i < ROWS; i++) {
-        wide[i] = (uint16_t)rng_below(&r, 4096);
-        gh[i] = (int64_t)rng_u64(&r) >> 24;
-    }
-    for (size_t i = 0; i < LIST; i++) rows[i] = (uint32_t)rng_below(&r, ROWS);
+    for (size_t i = 0; i < ROWS; i++) wide[i] = (uint16_t)rng_below(&r, 4096);
+    for (size_t i = 0; i < LIST; i++) items[i] = rng_below(&r, ROWS) | rng_u64(&r) << 32;
+    kernel_gather(items, LIST, bins, STRIDE, together);
     for (unsigned width = 1; width <= 8; width++)
-        for (int listed = 0; listed < 2; listed++) {
-            struct kernel_hist a = { .bins = bins + 3,
+        for (unsigned exact = 0; exact < 2; exact++) {
+            struct kernel_hist a = { .bins = together + 3,
                                      .stride = STRIDE,
                                      .width = width,
-                                     .rows = listed ? rows : NULL,
-                                     .first = 100,
+                                     .exact = exact,
                                      .n = LIST,
                                      .gh = gh };
+            kernel_unpack(items, LIST, gh);
+            for (size_t i = 0; exact && i < 2 * LIST; i++) gh[i] = (int64_t)rng_u64(&r) >> 12;
             memset(got, 0, sizeof got);
             memset(want, 0, sizeof want);
             memset(w, 0, sizeof w);
             memset(v, 0, sizeof v);
             kernel_hist_bytes(&a, got);
-            kernel_hist_wide(wide, &a, w);
-            for (size_t i = 0; i < LIST; i++) {
-                size_t row = listed ? rows[i] : 100 + i;
-                for (unsigned k = 0; k < width; k++)
-                    want[k * KERNEL_BINS + bins[3 + row * STRIDE + k]] += gh[i];
-                v[wide[row]] += gh[i];
-            }
+            kernel_hist_wide(wide, items, &a, w);
+            for (size_t i = 0; i < LIST; i++)
+                for (size_t e = 0; e <= exact; e++) {
+                    size_t row = (uint32_t)items[i], words = exact + 1u;
+                    for (unsigned k = 0; k < width; k++)
+                        want[words * (k * KERNEL_BINS + bins[3 + row * STRIDE + k]) + e] +=
+                            gh[words * i + e];
+                    v[words * wide[row] + e] += gh[words * i + e];
+                }
             assert_memory_equal(got, want, sizeof got);
             assert_memory_equal(w, v, sizeof w);
         }
+}
+
+/* Records of any length. */
+static void test_gather(void **state)
+{
+    static const size_t strides[] = { 8, 16, 32, 64, 128, 192 };
+    static uint8_t records[50 * 192], out[70 * 192];
+    uint64_t items[70];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof records; i++) records[i] = (uint8_t)(i * 31 / 7);
+    for (size_t i = 0; i < 70; i++) items[i] = i * 13 % 50 | (uint64_t)i << 40;
+    for (size_t s = 0; s < ARRAY_LEN(strides); s++) {
+        kernel_gather(items, 70, records, strides[s], out);
+        for (size_t i = 0; i < 70; i++)
+            assert_memory_equal(out + i * strides[s], records + i * 13 % 50 * strides[s],
+                                strides[s]);
+    }
 }
 
 /* Counts of bounds below a value, for bounds near one another, far apart and at the ends. */
@@ -419,8 +513,9 @@ static void test_tree_row(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_exp),  TEST(test_logistic), TEST(test_quantise),   TEST(test_split_gain),
-        TEST(test_hist), TEST(test_ranks),    TEST(test_tree_block), TEST(test_tree_row),
+        TEST(test_exp),    TEST(test_logistic), TEST(test_quantise), TEST(test_best_cut),
+        TEST(test_move),   TEST(test_hist),     TEST(test_gather),   TEST(test_ranks),
+        TEST(test_tree_block), TEST(test_tree_row),
     };
 
     printf("# best kernels here: %s\n", kernels_best()->isa);

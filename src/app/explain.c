@@ -2,8 +2,8 @@
  * learner itself measured it in training (gain of splits, size of standardised coefficients)
  * and, given rows whose answers are known, by what shuffling a column costs; and what each
  * column did to the answer for one row. */
-#include "app/scoring.h"
-#include "app/verb.h"
+#include "app/explain.h"
+
 #include "base/mem.h"
 #include "engine/explain/permutation.h"
 #include "engine/pool.h"
@@ -149,7 +149,8 @@ static int with_rows(struct app *app, const struct val *args, struct reply *r, s
     val_set_str(r->v, "model", s.ref.uri);
     val_set_str(r->v, "algorithm", model_algorithm(s.model));
     val_set_str(r->v, "target", model_target(s.model));
-    if (row > (int64_t)s.rows->n_rows)
+    if (val_has(args, "pdp")) rc = explain_dependence(&s, args, r, e);
+    else if (row > (int64_t)s.rows->n_rows)
         rc = err_set(e, ERR_INVALID, "there is no row %lld; the table has %zu", (long long)row,
                      s.rows->n_rows);
     else if (row > 0) rc = put_row(r, &s, (size_t)row - 1, e);
@@ -172,9 +173,11 @@ int verb_explain(struct app *app, const struct val *args, struct reply *r, struc
     r->v = val_obj(&r->arena);
     reply_table(r, "importance", columns);
     if (val_has(args, "data")) return with_rows(app, args, r, e);
-    if (val_has(args, "row")) {
-        err_set(e, ERR_USAGE, "--row needs --data, the table the row is in");
-        return err_hint(e, "signalbox explain --model URI --data FILE --row 1");
+    if (val_has(args, "row") || val_has(args, "pdp")) {
+        bool row = val_has(args, "row");
+        err_set(e, ERR_USAGE, "%s needs --data, a table of rows", row ? "--row" : "--pdp");
+        return err_hint(e, "signalbox explain --model URI --data FILE %s",
+                        row ? "--row 1" : "--pdp COLUMN");
     }
     int rc = modelref_open(app, &r->arena, val_get_str(args, "model", ""), &ref, &m, e);
     if (rc) return rc;

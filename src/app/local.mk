@@ -38,6 +38,8 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/evaluate_text.c \
 	%D%/experiment.c \
 	%D%/explain.c \
+	%D%/explain.h \
+	%D%/explain_pdp.c \
 	%D%/feature_pack.c \
 	%D%/feature_pack.h \
 	%D%/ingest.c \
@@ -128,4 +130,7 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/user.c \
 	%D%/verb.c \
 	%D%/verb.h \
+	%D%/whatif.c \
+	%D%/whatif.h \
+	%D%/whatif_row.c \
 	%D%/verbs.def

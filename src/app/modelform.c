@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "codec/lightgbm.h"
+#include "codec/onnx.h"
 #include "codec/xgboost.h"
 #include "engine/model/buf.h"
 #include "engine/model/exchange.h"
@@ -12,9 +13,10 @@
 static const struct form {
     const char *name, *begins;
     int (*read)(struct arena *a, const char *text, size_t n, struct ensemble *ret, struct err *e);
-    void (*write)(const struct ensemble *m, struct str *out);
+    void (*trees)(const struct ensemble *m, struct str *out);
+    void (*layers)(const struct dense *m, struct str *out);
 } forms[] = {
-#define FORM(id, name, begins, read, write, help) { name, begins, read, write },
+#define FORM(id, name, begins, read, trees, layers, help) { name, begins, read, trees, layers },
 #include "app/modelforms.def"
 #undef FORM
 };
@@ -25,7 +27,8 @@ static const struct form *find(const char *name, const struct str *file)
 
     if (!name) text += strspn(text, " \t\r\n");
     for (size_t i = 0; i < ARRAY_LEN(forms); i++)
-        if (name ? str_eq(name, forms[i].name) : str_starts(text, forms[i].begins))
+        if (name ? str_eq(name, forms[i].name)
+                 : forms[i].begins && str_starts(text, forms[i].begins))
             return &forms[i];
     return NULL;
 }
@@ -70,20 +73,53 @@ int modelform_read(struct arena *a, const struct str *file, const struct modelfo
     return model_from_ensemble(&m, ret, e);
 }
 
+/* Only the most general form knows leaves of several values, and sums that are probabilities. */
+static int write_trees(const struct form *f, const struct model *m, struct arena *a,
+                       struct str *bytes, struct err *e)
+{
+    struct ensemble en;
+
+    model_to_ensemble(m, a, &en);
+    if ((en.vectors || en.link == ENSEMBLE_PROBABILITY) && !f->layers) {
+        err_set(e, ERR_INVALID, "a %s of classes cannot be written as %s", model_algorithm(m),
+                f->name);
+        return err_hint(e, "--format onnx can write it; %s is for gbdt and for numbers", f->name);
+    }
+    str_clear(bytes);
+    f->trees(&en, bytes);
+    return 0;
+}
+
+static int write_model(const struct form *f, const struct model *m, struct arena *a,
+                       struct str *bytes, struct err *e)
+{
+    struct dense net;
+
+    if (model_has_ensemble(m) && f->trees) return write_trees(f, m, a, bytes, e);
+    if (!model_has_dense(m) || !f->layers) {
+        err_set(e, ERR_INVALID, "a model of %s cannot be written as %s", model_algorithm(m),
+                f->name);
+        return err_hint(e,
+                        "--format signalbox writes every model; lightgbm and xgboost-json trees; "
+                        "onnx trees, linear models and perceptrons");
+    }
+    model_to_dense(m, a, &net);
+    str_clear(bytes);
+    f->layers(&net, bytes);
+    return 0;
+}
+
 int modelform_write(struct str *bytes, const char *format, struct err *e)
 {
     const struct form *f = find(format, bytes);
     struct arena a = ARENA_INIT;
-    struct ensemble en;
     struct model *m = NULL;
-    int rc = f && f->write ? model_open(bytes->p, bytes->len, &m, e)
-                           : err_set(e, ERR_INVALID, "no model can be written as '%s'", format);
+    int rc = f && (f->trees || f->layers)
+                 ? model_open(bytes->p, bytes->len, &m, e)
+                 : err_set(e, ERR_INVALID, "no model can be written as '%s'", format);
 
-    if (!rc) rc = model_to_ensemble(m, &a, &en, e);
-    if (!rc) {
-        str_clear(bytes);
-        f->write(&en, bytes);
-    }
+    if (!rc) rc = model_exchangeable(m, e);
+    if (!rc) rc = write_model(f, m, &a, bytes, e);
     model_free(m);
     arena_done(&a);
     return rc;

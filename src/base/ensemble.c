@@ -40,8 +40,10 @@ static const char *check_tree(const struct ensemble *m, const struct ensemble_tr
     if (t->n_leaves < 1 || t->n_leaves > ENSEMBLE_MAX_LEAVES)
         return "it has an impossible number of leaves";
     for (uint32_t i = 0; i < t->n_leaves; i++)
-        if (!isfinite(t->values[i]) || !(t->covers[i] >= 0 && isfinite(t->covers[i])))
-            return "the value of a leaf is not a number";
+        if (!(t->covers[i] >= 0 && isfinite(t->covers[i])))
+            return "the cover of a leaf is not a number";
+    for (size_t i = 0; i < t->n_leaves * (m->vectors ? m->k : 1); i++)
+        if (!isfinite(t->values[i])) return "the value of a leaf is not a number";
     for (uint32_t i = 0; i + 1 < t->n_leaves && !why; i++) why = check_node(m, &t->nodes[i]);
     if (why) return why;
     MEM_AUTO uint8_t *seen = mem_zalloc(2 * (size_t)t->n_leaves, 1);
@@ -50,12 +52,12 @@ static const char *check_tree(const struct ensemble *m, const struct ensemble_tr
 
 int ensemble_check(const struct ensemble *m, struct err *e)
 {
-    size_t k = m->link == ENSEMBLE_SOFTMAX ? m->n_classes : 1;
+    size_t k = m->link == ENSEMBLE_SOFTMAX || m->vectors ? m->n_classes : 1;
 
     if (m->n_features < 1 || m->n_features > ENSEMBLE_MAX_FEATURES)
         return err_set(e, ERR_LIMIT, "the model has %zu features; 1 to %d are possible",
                        m->n_features, ENSEMBLE_MAX_FEATURES);
-    if (m->n_classes > ENSEMBLE_MAX_CLASSES || m->k != k || k == 0 || m->n_trees % k != 0)
+    if (m->n_classes > ENSEMBLE_MAX_CLASSES || m->k != k || k == 0 || (!m->vectors && m->n_trees % k != 0))
         return err_set(e, ERR_PARSE, "the model's %zu trees do not fit its %zu classes", m->n_trees,
                        m->n_classes);
     for (size_t c = 0; c < m->k; c++)

@@ -3,7 +3,8 @@
  * engine (engine/model/exchange.h) turns it into a model and back; neither knows the other.
  *
  * A row's score for output c is base[c] plus the values of the leaves it reaches in the trees
- * t with t % k == c, in order; link turns scores into answers. A split sends a missing value to
+ * t with t % k == c, in order; with `vectors` in all trees, and a leaf has k values. link turns
+ * scores into answers; a forest's are probabilities already. Codecs read neither. A split sends a missing value to
  * its own side; a number left when it is <= threshold; a category left when its code is in
  * the set. Codes beyond the levels count as missing. Everything lives in the arena. Units: cover is a sum of hessians, gain a reduction of loss; 0 where not known. */
 #pragma once
@@ -13,7 +14,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum ensemble_link { ENSEMBLE_IDENTITY, ENSEMBLE_LOGISTIC, ENSEMBLE_SOFTMAX, ENSEMBLE_EXP };
+enum ensemble_link {
+    ENSEMBLE_IDENTITY,
+    ENSEMBLE_LOGISTIC,
+    ENSEMBLE_SOFTMAX,
+    ENSEMBLE_EXP, /* answers are e^score */
+    ENSEMBLE_PROBABILITY
+};
 
 struct ensemble_feature {
     const char *name;
@@ -33,12 +40,13 @@ struct ensemble_node {
 struct ensemble_tree {
     uint32_t n_leaves; /* n_leaves - 1 nodes */
     struct ensemble_node *nodes;
-    double *values, *covers; /* of leaves */
+    double *values, *covers; /* of leaves; vectors: values[leaf * k + c] */
 };
 
 struct ensemble {
     struct arena *arena;
     enum ensemble_link link;
+    bool vectors;
     size_t k; /* outputs: 1, or the classes of a softmax */
     double *base;
     size_t n_features, n_trees;
@@ -52,6 +60,8 @@ struct ensemble {
 #define ENSEMBLE_MAX_FEATURES 100000
 #define ENSEMBLE_MAX_LEAVES   65536
 #define ENSEMBLE_MAX_CLASSES  1000
+#define ENSEMBLE_MAX_LEVELS   (1 << 22) /* of all features together */
+#define ENSEMBLE_MAX_WORDS    (1 << 26) /* of all sets together */
 
 /* Whether it is what this file says: every index in bounds, every tree one tree, every number
  * finite. ERR_PARSE names the tree. What a codec read must pass here before anybody uses it. */

@@ -29,6 +29,7 @@ struct reader {
     const char *key, *value; /* of the present line, in the arena */
     struct ensemble *m;
     double scale; /* on values of leaves */
+    size_t words; /* in sets so far */
     struct err *e;
 };
 
@@ -218,8 +219,11 @@ static int read_block_line(struct reader *r, struct block *b)
         { "cat_boundaries", &b->bounds, b->n_cat + 1 },
     };
 
-    if (is(r, "num_leaves")) return whole(r, 1, ENSEMBLE_MAX_LEAVES, &b->n_leaves);
-    if (is(r, "num_cat")) return whole(r, 0, ENSEMBLE_MAX_LEAVES, &b->n_cat);
+    if (is(r, "num_leaves") && !b->n_leaves) return whole(r, 1, ENSEMBLE_MAX_LEAVES, &b->n_leaves);
+    if (is(r, "num_cat") && !b->bounds) return whole(r, 0, ENSEMBLE_MAX_LEAVES, &b->n_cat);
+    /* arrays are as long as these say, so they come first and once */
+    if (is(r, "num_leaves") || is(r, "num_cat") || !b->n_leaves)
+        return err_set(r->e, ERR_PARSE, "'%.40s' is not where it belongs", r->key);
     if (is(r, "is_linear")) b->linear = !str_eq(r->value, "0");
     if (is(r, "cat_threshold")) {
         b->n_words = count_words(r->value);
@@ -242,6 +246,9 @@ static int read_set(struct reader *r, const struct block *b, double which, struc
     double from = b->bounds[(size_t)which], to = b->bounds[(size_t)which + 1];
     if (!(from >= 0 && to >= from && to <= (double)b->n_words))
         return err_set(r->e, ERR_PARSE, "cat_boundaries point outside cat_threshold");
+    r->words += (size_t)(to - from) + 1;
+    if (r->words > ENSEMBLE_MAX_WORDS)
+        return err_set(r->e, ERR_LIMIT, "the model's sets of categories are too large");
     uint32_t *set = arena_array(r->a, (size_t)(to - from) + 1, uint32_t);
     for (size_t i = 0; i < (size_t)(to - from); i++) {
         double w = b->words[(size_t)from + i];
@@ -346,15 +353,17 @@ static int read_trees(struct reader *r)
 
 /* ---- categories ---------------------------------------------------------------------- */
 
-static uint32_t levels_in_sets(const struct ensemble *m, size_t feature)
+/* By feature: codes that its splits know of. */
+static uint32_t *levels_in_sets(struct reader *r)
 {
-    uint32_t most = 0;
+    const struct ensemble *m = r->m;
+    uint32_t *most = arena_array(r->a, m->n_features, uint32_t);
 
     for (size_t t = 0; t < m->n_trees; t++)
         for (uint32_t i = 0; i + 1 < m->trees[t].n_leaves; i++) {
             const struct ensemble_node *nd = &m->trees[t].nodes[i];
-            if (nd->cat && nd->feature == feature && nd->n_words * 32 > most)
-                most = nd->n_words * 32;
+            if (nd->cat && nd->n_words * 32 > most[nd->feature])
+                most[nd->feature] = nd->n_words * 32;
         }
     return most;
 }
@@ -384,12 +393,13 @@ static void named_levels(struct reader *r, struct ensemble_feature *f, const str
 }
 
 /* pandas_categorical lists the levels of the categorical columns, in the order of columns. */
-static void read_levels(struct reader *r, const bool *cat)
+static int read_levels(struct reader *r, const bool *cat)
 {
     static const char tag[] = "pandas_categorical:";
     struct val *lists = NULL;
     struct ensemble *m = r->m;
-    size_t n = 0, at = 0;
+    size_t n = 0, at = 0, total = 0;
+    const uint32_t *used = levels_in_sets(r);
 
     while (next_line(r)) {
         if (!str_starts(r->key, tag) || r->value) continue;
@@ -401,11 +411,14 @@ static void read_levels(struct reader *r, const bool *cat)
     if (val_len(lists) != n) lists = NULL; /* of other columns: the codes stand for themselves */
     for (size_t i = 0; i < m->n_features; i++) {
         if (!cat[i]) continue;
-        uint32_t used = levels_in_sets(m, i);
         const struct val *list = lists ? val_at(lists, at++) : NULL;
+        if ((total += used[i]) > ENSEMBLE_MAX_LEVELS)
+            return err_set(r->e, ERR_LIMIT, "the features have more than %d categories",
+                           ENSEMBLE_MAX_LEVELS);
         if (val_len(list) > 0) named_levels(r, &m->features[i], list);
-        else plain_levels(r, &m->features[i], used ? used : 1);
+        else plain_levels(r, &m->features[i], used[i] ? used[i] : 1);
     }
+    return 0;
 }
 
 /* Categories: those that splits treat so, and those whose info is a list a:b:c. */
@@ -452,8 +465,7 @@ static int read_file(struct reader *r)
     for (size_t t = 0; h.average && t < m->n_trees; t++)
         for (uint32_t i = 0; i < m->trees[t].n_leaves; i++)
             m->trees[t].values[i] /= (double)(m->n_trees / m->k);
-    read_levels(r, find_categories(r, infos));
-    return 0;
+    return read_levels(r, find_categories(r, infos));
 }
 
 int lightgbm_read(struct arena *a, const char *text, size_t n, struct ensemble *ret, struct err *e)

@@ -18,8 +18,6 @@
 
 #define MAX_TREES  1000000
 #define MAX_CODE   (1 << 16)
-#define MAX_LEVELS (1 << 22) /* of all features together */
-#define MAX_WORDS  (1 << 26) /* of all sets together */
 
 struct reader {
     struct arena *a;
@@ -211,7 +209,7 @@ static int read_set(struct reader *r, const struct arrays *x, size_t node, uint3
         if (code > most) most = code;
     }
     uint32_t words = (uint32_t)(most / 32 + 1);
-    if ((r->words += words) > MAX_WORDS)
+    if ((r->words += words) > ENSEMBLE_MAX_WORDS)
         return err_set(r->e, ERR_LIMIT, "the model's sets of categories are too large");
     uint32_t *set = arena_array(r->a, words, uint32_t);
     for (int64_t i = 0; i < n; i++) {
@@ -358,8 +356,8 @@ static int name_levels(struct reader *r, const struct val *enc, size_t i, size_t
         return err_set(r->e, ERR_PARSE, "feature %zu has %zu categories, but %zu names", i, n,
                        named);
     if (named > 0) n = named;
-    if ((*total += n) > MAX_LEVELS)
-        return err_set(r->e, ERR_LIMIT, "the features have more than %d categories", MAX_LEVELS);
+    if ((*total += n) > ENSEMBLE_MAX_LEVELS)
+        return err_set(r->e, ERR_LIMIT, "the features have more than %d categories", ENSEMBLE_MAX_LEVELS);
     const char **levels = arena_array(r->a, n, const char *);
     for (size_t l = 0; l < n; l++) {
         levels[l] = named > 0 ? level_text(r, enc, l) : arena_printf(r->a, "%zu", l);

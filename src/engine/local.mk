@@ -28,6 +28,8 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/drift/tests.c \
 	%D%/engine.c \
 	%D%/engine.h \
+	%D%/explain/dependence.c \
+	%D%/explain/dependence.h \
 	%D%/explain/permutation.c \
 	%D%/explain/permutation.h \
 	%D%/frame/dict.c \
@@ -61,6 +63,7 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/learn/gbdt.h \
 	%D%/learn/gbdt_bin.c \
 	%D%/learn/gbdt_cuts.c \
+	%D%/learn/trees_ensemble.c \
 	%D%/learn/gbdt_ensemble.c \
 	%D%/learn/gbdt_ensemble.h \
 	%D%/learn/gbdt_fast.c \
@@ -90,6 +93,7 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/learn/naive_bayes.c \
 	%D%/learn/solve.c \
 	%D%/learn/solve.h \
+	%D%/learn/stacking.c \
 	%D%/learn/tree.c \
 	%D%/learn/trees.h \
 	%D%/learn/trees_grow.c \
@@ -100,6 +104,7 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/metric/bootstrap.h \
 	%D%/metric/curve.c \
 	%D%/metric/curve.h \
+	%D%/learn/voting.c \
 	%D%/metric/decision.c \
 	%D%/metric/error.c \
 	%D%/metric/fairness.c \
@@ -123,6 +128,12 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/model/calibration.h \
 	%D%/model/class_weight.c \
 	%D%/model/class_weight.h \
+	%D%/model/composite.c \
+	%D%/model/composite.h \
+	%D%/model/composite_fit.c \
+	%D%/model/composite_link.h \
+	%D%/model/composite_plan.c \
+	%D%/model/composite_plan.h \
 	%D%/model/encoder.c \
 	%D%/model/encoder.h \
 	%D%/model/exchange.c \

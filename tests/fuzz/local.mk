@@ -4,8 +4,12 @@
 FUZZ_TARGETS = %D%/fuzz_csv
 FUZZ_TARGETS += %D%/fuzz_http
 FUZZ_TARGETS += %D%/fuzz_jsonl
+FUZZ_TARGETS += %D%/fuzz_lightgbm
+FUZZ_TARGETS += %D%/fuzz_model
 FUZZ_TARGETS += %D%/fuzz_predict
 FUZZ_TARGETS += %D%/fuzz_protocols
+FUZZ_TARGETS += %D%/fuzz_ubjson
+FUZZ_TARGETS += %D%/fuzz_xgboost
 check_PROGRAMS += $(FUZZ_TARGETS)
 TESTS += $(FUZZ_TARGETS)
 %C%_fuzz_csv_SOURCES = %D%/fuzz_csv.c %D%/fuzz_rows.h tests/unit/codec/same_table.h %D%/replay.c
@@ -18,6 +22,14 @@ TESTS += $(FUZZ_TARGETS)
 %C%_fuzz_predict_LDADD = $(SERVE_LIBS)
 %C%_fuzz_protocols_SOURCES = %D%/fuzz_protocols.c tests/unit/http/route.h %D%/replay.c
 %C%_fuzz_protocols_LDADD = $(HTTP_LIBS)
+%C%_fuzz_lightgbm_SOURCES = %D%/fuzz_lightgbm.c %D%/fuzz_forms.h %D%/replay.c
+%C%_fuzz_lightgbm_LDADD = $(APP_LIBS)
+%C%_fuzz_model_SOURCES = %D%/fuzz_model.c %D%/fuzz_forms.h %D%/replay.c
+%C%_fuzz_model_LDADD = $(APP_LIBS)
+%C%_fuzz_ubjson_SOURCES = %D%/fuzz_ubjson.c %D%/fuzz_forms.h %D%/replay.c
+%C%_fuzz_ubjson_LDADD = $(APP_LIBS)
+%C%_fuzz_xgboost_SOURCES = %D%/fuzz_xgboost.c %D%/fuzz_forms.h %D%/replay.c
+%C%_fuzz_xgboost_LDADD = $(APP_LIBS)
 EXTRA_DIST += $(FUZZ_CORPUS)
 FUZZ_CORPUS = \
 	%D%/corpus/csv/cr %D%/corpus/csv/crlf %D%/corpus/csv/latin1 \
@@ -34,4 +46,10 @@ FUZZ_CORPUS = \
 	%D%/corpus/protocols/csv %D%/corpus/protocols/inputs %D%/corpus/protocols/instances \
 	%D%/corpus/protocols/matrix %D%/corpus/protocols/packed \
 	%D%/corpus/protocols/packed_matrix %D%/corpus/protocols/records \
-	%D%/corpus/protocols/split %D%/corpus/protocols/tensors
+	%D%/corpus/protocols/split %D%/corpus/protocols/tensors \
+	%D%/corpus/lightgbm/binary %D%/corpus/lightgbm/multiclass %D%/corpus/lightgbm/regression \
+	%D%/corpus/model/extra_trees %D%/corpus/model/forest %D%/corpus/model/gbdt \
+	%D%/corpus/model/knn %D%/corpus/model/linear %D%/corpus/model/logistic \
+	%D%/corpus/model/naive_bayes %D%/corpus/model/tree \
+	%D%/corpus/ubjson/binary %D%/corpus/ubjson/dart %D%/corpus/ubjson/multiclass \
+	%D%/corpus/xgboost/binary %D%/corpus/xgboost/dart %D%/corpus/xgboost/multiclass

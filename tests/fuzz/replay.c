@@ -13,12 +13,13 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_FILE ((size_t)1 << 20)
+#define MAX_FILE  ((size_t)1 << 20)
 #define SECOND_US INT64_C(1000000)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -69,16 +70,51 @@ static char any_byte(struct rng *r)
     return telling[rng_below(r, sizeof telling)];
 }
 
+/* Integers at the edges of what programs count with, either end first. */
+static void put_integer(struct rng *r, char *p, size_t room)
+{
+    static const uint64_t edges[] = { 0,          1,         2,         31,    127,
+                                      255,        4096,      65535,     65536, INT32_MAX,
+                                      UINT32_MAX, INT64_MAX, UINT64_MAX };
+    size_t n = (size_t)1 << rng_below(r, 4);
+    uint64_t v = edges[rng_below(r, sizeof edges / sizeof *edges)];
+    bool big = rng_below(r, 2);
+
+    for (size_t i = 0; i < n && i < room; i++) p[big ? n - 1 - i : i] = (char)(v >> 8 * i);
+}
+
+/* The number in decimals at or after a place becomes another one. */
+static void put_decimal(struct rng *r, struct str *s, size_t at)
+{
+    static const char *const values[] = {
+        "-1",    "0",      "1",     "2",          "3",
+        "7",     "255",    "65536", "2147483648", "99999999999999999999",
+        "1e308", "-1e-40", "nan",   "-inf",       "0.5"
+    };
+    const char *with = values[rng_below(r, sizeof values / sizeof *values)];
+    size_t n = 0, k = strlen(with);
+
+    while (at < s->len && !strchr("0123456789", s->p[at])) at++;
+    while (at + n < s->len && s->p[at + n] && strchr("0123456789.eE+-", s->p[at + n])) n++;
+    if (n == 0) return;
+    str_reserve(s, k);
+    memmove(s->p + at + k, s->p + at + n, s->len - at - n);
+    memcpy(s->p + at, with, k);
+    s->len += k - n;
+}
+
 static void mutate(struct rng *r, const inputs *all, struct str *s)
 {
+    bool gentle = rng_below(r, 2); /* pieces of a few bytes: the rest still makes sense */
     const struct str *from = &all->p[rng_below(r, all->n)];
 
     str_clear(s);
     str_addn(s, str_c(from), from->len);
     for (uint64_t k = 1 + rng_below(r, 6); k && s->len; k--) {
-        size_t at = rng_below(r, s->len), n = 1 + rng_below(r, s->len - at);
+        size_t at = rng_below(r, s->len), rest = s->len - at;
+        size_t n = 1 + rng_below(r, gentle && rest > 12 ? 12 : rest);
         const struct str *other = &all->p[rng_below(r, all->n)];
-        switch (rng_below(r, 5)) {
+        switch (rng_below(r, gentle ? 6 : 7)) {
         case 0: s->p[at] = any_byte(r); break;
         case 1: s->p[at] ^= (char)(1 << rng_below(r, 8)); break;
         case 2: /* cut out */
@@ -91,6 +127,8 @@ static void mutate(struct rng *r, const inputs *all, struct str *s)
             memcpy(s->p + s->len, s->p + at, n);
             s->len += n;
             break;
+        case 4: put_integer(r, s->p + at, rest < 8 ? 0 : 8); break;
+        case 5: put_decimal(r, s, at); break;
         default: /* go on with another input */ s->len = at; str_addn(s, str_c(other), other->len);
         }
     }

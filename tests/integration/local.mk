@@ -10,8 +10,11 @@ PROGRAM_TESTS += %D%/test_evaluate.sh
 PROGRAM_TESTS += %D%/test_data_metrics.sh
 PROGRAM_TESTS += %D%/test_demo.sh
 PROGRAM_TESTS += %D%/test_drift.sh
+PROGRAM_TESTS += %D%/test_ensembles.sh
+PROGRAM_TESTS += %D%/test_explain.sh
 PROGRAM_TESTS += %D%/test_jobs.sh
 PROGRAM_TESTS += %D%/test_model_forms.sh
+PROGRAM_TESTS += %D%/test_model_onnx.sh
 PROGRAM_TESTS += %D%/test_model_replay.sh
 PROGRAM_TESTS += %D%/test_monitor.sh
 PROGRAM_TESTS += %D%/test_monitor_replay.sh
@@ -25,6 +28,7 @@ PROGRAM_TESTS += %D%/test_serve_canary.sh
 TESTS += $(PROGRAM_TESTS)
 EXTRA_DIST += %D%/calibration_peer.py
 EXTRA_DIST += %D%/serve.sh %D%/serve_clients.py %D%/model_forms.py
+EXTRA_DIST += %D%/serve.sh %D%/serve_clients.py %D%/model_forms.py %D%/model_onnx.py
 # the virtual environments that test_serve_clients.sh and test_model_forms.sh make and keep
 clean-local: clean-clients
 clean-clients:

@@ -12,4 +12,4 @@ int forest_fit(const struct learner *l, bool extra, const struct engine *en,
 /* What these learners have in common: the model. */
 #define FOREST_MODEL                                                                               \
     .predict_row = trees_predict_row, .predict = trees_predict, .importance = trees_importance,    \
-    .save = trees_save, .load = trees_load, .free = trees_model_free
+    .to_ensemble = trees_to_ensemble, .save = trees_save, .load = trees_load, .free = trees_model_free

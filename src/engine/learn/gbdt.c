@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "base/val.h"
+#include "engine/learn/gbdt_ensemble.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -360,6 +361,7 @@ const struct learner learner_gbdt = {
     .predict = gbdt_predict,
     .importance = gbdt_importance,
     .contributions = gbdt_contributions,
+    .to_ensemble = gbdt_to_ensemble,
     .save = gbdt_model_save,
     .load = gbdt_model_load,
     .free = drop,

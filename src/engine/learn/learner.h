@@ -32,6 +32,9 @@ struct fit_input {
     const struct val *params; /* bound against the learner's params */
 };
 
+struct ensemble; /* base/ensemble.h */
+struct dense;    /* base/dense.h */
+
 struct learner {
     const char *name;         /* "gbdt" */
     const char *title;        /* "gradient-boosted trees" */
@@ -52,12 +55,20 @@ struct learner {
      * d + 1 values per output, in the space where scores add up (log-odds for classes). Their
      * sum is the score. Optional. ERR_INVALID: this model does not know. */
     int (*contributions)(const void *state, const double *x, double *out, struct err *e);
+    /* The state as trees or as layers, in the arena of *ret, which has its features and classes
+     * already. Optional; a learner has one of them at most. */
+    void (*to_ensemble)(const void *state, struct ensemble *ret);
+    void (*to_dense)(const void *state, struct dense *ret);
     int (*save)(const void *state, struct buf *out, struct err *e);
     /* The section's bytes, already checksummed; still treated as hostile: every index and
      * length is checked. d, n_classes: what the model's header says. */
     int (*load)(struct cursor *in, enum task task, int n_classes, size_t d, void **ret,
                 struct err *e);
     void (*free)(void *state);
+    /* A learner of learners is fitted on tables, by model/composite.c: the slots above from fit
+     * on are NULL, and encoding is ENC_TREE, the raw values of a row. combines: another model
+     * makes the answer of what the members say. */
+    bool composite, combines;
 };
 
 extern const struct learner *const learners[]; /* NULL-terminated, in learners.def's order */

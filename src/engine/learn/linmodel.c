@@ -2,6 +2,7 @@
  * and in images they are most of it. */
 #include "engine/learn/linmodel.h"
 
+#include "base/dense.h"
 #include "base/mem.h"
 #include "engine/learn/vec.h"
 
@@ -86,6 +87,19 @@ int linmodel_contributions(const void *state, const double *x, double *out, stru
         out[c * (m->d + 1) + m->d] = m->b[c];
     }
     return 0;
+}
+
+void linmodel_to_dense(const void *state, struct dense *ret)
+{
+    const struct linmodel *m = state;
+    double *w = arena_array(ret->arena, m->d * m->k, double);
+    double *b = arena_array(ret->arena, m->k, double);
+
+    memcpy(w, m->w, m->d * m->k * sizeof *w);
+    memcpy(b, m->b, m->k * sizeof *b);
+    ret->n_layers = 1;
+    ret->layers = arena_new(ret->arena, struct dense_layer);
+    *ret->layers = (struct dense_layer){ .in = m->d, .out = m->k, .w = w, .b = b };
 }
 
 int linmodel_save(const struct linmodel *m, struct buf *out, struct err *e)

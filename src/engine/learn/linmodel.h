@@ -22,6 +22,8 @@ void linmodel_weigh(struct linmodel *m, const struct matrix *train);
 void linmodel_importance(const struct linmodel *m, size_t d, double *out);
 /* As learner.h's contributions. */
 int linmodel_contributions(const void *state, const double *x, double *out, struct err *e);
+/* As learner.h's to_dense: one layer. */
+void linmodel_to_dense(const void *state, struct dense *ret);
 int linmodel_save(const struct linmodel *m, struct buf *out, struct err *e);
 /* want_k: the number of scores that fits the model's header. ERR_CORRUPT. */
 int linmodel_load(struct cursor *in, size_t d, size_t want_k, struct linmodel **ret, struct err *e);

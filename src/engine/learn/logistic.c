@@ -474,6 +474,7 @@ const struct learner learner_logistic = {
     .predict = predict,
     .importance = importance,
     .contributions = linmodel_contributions,
+    .to_dense = linmodel_to_dense,
     .save = save,
     .load = load,
     .free = free_state,

@@ -4,6 +4,7 @@
  *   trees_order.c    categories in an order worth cutting
  *   trees_grow.c     one tree, depth first
  *   trees_model.c    the model: prediction, bytes
+ *   trees_ensemble.c the model as an ensemble
  *
  * Values are seen as bins only, in training and in prediction (gbdt.h says what bins are), so
  * a node is eight bytes: a feature, a bin, and where the right child is; the left child is the
@@ -104,6 +105,8 @@ void trees_walk(const struct trees_model *m, size_t tree, const uint16_t *codes,
 void trees_predict_row(const void *state, const double *x, double *out);
 void trees_predict(const void *state, const struct matrix *x, size_t from, size_t to, double *out);
 void trees_importance(const void *state, size_t d, double *out);
+/* As learner.h's to_ensemble: trees_ensemble.c. */
+void trees_to_ensemble(const void *state, struct ensemble *ret);
 int trees_save(const void *state, struct buf *out, struct err *e);
 int trees_load(struct cursor *in, enum task task, int n_classes, size_t d, void **ret,
                struct err *e);

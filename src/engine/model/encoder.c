@@ -363,6 +363,18 @@ void encoder_row(const struct encoder *enc, const double *raw, double *x)
     for (size_t i = 0; i < enc->n; i++) dense_feature(enc, i, raw[i], x);
 }
 
+struct matrix encoder_raw(const struct encoder *enc, const double *raw, size_t n, double *x)
+{
+    struct matrix m = { .n = n, .d = enc->width, .x = raw, .levels = enc->levels };
+
+    if (enc->kind == ENC_TREE) return m;
+    for (size_t i = 0; i < enc->n; i++)
+        for (size_t r = 0; r < n; r++)
+            dense_feature(enc, i, raw[i * n + r], x + r * enc->width);
+    m.x = x;
+    return m;
+}
+
 struct matrix encoder_block(const struct binding *b, size_t from, size_t to, double *raw, double *x)
 {
     const struct encoder *enc = b->enc;
@@ -371,11 +383,7 @@ struct matrix encoder_block(const struct binding *b, size_t from, size_t to, dou
 
     assert(from <= to && to <= b->n_rows);
     for (size_t i = 0; i < enc->n; i++) raw_values(&enc->f[i], &b->src[i], from, n, values + i * n);
-    if (enc->kind == ENC_DENSE)
-        for (size_t i = 0; i < enc->n; i++)
-            for (size_t r = 0; r < n; r++)
-                dense_feature(enc, i, raw[i * n + r], x + r * enc->width);
-    return (struct matrix){ .n = n, .d = enc->width, .x = x, .levels = enc->levels };
+    return encoder_raw(enc, values, n, x);
 }
 
 struct matrix_job {

@@ -58,6 +58,9 @@ struct matrix encoder_block(const struct binding *b, size_t from, size_t to, dou
 /* All rows; the caller frees ret->x. In parallel over the engine's pool. */
 int encoder_matrix(const struct engine *en, const struct encoder *enc, const struct frame *f,
                    struct matrix *ret, struct err *e);
+/* The same from raw values that are there already, column-major: ENC_TREE is those, ENC_DENSE is
+ * made of them in x. */
+struct matrix encoder_raw(const struct encoder *enc, const double *raw, size_t n, double *x);
 /* One row: raw has n values, x gets width values. */
 void encoder_row(const struct encoder *enc, const double *raw, double *x);
 /* Level of a text, NaN when there is none. */

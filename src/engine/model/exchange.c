@@ -54,28 +54,65 @@ static const char *const *texts(const struct dict *d, struct arena *a)
     return s;
 }
 
-int model_to_ensemble(const struct model *m, struct arena *a, struct ensemble *ret, struct err *e)
+static struct ensemble_feature *give_features(const struct encoder *enc, struct arena *a)
 {
-    if (!str_eq(m->learner->name, "gbdt")) {
-        err_set(e, ERR_INVALID, "a model of %s has no such form", m->learner->title);
-        return err_hint(e, "only gbdt can be written so; --format signalbox writes every model");
+    struct ensemble_feature *ret = arena_array(a, enc->n, struct ensemble_feature);
+
+    for (size_t i = 0; i < enc->n; i++) {
+        const struct feature *f = &enc->f[i];
+        ret[i].name = arena_strdup(a, f->name);
+        if (!f->levels) continue;
+        ret[i].n_levels = dict_len(f->levels);
+        ret[i].levels = texts(f->levels, a);
     }
-    if (m->calibration) {
-        err_set(e, ERR_INVALID, "the model is calibrated, which this form cannot say");
-        return err_hint(e, "train it without calibration, or use --format signalbox");
-    }
+    return ret;
+}
+
+int model_exchangeable(const struct model *m, struct err *e)
+{
+    if (!m->calibration) return 0;
+    err_set(e, ERR_INVALID, "the model is calibrated, which this form cannot say");
+    return err_hint(e, "train it without calibration, or use --format signalbox");
+}
+
+bool model_has_ensemble(const struct model *m)
+{
+    return m->learner->to_ensemble != NULL;
+}
+
+bool model_has_dense(const struct model *m)
+{
+    return m->learner->to_dense != NULL;
+}
+
+void model_to_ensemble(const struct model *m, struct arena *a, struct ensemble *ret)
+{
     *ret = (struct ensemble){ .arena = a,
                               .n_features = m->enc->n,
-                              .features = arena_array(a, m->enc->n, struct ensemble_feature),
+                              .features = give_features(m->enc, a),
+                              .n_classes = (size_t)target_n_classes(&m->target),
                               .target = arena_strdup(a, m->target.name) };
+    if (m->target.classes) ret->classes = texts(m->target.classes, a);
+    m->learner->to_ensemble(m->state, ret);
+}
+
+void model_to_dense(const struct model *m, struct arena *a, struct dense *ret)
+{
+    struct dense_scaling *scaling = arena_array(a, m->enc->n, struct dense_scaling);
+
     for (size_t i = 0; i < m->enc->n; i++) {
         const struct feature *f = &m->enc->f[i];
-        ret->features[i].name = arena_strdup(a, f->name);
-        if (!f->levels) continue;
-        ret->features[i].n_levels = dict_len(f->levels);
-        ret->features[i].levels = texts(f->levels, a);
+        scaling[i] = (struct dense_scaling){ f->mean, f->scale, f->indicator };
     }
+    *ret = (struct dense){ .arena = a,
+                           .n_features = m->enc->n,
+                           .features = give_features(m->enc, a),
+                           .scaling = scaling,
+                           .n_classes = (size_t)target_n_classes(&m->target),
+                           .target = arena_strdup(a, m->target.name) };
+    ret->link = m->target.task == TASK_REGRESSION ? ENSEMBLE_IDENTITY
+                : m->target.task == TASK_BINARY   ? ENSEMBLE_LOGISTIC
+                                                  : ENSEMBLE_SOFTMAX;
     if (m->target.classes) ret->classes = texts(m->target.classes, a);
-    gbdt_to_ensemble(m->state, ret);
-    return 0;
+    m->learner->to_dense(m->state, ret);
 }

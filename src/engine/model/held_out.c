@@ -41,6 +41,7 @@ int held_out_predict(const struct engine *en, const struct held_out *h, double *
 
     if (r < 0) err_prefix(e, "%s in %d folds", h->what, h->folds);
     stage_begin(&stage, en, (size_t)h->folds);
+    stage.en.note = NULL; /* the fit on all rows says what there is to say */
     for (int i = 0; i < h->folds && r == 0; i++)
         r = one_fold(stage_next(&stage, "%s, fold %d of %d, per cent", h->what, i + 1, h->folds), h,
                      &s[i], out, e);

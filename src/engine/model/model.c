@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/model/class_weight.h"
+#include "engine/model/composite.h"
 #include "engine/model/held_out.h"
 #include "engine/model/params.h"
 #include "engine/model/parts.h"
@@ -26,6 +27,7 @@ void model_free(struct model *m)
 {
     if (!m) return;
     if (m->state) m->learner->free(m->state);
+    composite_free(m->composite);
     calibration_free(m->calibration);
     encoder_free(m->enc);
     target_done(&m->target);
@@ -77,8 +79,11 @@ const char *model_feature(const struct model *m, size_t i, enum col_type *ret_ty
 
 void model_importance(const struct model *m, double *out)
 {
+    if (m->composite) {
+        composite_importance(m, out);
+        return;
+    }
     double *encoded = mem_zalloc(m->enc->width + 1, sizeof *encoded);
-
     if (m->learner->importance) m->learner->importance(m->state, m->enc->width, encoded);
     for (size_t i = 0; i < m->enc->n; i++) {
         out[i] = 0;
@@ -228,6 +233,9 @@ static int interpret(struct model *m, const struct model_spec *spec, const struc
     r = model_bind_params(m->learner, &m->arena, spec->params, &m->params, e);
     if (r < 0) return err_prefix(e, "parameters of %s", m->learner->name);
     wish.learner = m->learner;
+    if (like && !(m->learner->tasks & (unsigned)like->task))
+        return err_set(e, ERR_INVALID, "%s does not do %s", m->learner->name,
+                       task_name(like->task));
     if (like) m->target = target_copy(like);
     else r = target_fit(c, train->n_rows, &wish, &m->target, e);
     return r < 0 ? r : check_general(m, e);
@@ -303,6 +311,10 @@ static int fit_rows(const struct engine *en, const struct model_spec *spec, stru
     const char *const *skip = NULL;
     int r = skipped(m, spec, train->f, &skip, e);
 
+    if (r == 0 && m->learner->composite) {
+        const struct composite_input in = { spec, train->f, valid->f, skip };
+        return composite_fit(en, &in, m, e);
+    }
     if (r == 0) r = encoder_fit(en, m->learner->encoding, train->f, skip, &m->enc, e);
     if (r == 0) r = encoder_matrix(en, m->enc, train->f, &train->x, e);
     if (r == 0 && valid->f && valid->f->n_rows)
@@ -357,7 +369,9 @@ static void predict_block(void *arg, size_t task, int thread)
     double *out = j->out + from * (size_t)model_outputs(j->m);
     struct matrix m = encoder_block(j->b, from, to, raw, x);
 
-    j->m->learner->predict(j->m->state, &m, 0, to - from, out);
+    if (j->m->composite)
+        composite_predict(j->m, m.x, to - from, x + j->block * j->m->enc->width, out);
+    else j->m->learner->predict(j->m->state, &m, 0, to - from, out);
     if (j->m->calibration) calibration_apply(j->m->calibration, out, to - from);
 }
 
@@ -372,15 +386,16 @@ static size_t block_rows(size_t width)
 int model_predict(const struct engine *en, const struct model *m, const struct frame *f,
                   double *out, struct err *e)
 {
+    size_t inside = m->composite ? composite_scratch(m) : 0;
     struct predict_job j = {
-        .m = m, .n_rows = f->n_rows, .block = block_rows(m->enc->width), .out = out
+        .m = m, .n_rows = f->n_rows, .block = block_rows(m->enc->width + inside), .out = out
     };
     struct binding *b;
     int r = encoder_bind(m->enc, f, &b, e);
 
     if (r < 0) return r;
     j.b = b;
-    j.scratch = j.block * (m->enc->n + m->enc->width);
+    j.scratch = j.block * (m->enc->n + m->enc->width + inside);
     j.memory = mem_try((size_t)pool_size(en->pool), j.scratch * sizeof *j.memory);
     if (!j.memory) r = no_memory(f->n_rows, e);
     else pool_run(en->pool, (f->n_rows + j.block - 1) / j.block, predict_block, &j);
@@ -392,14 +407,27 @@ int model_predict(const struct engine *en, const struct model *m, const struct f
 
 size_t model_scratch(const struct model *m)
 {
-    return m->enc->width;
+    return m->composite ? composite_scratch(m) : m->enc->width;
+}
+
+void model_predict_raw(const struct model *m, const double *raw, size_t n, double *scratch,
+                       double *out)
+{
+    if (m->composite) {
+        composite_predict(m, raw, n, scratch, out);
+    } else if (n == 1) {
+        encoder_row(m->enc, raw, scratch);
+        m->learner->predict_row(m->state, scratch, out);
+    } else {
+        struct matrix x = encoder_raw(m->enc, raw, n, scratch);
+        m->learner->predict(m->state, &x, 0, n, out);
+    }
+    if (m->calibration) calibration_apply(m->calibration, out, n);
 }
 
 void model_predict_row(const struct model *m, const double *x, double *scratch, double *out)
 {
-    encoder_row(m->enc, x, scratch);
-    m->learner->predict_row(m->state, scratch, out);
-    if (m->calibration) calibration_apply(m->calibration, out, 1);
+    model_predict_raw(m, x, 1, scratch, out);
 }
 
 /* Sums the encoded columns of each input column; both end with the score without them. */
@@ -442,6 +470,18 @@ double model_code(const struct model *m, size_t feature, const char *s, size_t n
 
     assert(feature < m->enc->n);
     return f->levels ? encoder_level(f, s, n) : (double)NAN;
+}
+
+size_t model_levels(const struct model *m, size_t feature)
+{
+    const struct dict *levels = m->enc->f[feature].levels;
+
+    return levels ? dict_len(levels) : 0;
+}
+
+const char *model_level(const struct model *m, size_t feature, size_t i)
+{
+    return dict_str(m->enc->f[feature].levels, (int32_t)i, NULL);
 }
 
 int model_encode_target(const struct model *m, const struct frame *f, double *out, struct err *e)
@@ -489,6 +529,7 @@ uint64_t model_fp_architecture(const struct model *m)
     struct buf b = BUF_INIT;
 
     buf_str(&b, m->learner->name);
+    if (m->composite) composite_describe(m->composite, &b);
     return hash_and_free(&b);
 }
 

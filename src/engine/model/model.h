@@ -48,6 +48,8 @@ int model_predict(const struct engine *en, const struct model *m, const struct f
  * model_scratch(m) doubles. */
 size_t model_scratch(const struct model *m);
 void model_predict_row(const struct model *m, const double *x, double *scratch, double *out);
+size_t model_levels(const struct model *m, size_t feature); /* 0: a number */
+const char *model_level(const struct model *m, size_t feature, size_t i);
 double model_code(const struct model *m, size_t feature, const char *s, size_t n); /* NaN: unseen */
 
 /* What each input column added to the score of one row of a frame, and the score without them:

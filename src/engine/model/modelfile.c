@@ -15,6 +15,7 @@
  * written it: the checksums are no signature. */
 #include "base/digest.h"
 #include "base/mem.h"
+#include "engine/model/composite.h"
 #include "engine/model/parts.h"
 
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 #define FIXED_HEAD 24
 #define ENTRY      32
 #define NAME       8
+#define MAX_PARAMS 1000
 
 enum section { SECTION_MODEL, SECTION_ENCODER, SECTION_LEARNER, SECTION_CALIBRATION, SECTIONS };
 static const char *const section_names[] = { "model", "encoder", "learner", "calib" };
@@ -94,6 +96,7 @@ static void read_params(struct cursor *in, struct model *m)
     uint32_t n = cur_u32(in);
 
     m->params = val_obj(&m->arena);
+    if (n > MAX_PARAMS) in->bad = true;
     for (uint32_t i = 0; i < n && !in->bad; i++) {
         const char *key = read_text(in, &m->arena);
         if (key) val_set(m->params, key, read_scalar(in, &m->arena));
@@ -184,7 +187,8 @@ int model_save(const struct model *m, struct buf *out, struct err *e)
 {
     struct buf s[SECTIONS] = { BUF_INIT, BUF_INIT, BUF_INIT, BUF_INIT }, file = BUF_INIT;
     uint32_t version = m->calibration ? CALIBRATED : VERSION;
-    int r = m->learner->save(m->state, &s[SECTION_LEARNER], e);
+    int r = m->composite ? composite_save(m->composite, &s[SECTION_LEARNER], e)
+                         : m->learner->save(m->state, &s[SECTION_LEARNER], e);
 
     if (r == 0) {
         write_model(m, &s[SECTION_MODEL]);
@@ -256,7 +260,24 @@ static int read_head(const uint8_t *p, size_t n, struct cursor ret[SECTIONS], in
     return at == n ? 0 : err_set(e, ERR_CORRUPT, "the model file has bytes after its end");
 }
 
-int model_open(const void *p, size_t n, struct model **ret, struct err *e)
+static int read_learner(struct cursor *in, struct model *m, struct err *e)
+{
+    int r;
+
+    if (m->learner->composite) return composite_load(in, m, e);
+    r = m->learner->load(in, m->target.task, target_n_classes(&m->target), m->enc->width, &m->state,
+                         e);
+    return r == 0 && (in->bad || in->left) ? senseless(SECTION_LEARNER, e) : r;
+}
+
+static int read_calibration(struct cursor *in, struct model *m, struct err *e)
+{
+    if (m->target.task == TASK_REGRESSION) return senseless(SECTION_CALIBRATION, e);
+    return calibration_load(in, model_outputs(m), &m->calibration, e);
+}
+
+/* part: inside another model, where there is no room for a third. */
+static int open_file(const void *p, size_t n, bool part, struct model **ret, struct err *e)
 {
     struct cursor s[SECTIONS];
     struct model *m;
@@ -265,22 +286,27 @@ int model_open(const void *p, size_t n, struct model **ret, struct err *e)
     if (r < 0) return r;
     m = mem_zalloc(1, sizeof *m);
     r = read_model(&s[SECTION_MODEL], m, e);
+    if (r == 0 && part && m->learner->composite) r = senseless(SECTION_MODEL, e);
     if (r == 0) r = encoder_load(&s[SECTION_ENCODER], &m->enc, e);
     if (r == 0 && (s[SECTION_ENCODER].left || m->enc->kind != m->learner->encoding))
         r = senseless(SECTION_ENCODER, e);
-    if (r == 0)
-        r = m->learner->load(&s[SECTION_LEARNER], m->target.task, target_n_classes(&m->target),
-                             m->enc->width, &m->state, e);
-    if (r == 0 && (s[SECTION_LEARNER].bad || s[SECTION_LEARNER].left))
-        r = senseless(SECTION_LEARNER, e);
+    if (r == 0) r = read_learner(&s[SECTION_LEARNER], m, e);
     if (r == 0 && sections > SECTION_CALIBRATION)
-        r = m->target.task == TASK_REGRESSION
-                ? senseless(SECTION_CALIBRATION, e)
-                : calibration_load(&s[SECTION_CALIBRATION], model_outputs(m), &m->calibration, e);
+        r = read_calibration(&s[SECTION_CALIBRATION], m, e);
     if (r < 0) {
         model_free(m);
         return r;
     }
     *ret = m;
     return 0;
+}
+
+int model_open(const void *p, size_t n, struct model **ret, struct err *e)
+{
+    return open_file(p, n, false, ret, e);
+}
+
+int model_open_part(const void *p, size_t n, struct model **ret, struct err *e)
+{
+    return open_file(p, n, true, ret, e);
 }

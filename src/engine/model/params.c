@@ -4,6 +4,9 @@
 
 #include "base/str.h"
 #include "engine/model/class_weight.h"
+#include "engine/model/composite_plan.h"
+
+#include <string.h>
 
 const struct param model_general_params[] = {
     { "calibrate", PARAM_ENUM, 0, NULL, 0, 0, "none|platt|isotonic",
@@ -57,8 +60,9 @@ const struct val *model_params_uncalibrated(struct arena *a, const struct val *p
     return without(a, params, names);
 }
 
-int model_bind_params(const struct learner *l, struct arena *a, const struct val *in,
-                      struct val **ret, struct err *e)
+/* The table of the learner itself, without what belongs to members. */
+static int bind_own(const struct learner *l, struct arena *a, const struct val *in,
+                    struct val **ret, struct err *e)
 {
     static const char *const calibrate[] = { "calibrate", NULL };
     struct val *bound = NULL;
@@ -69,4 +73,44 @@ int model_bind_params(const struct learner *l, struct arena *a, const struct val
     bool none = str_eq(val_get_str(bound, "calibrate", NULL), "none");
     *ret = none ? without(a, bound, calibrate) : bound;
     return 0;
+}
+
+/* One parameter of a member: only what was given is kept, the member knows its defaults. */
+static int bind_member(const struct learner *l, struct arena *a, const char *key,
+                       const struct val *value, struct val *out, struct err *e)
+{
+    const struct learner *owner;
+    const char *name;
+    struct val *one = val_obj(a), *bound = NULL;
+    int r = composite_owner(l, out, key, &owner, &name, e);
+
+    if (r < 0) return r;
+    val_set(one, name, val_copy(a, value));
+    r = bind_own(owner, a, one, &bound, e);
+    if (r < 0) return err_prefix(e, "%s", key);
+    const struct param *p = param_find(all_params(owner, a), name);
+    if (p && val_has(bound, p->name)) val_set(out, key, val_copy(a, val_get(bound, p->name)));
+    return 0;
+}
+
+static int bind_composite(const struct learner *l, struct arena *a, const struct val *in,
+                          struct val **ret, struct err *e)
+{
+    struct val *own = val_obj(a), *bound = NULL;
+
+    for (size_t i = 0; i < val_len(in); i++)
+        if (!strchr(val_key(in, i), '.')) val_set(own, val_key(in, i), val_copy(a, val_at(in, i)));
+    int r = bind_own(l, a, own, &bound, e);
+    if (r == 0) r = composite_check(l, bound, e);
+    for (size_t i = 0; i < val_len(in) && r == 0; i++)
+        if (strchr(val_key(in, i), '.'))
+            r = bind_member(l, a, val_key(in, i), val_at(in, i), bound, e);
+    if (r == 0) *ret = bound;
+    return r;
+}
+
+int model_bind_params(const struct learner *l, struct arena *a, const struct val *in,
+                      struct val **ret, struct err *e)
+{
+    return l->composite ? bind_composite(l, a, in, ret, e) : bind_own(l, a, in, ret, e);
 }

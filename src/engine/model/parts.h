@@ -9,7 +9,8 @@ struct model {
     const struct learner *learner;
     struct target target;
     struct encoder *enc;
-    void *state; /* the learner's */
+    void *state; /* the learner's; NULL: composite */
+    struct composite *composite; /* models this one is made of; NULL: none */
     struct calibration *calibration; /* NULL: answers are as the learner gives them */
     struct arena arena;
     struct val *params; /* all parameters of the learner; in arena */

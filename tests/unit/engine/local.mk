@@ -6,6 +6,7 @@ ENGINE_TESTS = \
 	%D%/test_baselines \
 	%D%/test_buf \
 	%D%/test_calibration \
+	%D%/test_composite \
 	%D%/test_demo \
 	%D%/test_encoder \
 	%D%/test_explain \
@@ -30,6 +31,7 @@ TESTS += $(ENGINE_TESTS)
 %C%_test_baselines_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_buf_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_calibration_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_composite_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_demo_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_encoder_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_explain_LDADD = $(ENGINE_TEST_LIBS)

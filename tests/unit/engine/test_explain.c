@@ -1,5 +1,6 @@
 /* test_explain.c: contributions against the definition of Shapley values, all subsets of the
  * features one by one; linear contributions; what shuffling a column costs. */
+#include "engine/explain/dependence.h"
 #include "engine/explain/permutation.h"
 #include "gbdttest.h"
 
@@ -212,6 +213,139 @@ static void test_permutation(void **state)
     pool_free(one.pool);
 }
 
+/* ---- dependence ---------------------------------------------------------------------- */
+
+static struct frame *plane(size_t n, bool product)
+{
+    struct frame *f = frame_new();
+    double *a = add_num(f, "a", COL_REAL, n), *b = add_num(f, "b", COL_REAL, n);
+    double *y = add_num(f, "y", COL_REAL, n);
+    struct rng r;
+
+    rng_seed(&r, 5);
+    for (size_t i = 0; i < n; i++) {
+        a[i] = rng_normal(&r);
+        b[i] = rng_normal(&r);
+        y[i] = product ? a[i] * b[i] : 2 * a[i] + 3 * b[i] + 1;
+    }
+    return f;
+}
+
+static struct model *model_of(const char *algorithm, const struct frame *f)
+{
+    const char *const none[] = { NULL };
+    const struct model_spec spec = { .algorithm = algorithm, .target = "y", .drop = none };
+    struct engine en = { .pool = pool_new(1) };
+    struct err e = ERR_INIT;
+    struct model *m = NULL;
+
+    check_ok(model_fit(&en, &spec, f, NULL, &m, &e), &e);
+    pool_free(en.pool);
+    return m;
+}
+
+/* A sum of columns depends on each as it says, and equally for all rows. */
+static void test_dependence_linear(void **state)
+{
+    struct frame *f = plane(500, false);
+    struct model *m = model_of("linear", f);
+    struct engine en = { .pool = pool_new(2) };
+    struct arena a = ARENA_INIT;
+    struct err e = ERR_INIT;
+    struct dependence_wish wish = {
+        .column = { "a" }, .grid = { 9, 9 }, .rows = 200, .output = -1
+    };
+    struct dependence d;
+
+    (void)state;
+    check_ok(dependence_measure(&en, m, f, &wish, &a, &d, &e), &e);
+    assert_int_equal(d.axis[0].n, 9);
+    assert_int_equal(d.n_rows, 200);
+    for (size_t i = 1; i < 9; i++) {
+        double dx = d.axis[0].value[i] - d.axis[0].value[0];
+        check_near((d.mean[i] - d.mean[0]) / dx, 2, 0.05, 0, "slope");
+        check_near(d.spread[i], 0, 1e-9, 0, "spread");
+    }
+    double first = 0;
+    for (size_t r = 0; r < 200; r++) first += d.curve[r * 9] / 200;
+    check_near(first, d.mean[0], 1e-9, 0, "mean of the rows' curves");
+    wish.column[1] = "b";
+    check_ok(dependence_measure(&en, m, f, &wish, &a, &d, &e), &e);
+    check_near(d.interaction, 0, 1e-9, 0, "interaction of a sum");
+    wish.column[0] = "y";
+    check_err(dependence_measure(&en, m, f, &wish, &a, &d, &e), ERR_INVALID, &e, "does not use");
+    pool_free(en.pool);
+    model_free(m);
+    frame_free(f);
+    arena_done(&a);
+}
+
+/* A product depends on neither on average, and wholly on both together. */
+static void test_dependence_product(void **state)
+{
+    struct frame *f = plane(4000, true);
+    struct model *m = model_of("gbdt", f);
+    struct engine en = { .pool = pool_new(1) };
+    struct arena a = ARENA_INIT;
+    struct err e = ERR_INIT;
+    struct dependence_wish wish = {
+        .column = { "a", "b" }, .grid = { 7, 7 }, .rows = 500, .output = -1
+    };
+    struct dependence d, again;
+
+    (void)state;
+    check_ok(dependence_measure(&en, m, f, &wish, &a, &d, &e), &e);
+    assert_true(d.interaction > 0.9);
+    assert_true(d.mean[0] > 1 && d.mean[6] < -1);
+    wish.column[1] = NULL;
+    check_ok(dependence_measure(&en, m, f, &wish, &a, &d, &e), &e);
+    assert_true(d.spread[0] > 0.8 && fabs(d.mean[0]) < 0.5);
+    pool_free(en.pool);
+    en.pool = pool_new(4);
+    check_ok(dependence_measure(&en, m, f, &wish, &a, &again, &e), &e);
+    assert_memory_equal(d.mean, again.mean, 7 * sizeof *d.mean);
+    assert_memory_equal(d.spread, again.spread, 7 * sizeof *d.spread);
+    pool_free(en.pool);
+    model_free(m);
+    frame_free(f);
+    arena_done(&a);
+}
+
+/* Few values are all tried; levels by frequency; missing last. */
+static void test_dependence_grid(void **state)
+{
+    static const double v[] = { 3, 1, NAN, 1, 2, 3, 3, 2 }, y[] = { 3, 1, 0, 1, 2, 3, 3, 2 };
+    static const char *const texts[] = { "z", "y", "y", NULL, "y", "z", "x", "y" };
+    struct frame *f = frame_new();
+    struct engine en = { .pool = pool_new(1) };
+    struct arena a = ARENA_INIT;
+    struct err e = ERR_INIT;
+    struct dependence_wish wish = {
+        .column = { "v" }, .grid = { 5, 5 }, .rows = 100, .output = -1
+    };
+    struct dependence d;
+
+    (void)state;
+    put_nums(f, "v", COL_INT, v, 8);
+    put_texts(f, "t", COL_CATEGORY, texts, 8);
+    put_nums(f, "y", COL_REAL, y, 8);
+    struct model *m = model_of("linear", f);
+    check_ok(dependence_measure(&en, m, f, &wish, &a, &d, &e), &e);
+    assert_int_equal(d.axis[0].n, 4);
+    assert_true(d.axis[0].value[0] == 1 && d.axis[0].value[2] == 3 && isnan(d.axis[0].value[3]));
+    wish.column[0] = "t";
+    wish.grid[0] = 2;
+    check_ok(dependence_measure(&en, m, f, &wish, &a, &d, &e), &e);
+    assert_int_equal(d.axis[0].n, 3);
+    const struct dict *dict = d.axis[0].column->dict;
+    assert_string_equal(dict_str(dict, (int32_t)d.axis[0].value[0], NULL), "y");
+    assert_true(isnan(d.axis[0].value[2]));
+    pool_free(en.pool);
+    model_free(m);
+    frame_free(f);
+    arena_done(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +353,9 @@ int main(void)
         TEST(test_edges),
         TEST(test_models),
         TEST(test_permutation),
+        TEST(test_dependence_linear),
+        TEST(test_dependence_product),
+        TEST(test_dependence_grid),
     };
 
     return cmocka_run_group_tests_name("explain", tests, NULL, NULL);

@@ -1,0 +1,8 @@
+/* fuzz_lightgbm.c: bytes as a model file of LightGBM's form. Build with clang
+ * -fsanitize=fuzzer,address, or with replay.c. */
+#include "fuzz_forms.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    return fuzz_form("lightgbm", data, n);
+}

@@ -6,6 +6,7 @@
 #include "app/data.h"
 #include "app/ingest.h"
 #include "app/verb.h"
+#include "base/file.h"
 #include "base/id.h"
 #include "base/mem.h"
 #include "codec/input.h"
@@ -13,6 +14,8 @@
 #include "store/dataset.h"
 #include <stdlib.h>
 #include <string.h>
+
+#define PAIR_MAX ((size_t)4 << 30) /* bytes of a file of images that is imported */
 
 /* -- import ------------------------------------------------------------------------------- */
 
@@ -119,6 +122,55 @@ static int check_readable(const char *file, struct err *e)
     return rc;
 }
 
+static int pack_apart(const char *file, const char *labels, struct err *e)
+{
+    err_set(e, ERR_INVALID, "%s and %s are not packed alike", file, labels);
+    return err_hint(e, "import both as they were published, or unpack both");
+}
+
+static int packing_of(const char *path, enum input_packing *ret, struct err *e)
+{
+    struct input *in;
+    int rc = input_open(&in, path, NULL, e);
+
+    if (rc) return rc;
+    *ret = input_packing(in);
+    input_close(in);
+    return 0;
+}
+
+/* Images and the labels beside them become one blob: labels first, then images, which is how
+ * the reader of idx files takes both from one stream. */
+static int put_pair(struct app *app, const char *file, const char *labels, struct dataset *d,
+                    char digest[65], struct err *e)
+{
+    enum input_packing a = INPUT_PLAIN, b = INPUT_PLAIN;
+    STR_AUTO bytes = STR_INIT;
+    int rc = packing_of(labels, &a, e);
+
+    if (rc == 0) rc = packing_of(file, &b, e);
+    if (rc == 0 && a != b) rc = pack_apart(file, labels, e);
+    if (rc == 0) rc = file_read(labels, PAIR_MAX, &bytes, e);
+    if (rc == 0) rc = file_read(file, PAIR_MAX, &bytes, e);
+    if (rc) return rc;
+    d->size = (int64_t)bytes.len;
+    return blob_put(app->store, bytes.p, bytes.len, digest, e);
+}
+
+/* The file's bytes into the workspace, with those of its labels where it is one of images. */
+static int put(struct app *app, struct arena *a, const char *file, const struct ingest_options *o,
+               struct dataset *d, char digest[65], struct err *e)
+{
+    const char *labels = NULL;
+    bool is_stdin = strcmp(file, "-") == 0;
+    int rc = is_stdin ? 0 : check_readable(file, e);
+
+    if (rc == 0 && !is_stdin) rc = ingest_labels(a, file, o->labels, &labels, e);
+    if (rc) return rc;
+    if (labels) return put_pair(app, file, labels, d, digest, e);
+    return blob_put_file(app->store, is_stdin ? "/dev/stdin" : file, digest, &d->size, e);
+}
+
 int verb_data_import(struct app *app, const struct val *args, struct reply *r, struct err *e)
 {
     struct arena *a = &r->arena;
@@ -133,8 +185,8 @@ int verb_data_import(struct app *app, const struct val *args, struct reply *r, s
     o.label = is_stdin ? "standard input" : file;
     d.source = is_stdin ? o.label : full_path(a, file);
     id_ulid(id, clock_now(app->clock));
-    if (!is_stdin && (rc = check_readable(file, e))) return rc;
-    rc = blob_put_file(app->store, is_stdin ? "/dev/stdin" : file, digest, &d.size, e);
+    rc = put(app, a, file, &o, &d, digest, e);
+    o.labels = NULL; /* now part of the bytes */
     if (rc == 0) rc = learn(app, a, &o, &d, e);
     if (rc == 0) rc = store_dataset_add(app->store, &d, &d.version, e);
     if (rc == 0) {

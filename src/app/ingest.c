@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "codec/codec.h"
+#include "codec/idx.h"
 #include "codec/num.h"
 #include "codec/table.h"
 #include "store/blob.h"
@@ -44,6 +45,7 @@ int ingest_options_from(const struct val *args, struct ingest_options *ret, stru
     if (!bad_row_parse(bad, &o.bad_row))
         return err_set(e, ERR_INVALID, "--on-bad-row '%s', expected error, skip or null", bad);
     if (delimiter && (rc = delimiter_parse(delimiter, &o.delimiter, e))) return rc;
+    o.labels = val_get_str(args, "labels", NULL);
     *ret = o;
     return 0;
 }
@@ -159,12 +161,12 @@ static void fill_report(struct ingest_report *r, const struct row_report *rows,
 
 /* -- reading ------------------------------------------------------------------------------ */
 
-static int read_block(struct block *b, const struct ingest_options *o, struct frame **ret,
-                      struct ingest_report *report, struct err *e)
+static int read_block(struct block *b, const struct ingest_options *o, struct input *labels,
+                      struct frame **ret, struct ingest_report *report, struct err *e)
 {
     const struct codec *codec = o->format ? codec_of_format(o->format) : codec_choose(b);
     const struct table_options to = {
-        .rows = { .bad_row = o->bad_row, .delimiter = o->delimiter },
+        .rows = { .bad_row = o->bad_row, .delimiter = o->delimiter, .labels = labels },
         .as_text = o->as_text,
         .n_as_text = o->n_as_text,
         .cancel = o->cancel,
@@ -177,19 +179,86 @@ static int read_block(struct block *b, const struct ingest_options *o, struct fr
     if ((rc = table_read(b, codec, &to, &t, &rows, e))) return rc;
     if (report)
         fill_report(report, &rows, &t, codec->name, input_packing_suffix(input_packing(b->in)));
+    if (report && labels) note(report, 1, "labels from %s", input_name(labels));
     rc = frame_of_table(&t, ret, e);
     table_done(&t);
     return rc;
 }
 
-static int read_input(struct input *in, const struct ingest_options *o, struct frame **ret,
-                      struct ingest_report *report, struct err *e)
+static bool has_images(const struct block *b)
 {
+    return idx_is_images(b->buf + b->start, b->end - b->start);
+}
+
+static int no_images(const char *path, struct err *e)
+{
+    err_set(e, ERR_INVALID, "labels: %s has no images they could belong to", path);
+    return err_hint(e, "labels is for idx files of images; other data have their target as a column");
+}
+
+/* The name as it is, and with another packing. */
+static const char *beside(struct arena *a, const char *path)
+{
+    STR_AUTO name = STR_INIT;
+
+    if (strcmp(path, "-") == 0 || !idx_labels_name(path, &name)) return NULL;
+    for (int p = INPUT_GZIP; p <= INPUT_ZSTD; p++) {
+        const char *suffix = input_packing_suffix((enum input_packing)p);
+        if (str_ends(str_c(&name), suffix)) name.p[name.len -= strlen(suffix)] = 0;
+    }
+    for (int p = INPUT_PLAIN; p <= INPUT_ZSTD; p++) {
+        const char *suffix = input_packing_suffix((enum input_packing)p);
+        const char *try = arena_printf(a, "%s%s", str_c(&name), suffix);
+        if (file_exists(try)) return try;
+    }
+    return NULL;
+}
+
+/* The labels of images whose first bytes are in b: *ret stays NULL where there are none. */
+static int open_labels(const struct block *b, const char *path, const struct ingest_options *o,
+                       struct input **ret, struct err *e)
+{
+    struct arena a = ARENA_INIT;
+    const char *name = o->labels;
+    int rc = 0;
+
+    if (name && !has_images(b)) rc = no_images(path, e);
+    else if (!name && has_images(b)) name = beside(&a, path);
+    if (rc == 0 && name) rc = input_open(ret, name, NULL, e);
+    arena_done(&a);
+    return rc;
+}
+
+/* path NULL: nothing lies beside the input. */
+static int read_input(struct input *in, const char *path, const struct ingest_options *o,
+                      struct frame **ret, struct ingest_report *report, struct err *e)
+{
+    struct input *labels = NULL;
     struct block b;
     int rc = block_open(&b, in, e);
 
     if (rc == 0) {
-        rc = read_block(&b, o, ret, report, e);
+        if (path) rc = open_labels(&b, path, o, &labels, e);
+        if (rc == 0) rc = read_block(&b, o, labels, ret, report, e);
+        block_done(&b);
+    }
+    input_close(labels);
+    input_close(in);
+    return rc;
+}
+
+int ingest_labels(struct arena *a, const char *path, const char *wanted, const char **ret,
+                  struct err *e)
+{
+    struct input *in;
+    struct block b;
+    int rc = input_open(&in, path, NULL, e);
+
+    if (rc) return rc;
+    *ret = NULL;
+    if ((rc = block_open(&b, in, e)) == 0) {
+        if (!has_images(&b)) rc = wanted ? no_images(path, e) : 0;
+        else *ret = wanted ? wanted : beside(a, path);
         block_done(&b);
     }
     input_close(in);
@@ -206,7 +275,7 @@ int ingest_frame(const char *path, const struct ingest_options *o, struct frame 
 
     if (!o) o = &defaults;
     if ((rc = input_open(&in, path, o->label, e))) return rc;
-    return read_input(in, o, ret, report, e);
+    return read_input(in, path, o, ret, report, e);
 }
 
 int ingest_bytes(const void *p, size_t n, const struct ingest_options *o, struct frame **ret,
@@ -217,7 +286,7 @@ int ingest_bytes(const void *p, size_t n, const struct ingest_options *o, struct
 
     if (!o) o = &defaults;
     if ((rc = input_memory(&in, p, n, o->label ? o->label : "data", e))) return rc;
-    return read_input(in, o, ret, report, e);
+    return read_input(in, NULL, o, ret, report, e);
 }
 
 /* -- header only --------------------------------------------------------------------------- */
@@ -255,7 +324,7 @@ static int read_header(struct block *b, const struct ingest_options *o, struct h
     struct row_report rows = { 0 };
     int rc;
 
-    if (!codec || codec == &codecs[CODEC_JSONL]) return 0;
+    if (!codec || codec == &codecs[CODEC_JSONL] || codec == &codecs[CODEC_IDX]) return 0;
     rc = codec->read(b, &ro, &sink, &rows, &stopped);
     if (rc == 0 || rc == -ERR_CANCELLED) return 0;
     if (e) *e = stopped;
@@ -300,6 +369,7 @@ static int stored_options(struct arena *a, const struct dataset *d, struct inges
     delimiter = val_get_str(reading, "delimiter", "");
     o->delimiter = delimiter[0];
     o->format = d->format;
+    o->labels = NULL; /* they are part of it */
     o->label = arena_printf(a, "data set %s:%lld", d->name, (long long)d->version);
     return 0;
 }

@@ -18,6 +18,8 @@ struct ingest_options {
     const atomic_bool *cancel;  /* set: ERR_CANCELLED; NULL: never */
     const char *label;          /* name in messages; NULL: the path */
     const char *format;         /* "csv", "tsv.gz" …; NULL: from content and name */
+    const char *labels;         /* images: the file of their labels; NULL: the one beside them
+                                   with the usual name, if it is there */
 };
 
 #define INGEST_NOTES 8
@@ -29,7 +31,12 @@ struct ingest_report {
     char notes[INGEST_NOTES][160]; /* remarks for the user: renamed columns, not UTF-8 … */
 };
 
-/* Reads "on-bad-row" and "delimiter" of a verb's arguments; absent ones are the default. */
+/* The file of labels beside a file of images, in the arena: wanted, or the one with the usual
+ * name; NULL: the file is none of images, or has no labels. ERR_INVALID: wanted for a file
+ * without images. */
+int ingest_labels(struct arena *a, const char *path, const char *wanted, const char **ret,
+                  struct err *e);
+/* Reads "on-bad-row", "delimiter" and "labels" of a verb's arguments; absent ones are the default. */
 int ingest_options_from(const struct val *args, struct ingest_options *ret, struct err *e);
 
 /* o and report may be NULL. path "-" is standard input. ERR_PARSE names file, line, column. */

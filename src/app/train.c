@@ -101,16 +101,33 @@ static int pin(struct app *app, struct arena *a, const struct train_plan *p, con
     return rc < 0 ? rc : check_columns(&c, p, e);
 }
 
+/* NULL when none were named. */
+static int pin_labels(struct app *app, struct arena *a, const struct train_plan *p,
+                      const char **ret, struct err *e)
+{
+    const char *labels = val_get_str(p->args, "labels", NULL);
+    struct dataset d;
+    char path[PATH_MAX];
+
+    if (!labels) return 0;
+    if (ingest_dataset(app, a, p->data, &d))
+        return err_set(e, ERR_INVALID, "labels: data set %s has all its columns already", d.name);
+    if (!realpath(labels, path)) return err_sys(e, ERR_IO, "labels: %s", labels);
+    *ret = arena_strdup(a, path);
+    return ingest_labels(a, p->data, labels, &labels, e);
+}
+
 /* The arguments the job needs, with data pinned. */
 static int make_payload(struct app *app, struct arena *a, const struct train_plan *p,
                         struct str *out, struct err *e)
 {
     static const char *const not_for_the_job[] = { "wait", "dedup-key", "priority", "reason" };
     struct val *payload = val_obj(a);
-    const char *data = NULL, *valid = NULL;
+    const char *data = NULL, *valid = NULL, *labels = NULL;
     int rc = pin(app, a, p, p->data, &data, e);
 
     if (rc == 0 && p->valid) rc = pin(app, a, p, p->valid, &valid, e);
+    if (rc == 0) rc = pin_labels(app, a, p, &labels, e);
     if (rc < 0) return rc;
     for (size_t i = 0; i < val_len(p->args); i++) {
         bool skip = false;
@@ -120,6 +137,7 @@ static int make_payload(struct app *app, struct arena *a, const struct train_pla
     }
     val_set_str(payload, "data", data);
     if (valid) val_set_str(payload, "valid", valid);
+    if (labels) val_set_str(payload, "labels", labels);
     if (p->threads == 0 && app->threads) val_set_int(payload, "threads", app->threads);
     val_write_json(out, payload, 0);
     return 0;

@@ -104,7 +104,7 @@ static int read_data(struct training *t, const char *ref, const struct frame *li
     if (rc < 0) return rc;
     o.as_text = coded;
     o.cancel = t->c->cancel;
-    o.cancel = t->c->cancel;
+    if (like) o.labels = NULL; /* those of the training data */
     for (size_t i = 0; like && i < like->n_cols; i++)
         if (col_is_coded(like->cols[i].type)) coded[o.n_as_text++] = like->cols[i].name;
     rc = ingest_data(t->c->app, ref, &o, ret, &report, e);

@@ -2,6 +2,7 @@
 #include "codec/codec.h"
 #include "base/mem.h"
 #include "codec/csv.h"
+#include "codec/idx.h"
 #include "codec/jsonl.h"
 #include <string.h>
 #include <strings.h>
@@ -57,6 +58,7 @@ const struct codec *codec_choose(const struct block *b)
     const struct codec *named = codec_of_name(input_name(b->in));
     const char *p = b->buf + b->start, *end = b->buf + b->end;
 
+    if (idx_is(p, (size_t)(end - p))) return &codecs[CODEC_IDX];
     while (p < end && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n')) p++;
     if (p < end && *p == '{') return &codecs[CODEC_JSONL];
     return named ? named : &codecs[CODEC_CSV];

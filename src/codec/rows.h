@@ -33,6 +33,7 @@ enum bad_row {
 struct row_options {
     enum bad_row bad_row;
     char delimiter; /* 0: chosen from the header */
+    struct input *labels; /* idx: the labels beside the images; NULL: none. Borrowed */
 };
 
 /* Where rows go. A negative answer ends the reading with it. */

@@ -44,6 +44,10 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/frame/split.c \
 	%D%/frame/split.h \
 	%D%/kernel/dispatch.c \
+	%D%/kernel/gemm.h \
+	%D%/kernel/gemm_avx2.c \
+	%D%/kernel/gemm_body.h \
+	%D%/kernel/gemm_generic.c \
 	%D%/kernel/hist.c \
 	%D%/kernel/kernel.h \
 	%D%/kernel/kernels.def \
@@ -57,6 +61,7 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/kernel/vec_body.h \
 	%D%/kernel/vec_boost.h \
 	%D%/kernel/vec_generic.c \
+	%D%/learn/cnn.c \
 	%D%/learn/forest.c \
 	%D%/learn/forest.h \
 	%D%/learn/gbdt.c \
@@ -90,7 +95,19 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/learn/linmodel.c \
 	%D%/learn/linmodel.h \
 	%D%/learn/logistic.c \
+	%D%/learn/mlp.c \
 	%D%/learn/naive_bayes.c \
+	%D%/learn/net.c \
+	%D%/learn/net.h \
+	%D%/learn/net_back.c \
+	%D%/learn/net_back.h \
+	%D%/learn/net_int8.c \
+	%D%/learn/net_int8.h \
+	%D%/learn/net_layer.c \
+	%D%/learn/net_plan.c \
+	%D%/learn/net_train.c \
+	%D%/learn/net_train.h \
+	%D%/learn/net_vec.h \
 	%D%/learn/solve.c \
 	%D%/learn/solve.h \
 	%D%/learn/stacking.c \

@@ -25,7 +25,8 @@ const struct kernels *kernels_for(enum kernel_isa isa)
 {
     if (isa == KERNEL_GENERIC) return &generic;
 #ifdef KERNEL_HAVE_AVX2
-    if (isa == KERNEL_AVX2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt"))
+    if (isa == KERNEL_AVX2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+        __builtin_cpu_supports("popcnt"))
         return &avx2;
 #endif
     return NULL;

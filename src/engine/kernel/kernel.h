@@ -11,6 +11,7 @@
  * both; the upper half of a sum is the gradient exactly. Integer additions commute, so any
  * split of the rows between threads gives equal histograms. */
 #pragma once
+#include "engine/kernel/gemm.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

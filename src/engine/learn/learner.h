@@ -1,8 +1,9 @@
 /* learner.h: the shape of a learner. A new one is a file in learn/ and a row in learners.def.
  *
  * A learner sees an encoded matrix, never a frame: the encoder (model/encoder.h) is part of
- * the model, so training and serving cannot differ. It chooses one of two encodings:
+ * the model, so training and serving cannot differ. It chooses one of three encodings:
  *   ENC_DENSE  imputed, one-hot, standardised; row-major doubles, no NaN
+ *   ENC_IMAGE  numbers alone, all of them, standardised all alike; row-major doubles, no NaN
  *   ENC_TREE   one double per feature: the number (NaN missing) or the category's code
  *              (0..levels-1; NaN for missing and for levels unseen in training); column-major
  * Targets: regression y; binary y in {0,1}; multiclass y in {0..k-1}. Weights may be NULL.
@@ -13,7 +14,12 @@
 #include "engine/engine.h"
 #include "engine/model/buf.h"
 
-enum encoding { ENC_DENSE, ENC_TREE };
+enum encoding {
+    ENC_DENSE,
+    ENC_TREE,
+    ENC_IMAGE,
+    ENC_EITHER /* a wish: ENC_IMAGE if the columns look like pixels, else ENC_DENSE */
+};
 
 struct matrix {
     size_t n, d;         /* rows, features */
@@ -29,6 +35,7 @@ struct fit_input {
     struct matrix valid;      /* n == 0: none; for early stopping and the valid curve */
     const double *y_valid;
     const char *const *features; /* train.d names of the columns; NULL: they have none */
+    const float *train_f, *valid_f; /* of a learner that is `single`, instead of train.x, valid.x */
     const struct val *params; /* bound against the learner's params */
 };
 
@@ -40,6 +47,9 @@ struct learner {
     const char *title;        /* "gradient-boosted trees" */
     unsigned tasks;           /* mask of enum task */
     enum encoding encoding;
+    /* Where a parameter decides instead; not ENC_TREE. Optional. */
+    enum encoding (*encoding_of)(const struct val *params);
+    bool single; /* fit wants its matrices in float32: half the memory */
     const struct param *params;
     /* *ret is the learner's own state, freed by free. */
     int (*fit)(const struct engine *en, const struct fit_input *in, void **ret, struct err *e);
@@ -49,6 +59,11 @@ struct learner {
     /* Many rows of a matrix, rows [from, to); out row-major from row `from`. */
     void (*predict)(const void *state, const struct matrix *m, size_t from, size_t to,
                     double *out);
+    /* Learners that compute in working memory have these instead of the two above: work is how
+     * many doubles up to `rows` rows at once need. */
+    size_t (*work)(const void *state, size_t rows);
+    void (*predict_in)(const void *state, const struct matrix *m, size_t from, size_t to,
+                       double *work, double *out);
     /* Gain-like importance per encoded feature, summing to 1 (or all 0); optional (NULL). */
     void (*importance)(const void *state, size_t d, double *out);
     /* What each encoded feature added to the score of one row, and the score without them:
@@ -59,6 +74,8 @@ struct learner {
      * already. Optional; a learner has one of them at most. */
     void (*to_ensemble)(const void *state, struct ensemble *ret);
     void (*to_dense)(const void *state, struct dense *ret);
+    /* Turns the state into one in 8-bit integers; rows of m show the ranges. Optional. */
+    int (*quantise)(void *state, const struct matrix *m, struct err *e);
     int (*save)(const void *state, struct buf *out, struct err *e);
     /* The section's bytes, already checksummed; still treated as hostile: every index and
      * length is checked. d, n_classes: what the model's header says. */

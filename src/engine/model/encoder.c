@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_ROWS 2048
+#define BLOCK_ROWS  2048
+#define SINGLE_ROWS 128 /* of a block that is encoded before it becomes float32 */
+#define PIXELS      64  /* columns that look like an image */
 
 void encoder_free(struct encoder *enc)
 {
@@ -42,7 +44,7 @@ static void lay_out(struct encoder *enc)
         enc->first[i + 1] = enc->first[i] + feature_width(enc->kind, &enc->f[i]);
     enc->width = enc->first[enc->n];
     enc->levels = mem_zalloc(enc->width + 1, sizeof *enc->levels);
-    if (enc->kind == ENC_DENSE) return;
+    if (enc->kind != ENC_TREE) return;
     for (size_t i = 0; i < enc->n; i++)
         enc->levels[i] = enc->f[i].levels ? (int32_t)dict_len(enc->f[i].levels) : 0;
 }
@@ -169,18 +171,69 @@ static bool is_named(const char *const *names, const char *name)
     return false;
 }
 
+static bool is_number(const struct column *c)
+{
+    return c->type == COL_INT || c->type == COL_REAL || c->type == COL_BOOL;
+}
+
+/* Many columns, of whole numbers that fit in a byte. */
+static bool looks_like_image(const struct frame *f, const char *const *skip)
+{
+    size_t n = 0;
+
+    for (size_t j = 0; j < f->n_cols; j++) {
+        const struct column *c = &f->cols[j];
+        if (is_named(skip, c->name)) continue;
+        if (c->type != COL_INT) return false;
+        for (size_t i = 0; i < f->n_rows; i++)
+            if (c->num[i] < 0 || c->num[i] > 255) return false;
+        n++;
+    }
+    return n >= PIXELS;
+}
+
+/* One mean and one deviation for all pixels: of their columns' means and mean squares. */
+static void fit_image(struct encoder *enc, const struct frame *f)
+{
+    double n = 0, sum = 0, squares = 0;
+
+    for (size_t j = 0; j < enc->n; j++) {
+        const struct column *c = frame_col(f, enc->f[j].name);
+        for (size_t i = 0; i < f->n_rows; i++) {
+            if (!isfinite(c->num[i])) continue;
+            n++;
+            sum += c->num[i];
+            squares += c->num[i] * c->num[i];
+        }
+    }
+    double mean = n > 0 ? sum / n : 0, var = n > 0 ? squares / n - mean * mean : 0;
+    for (size_t j = 0; j < enc->n; j++) {
+        enc->f[j].mean = isfinite(mean) ? mean : 0;
+        enc->f[j].scale = var > 0 && isfinite(var) ? sqrt(var) : 1;
+    }
+}
+
+static const char *fit_pixel(const struct column *c, struct feature *ret)
+{
+    if (!is_number(c)) return "no pixel";
+    *ret = (struct feature){ .type = c->type, .name = mem_strdup(c->name) };
+    return NULL;
+}
+
 int encoder_fit(const struct engine *en, enum encoding kind, const struct frame *f,
                 const char *const *skip, struct encoder **ret, struct err *e)
 {
     struct encoder *enc = mem_zalloc(1, sizeof *enc);
 
+    if (kind == ENC_EITHER) kind = looks_like_image(f, skip) ? ENC_IMAGE : ENC_DENSE;
     enc->kind = kind;
     enc->f = mem_zalloc(f->n_cols + 1, sizeof *enc->f);
     for (size_t j = 0; j < f->n_cols; j++) {
         const struct column *c = &f->cols[j];
         const char *why;
         if (is_named(skip, c->name)) continue;
-        why = fit_column(en, kind, c, f->n_rows, &enc->f[enc->n]);
+        why = kind == ENC_IMAGE ? fit_pixel(c, &enc->f[enc->n])
+                                : fit_column(en, kind, c, f->n_rows, &enc->f[enc->n]);
         if (why) engine_note(en, "column %s is left out: %s", c->name, why);
         else enc->n++;
     }
@@ -189,6 +242,7 @@ int encoder_fit(const struct engine *en, enum encoding kind, const struct frame 
         err_set(e, ERR_INVALID, "no column is left to learn from");
         return err_hint(e, "text columns and columns of one value are no features");
     }
+    if (kind == ENC_IMAGE) fit_image(enc, f);
     lay_out(enc);
     *ret = enc;
     return 0;
@@ -388,7 +442,7 @@ struct matrix encoder_block(const struct binding *b, size_t from, size_t to, dou
 
 struct matrix_job {
     const struct binding *b;
-    double *raw; /* ENC_DENSE: a block of raw values for every thread */
+    double *raw; /* not ENC_TREE: a block of raw values for every thread */
     double *x;
 };
 
@@ -417,7 +471,7 @@ int encoder_matrix(const struct engine *en, const struct encoder *enc, const str
     struct matrix_job j = { 0 };
     struct binding *b;
     size_t threads = (size_t)pool_size(en->pool);
-    bool dense = enc->kind == ENC_DENSE;
+    bool dense = enc->kind != ENC_TREE;
     int r = encoder_bind(enc, f, &b, e);
 
     if (r < 0) return r;
@@ -435,6 +489,53 @@ int encoder_matrix(const struct engine *en, const struct encoder *enc, const str
         *ret = (struct matrix){ f->n_rows, enc->width, j.x, enc->levels };
     }
     free(j.raw);
+    binding_free(b);
+    return r;
+}
+
+struct single_job {
+    const struct binding *b;
+    double *memory; /* raw and encoded values of a block for every thread */
+    float *f;
+};
+
+static void single_rows(void *arg, size_t task, int thread)
+{
+    const struct single_job *j = arg;
+    const struct encoder *enc = j->b->enc;
+    size_t from = task * SINGLE_ROWS, width = enc->width;
+    size_t to = from + SINGLE_ROWS < j->b->n_rows ? from + SINGLE_ROWS : j->b->n_rows;
+    double *raw = j->memory + (size_t)thread * SINGLE_ROWS * (enc->n + width);
+    double *x = raw + SINGLE_ROWS * enc->n;
+
+    encoder_block(j->b, from, to, raw, x);
+    for (size_t i = 0; i < (to - from) * width; i++) j->f[from * width + i] = (float)x[i];
+}
+
+int encoder_matrix_single(const struct engine *en, const struct encoder *enc,
+                          const struct frame *f, struct matrix *ret, float **ret_f, struct err *e)
+{
+    struct single_job j = { 0 };
+    struct binding *b;
+    size_t threads = (size_t)pool_size(en->pool);
+    int r = encoder_bind(enc, f, &b, e);
+
+    assert(enc->kind != ENC_TREE);
+    if (r < 0) return r;
+    j.b = b;
+    if (f->n_rows < SIZE_MAX / (enc->width * sizeof *j.f))
+        j.f = mem_try(f->n_rows * enc->width + 1, sizeof *j.f);
+    j.memory = mem_try(threads * SINGLE_ROWS * (enc->n + enc->width), sizeof *j.memory);
+    if (!j.f || !j.memory) {
+        free(j.f);
+        r = err_set(e, ERR_NOMEM, "no memory for %zu rows of %zu encoded columns", f->n_rows,
+                    enc->width);
+    } else {
+        pool_run(en->pool, (f->n_rows + SINGLE_ROWS - 1) / SINGLE_ROWS, single_rows, &j);
+        *ret = (struct matrix){ f->n_rows, enc->width, NULL, enc->levels };
+        *ret_f = j.f;
+    }
+    free(j.memory);
     binding_free(b);
     return r;
 }
@@ -499,7 +600,8 @@ static bool load_feature(struct cursor *in, enum encoding kind, struct feature *
     if (is_category) f->levels = load_levels(in);
     return !in->bad && type <= COL_CATEGORY && is_category == (type == COL_CATEGORY) &&
            isfinite(f->mean) && isfinite(f->scale) && f->scale > 0 &&
-           !(f->indicator && (is_category || kind == ENC_TREE));
+           !(f->indicator && (is_category || kind != ENC_DENSE)) &&
+           !(is_category && kind == ENC_IMAGE);
 }
 
 static int describe_feature(const struct ensemble_feature *in, struct feature *f, struct err *e)
@@ -551,7 +653,7 @@ int encoder_load(struct cursor *in, struct encoder **ret, struct err *e)
     uint32_t n = cur_u32(in);
 
     enc->kind = (enum encoding)kind;
-    if (in->bad || kind > ENC_TREE || n == 0 || n > in->left) goto corrupt;
+    if (in->bad || kind > ENC_IMAGE || n == 0 || n > in->left) goto corrupt;
     enc->f = mem_zalloc(n, sizeof *enc->f);
     while (enc->n < n)
         if (!load_feature(in, enc->kind, &enc->f[enc->n++])) goto corrupt;

@@ -8,6 +8,8 @@
  *             values, one column that is 1 where it was missing
  *   category  one column a level, 1 for the row's level; then one column that is 1 for
  *             everything else: missing, unseen, and levels beyond the cap
+ * ENC_IMAGE takes numbers, all of them, also those of one value, and the same mean and deviation
+ * for all; missing as the mean. Categories, texts and times are no pixels and are left out.
  * Booleans and times are numbers. Levels are in byte order of their text, so that the order of
  * rows does not matter; of more than the cap the most frequent are kept. Text columns and
  * columns of one value are no features. An encoder does not change after fit or load: any
@@ -25,7 +27,7 @@ struct feature {
     enum col_type type;  /* of the column in training */
     struct dict *levels; /* categories: text -> level; NULL: a number */
     bool indicator;      /* ENC_DENSE numbers: a column for "missing" */
-    double mean, scale;  /* ENC_DENSE numbers */
+    double mean, scale;  /* numbers, but for ENC_TREE */
 };
 
 struct encoder {
@@ -37,7 +39,7 @@ struct encoder {
     int32_t *levels; /* width values for struct matrix */
 };
 
-/* skip: names of columns that are no features, NULL-terminated. What is left out for other
+/* ENC_EITHER ends as one of the two. skip: names of columns that are no features, NULL-terminated. What is left out for other
  * reasons gets an engine_note. ERR_INVALID when no feature remains, ERR_NOMEM. */
 int encoder_fit(const struct engine *en, enum encoding kind, const struct frame *f,
                 const char *const *skip, struct encoder **ret, struct err *e);
@@ -52,7 +54,7 @@ int encoder_bind(const struct encoder *enc, const struct frame *f, struct bindin
                  struct err *e);
 void binding_free(struct binding *b);
 /* Rows [from, to) as a matrix in x, which has (to - from) * width doubles; raw has as many for
- * n instead of width (ENC_DENSE; may be NULL for ENC_TREE). */
+ * n instead of width (may be NULL for ENC_TREE). */
 struct matrix encoder_block(const struct binding *b, size_t from, size_t to, double *raw,
                             double *x);
 /* All rows; the caller frees ret->x. In parallel over the engine's pool. */
@@ -61,6 +63,9 @@ int encoder_matrix(const struct engine *en, const struct encoder *enc, const str
 /* The same from raw values that are there already, column-major: ENC_TREE is those, ENC_DENSE is
  * made of them in x. */
 struct matrix encoder_raw(const struct encoder *enc, const double *raw, size_t n, double *x);
+/* The same in float32, in *ret_f instead of ret->x; not for ENC_TREE. */
+int encoder_matrix_single(const struct engine *en, const struct encoder *enc,
+                          const struct frame *f, struct matrix *ret, float **ret_f, struct err *e);
 /* One row: raw has n values, x gets width values. */
 void encoder_row(const struct encoder *enc, const double *raw, double *x);
 /* Level of a text, NaN when there is none. */

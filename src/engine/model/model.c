@@ -100,6 +100,7 @@ struct rows {
     struct frame *owned; /* when rows had to be dropped */
     double *y, *w;       /* w NULL: all 1 */
     struct matrix x;
+    float *single; /* instead of x.x */
 };
 
 static void rows_done(struct rows *r)
@@ -110,6 +111,7 @@ static void rows_done(struct rows *r)
     } x = { r->x.x };
 
     free(x.out);
+    free(r->single);
     free(r->y);
     free(r->w);
     frame_free(r->owned);
@@ -269,6 +271,8 @@ static int fit_state(const struct engine *en, struct model *m, const struct rows
         .y_valid = valid->y,
         .features = names,
         .params = m->params,
+        .train_f = train->single,
+        .valid_f = valid->single,
     };
 
     if (r == 0 && engine_cancelled(en)) r = err_set(e, ERR_CANCELLED, "training was cancelled");
@@ -305,6 +309,17 @@ static int calibrate(const struct engine *en, const struct model_spec *spec, str
     return r < 0 ? r : calibration_fit(how, &in, &m->calibration, e);
 }
 
+static enum encoding encoding_wanted(const struct model *m)
+{
+    return m->learner->encoding_of ? m->learner->encoding_of(m->params) : m->learner->encoding;
+}
+
+static int encode(const struct engine *en, const struct model *m, struct rows *r, struct err *e)
+{
+    return m->learner->single ? encoder_matrix_single(en, m->enc, r->f, &r->x, &r->single, e)
+                              : encoder_matrix(en, m->enc, r->f, &r->x, e);
+}
+
 static int fit_rows(const struct engine *en, const struct model_spec *spec, struct model *m,
                     struct rows *train, struct rows *valid, struct err *e)
 {
@@ -315,10 +330,9 @@ static int fit_rows(const struct engine *en, const struct model_spec *spec, stru
         const struct composite_input in = { spec, train->f, valid->f, skip };
         return composite_fit(en, &in, m, e);
     }
-    if (r == 0) r = encoder_fit(en, m->learner->encoding, train->f, skip, &m->enc, e);
-    if (r == 0) r = encoder_matrix(en, m->enc, train->f, &train->x, e);
-    if (r == 0 && valid->f && valid->f->n_rows)
-        r = encoder_matrix(en, m->enc, valid->f, &valid->x, e);
+    if (r == 0) r = encoder_fit(en, encoding_wanted(m), train->f, skip, &m->enc, e);
+    if (r == 0) r = encode(en, m, train, e);
+    if (r == 0 && valid->f && valid->f->n_rows) r = encode(en, m, valid, e);
     return r < 0 ? r : fit_state(en, m, train, valid, e);
 }
 
@@ -359,6 +373,18 @@ struct predict_job {
     double *memory, *out;
 };
 
+/* work: doubles behind the matrix, as many as learner_work says. */
+static void predict_matrix(const struct model *m, const struct matrix *x, double *work, double *out)
+{
+    if (m->learner->predict_in) m->learner->predict_in(m->state, x, 0, x->n, work, out);
+    else m->learner->predict(m->state, x, 0, x->n, out);
+}
+
+static size_t learner_work(const struct model *m, size_t rows)
+{
+    return m->learner->work ? m->learner->work(m->state, rows) : 0;
+}
+
 static void predict_block(void *arg, size_t task, int thread)
 {
     const struct predict_job *j = arg;
@@ -369,9 +395,9 @@ static void predict_block(void *arg, size_t task, int thread)
     double *out = j->out + from * (size_t)model_outputs(j->m);
     struct matrix m = encoder_block(j->b, from, to, raw, x);
 
-    if (j->m->composite)
-        composite_predict(j->m, m.x, to - from, x + j->block * j->m->enc->width, out);
-    else j->m->learner->predict(j->m->state, &m, 0, to - from, out);
+    double *rest = x + j->block * j->m->enc->width;
+    if (j->m->composite) composite_predict(j->m, m.x, to - from, rest, out);
+    else predict_matrix(j->m, &m, rest, out);
     if (j->m->calibration) calibration_apply(j->m->calibration, out, to - from);
 }
 
@@ -395,7 +421,7 @@ int model_predict(const struct engine *en, const struct model *m, const struct f
 
     if (r < 0) return r;
     j.b = b;
-    j.scratch = j.block * (m->enc->n + m->enc->width + inside);
+    j.scratch = j.block * (m->enc->n + m->enc->width + inside) + learner_work(m, j.block);
     j.memory = mem_try((size_t)pool_size(en->pool), j.scratch * sizeof *j.memory);
     if (!j.memory) r = no_memory(f->n_rows, e);
     else pool_run(en->pool, (f->n_rows + j.block - 1) / j.block, predict_block, &j);
@@ -407,7 +433,7 @@ int model_predict(const struct engine *en, const struct model *m, const struct f
 
 size_t model_scratch(const struct model *m)
 {
-    return m->composite ? composite_scratch(m) : m->enc->width;
+    return m->composite ? composite_scratch(m) : m->enc->width + learner_work(m, 1);
 }
 
 void model_predict_raw(const struct model *m, const double *raw, size_t n, double *scratch,
@@ -415,12 +441,12 @@ void model_predict_raw(const struct model *m, const double *raw, size_t n, doubl
 {
     if (m->composite) {
         composite_predict(m, raw, n, scratch, out);
-    } else if (n == 1) {
+    } else if (n == 1 && m->learner->predict_row) {
         encoder_row(m->enc, raw, scratch);
         m->learner->predict_row(m->state, scratch, out);
     } else {
         struct matrix x = encoder_raw(m->enc, raw, n, scratch);
-        m->learner->predict(m->state, &x, 0, n, out);
+        predict_matrix(m, &x, scratch + n * m->enc->width, out);
     }
     if (m->calibration) calibration_apply(m->calibration, out, n);
 }
@@ -428,6 +454,44 @@ void model_predict_raw(const struct model *m, const double *raw, size_t n, doubl
 void model_predict_row(const struct model *m, const double *x, double *scratch, double *out)
 {
     model_predict_raw(m, x, 1, scratch, out);
+}
+
+/* ---- quantise ------------------------------------------------------------------------ */
+
+static int no_integers(const struct model *m, struct err *e)
+{
+    err_set(e, ERR_INVALID, "a model of %s has no form in 8-bit integers", m->learner->title);
+    return err_hint(e, "mlp and cnn have one");
+}
+
+/* An independent copy, through the file form. */
+static int copy_of(const struct model *m, struct model **ret, struct err *e)
+{
+    struct buf bytes = BUF_INIT;
+    int r = model_save(m, &bytes, e);
+
+    if (r == 0) r = model_open(bytes.p, bytes.n, ret, e);
+    buf_done(&bytes);
+    return r;
+}
+
+int model_quantise(const struct engine *en, const struct model *m, const struct frame *f,
+                   struct model **ret, struct err *e)
+{
+    struct rows rows = { 0 };
+    struct model *copy = NULL;
+    int r = m->learner->quantise ? copy_of(m, &copy, e) : no_integers(m, e);
+
+    if (r == 0) r = encoder_matrix(en, m->enc, f, &rows.x, e);
+    if (r == 0) r = m->learner->quantise(copy->state, &rows.x, e);
+    rows_done(&rows);
+    if (r < 0) {
+        model_free(copy);
+        return r;
+    }
+    val_set_str(copy->params, "precision", "int8");
+    *ret = copy;
+    return 0;
 }
 
 /* Sums the encoded columns of each input column; both end with the score without them. */

@@ -52,6 +52,11 @@ size_t model_levels(const struct model *m, size_t feature); /* 0: a number */
 const char *model_level(const struct model *m, size_t feature, size_t i);
 double model_code(const struct model *m, size_t feature, const char *s, size_t n); /* NaN: unseen */
 
+/* The model in 8-bit integers, with ranges found on the rows of f: nets alone, else ERR_INVALID;
+ * also when it is so already. Answers differ a little, in the decisions hardly ever. */
+int model_quantise(const struct engine *en, const struct model *m, const struct frame *f,
+                   struct model **ret, struct err *e);
+
 /* What each input column added to the score of one row of a frame, and the score without them:
  * model_features(m) + 1 values per output. Scores add up to log-odds for classes, to the value
  * for regression. Trees: exact Shapley values. Linear models: coefficient times standardised

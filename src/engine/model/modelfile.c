@@ -260,6 +260,11 @@ static int read_head(const uint8_t *p, size_t n, struct cursor ret[SECTIONS], in
     return at == n ? 0 : err_set(e, ERR_CORRUPT, "the model file has bytes after its end");
 }
 
+static bool encodes(const struct learner *l, enum encoding kind)
+{
+    return kind == l->encoding || (l->encoding_of && kind != ENC_TREE);
+}
+
 static int read_learner(struct cursor *in, struct model *m, struct err *e)
 {
     int r;
@@ -288,7 +293,7 @@ static int open_file(const void *p, size_t n, bool part, struct model **ret, str
     r = read_model(&s[SECTION_MODEL], m, e);
     if (r == 0 && part && m->learner->composite) r = senseless(SECTION_MODEL, e);
     if (r == 0) r = encoder_load(&s[SECTION_ENCODER], &m->enc, e);
-    if (r == 0 && (s[SECTION_ENCODER].left || m->enc->kind != m->learner->encoding))
+    if (r == 0 && (s[SECTION_ENCODER].left || !encodes(m->learner, m->enc->kind)))
         r = senseless(SECTION_ENCODER, e);
     if (r == 0) r = read_learner(&s[SECTION_LEARNER], m, e);
     if (r == 0 && sections > SECTION_CALIBRATION)

@@ -19,6 +19,7 @@ ENGINE_TESTS = \
 	%D%/test_linear \
 	%D%/test_metric \
 	%D%/test_model \
+	%D%/test_net \
 	%D%/test_paired \
 	%D%/test_pool \
 	%D%/test_profile \
@@ -45,6 +46,7 @@ TESTS += $(ENGINE_TESTS)
 %C%_test_metric_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit/stats
 %C%_test_metric_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_model_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_net_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_paired_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_pool_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_profile_LDADD = $(ENGINE_TEST_LIBS)

@@ -6,6 +6,7 @@
  * learns it before it writes anything; job_publish_end checks the fence again and commits. */
 #include "app/job.h"
 #include "app/jobs.h"
+#include "app/sweep_flow.h"
 #include "base/mem.h"
 #include <assert.h>
 #include <string.h>
@@ -83,6 +84,7 @@ static int record_in_tx(struct job_ctx *c, const struct err *why, struct err *e)
     if (rc == 0) rc = store_job_get(s, c->arena, c->job->id, &now, e);
     if (rc == 0) rc = end_attempt(c, why, asked, e);
     if (rc == 0) rc = job_end_run(s, now.run_id, asked ? "KILLED" : "FAILED", why->msg, e);
+    if (rc == 0) rc = sweep_job_moved(s, &now, c, e);
     return rc;
 }
 

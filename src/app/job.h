@@ -9,6 +9,12 @@
 #include "engine/engine.h"
 #include "store/job.h"
 
+/* What a worker keeps from one job to the next, so that it need not be read again. */
+struct job_keep {
+    void *p;
+    void (*free)(void *p);
+};
+
 struct job_ctx {
     struct app *app;
     const struct job *job;
@@ -18,6 +24,9 @@ struct job_ctx {
     /* Thread-safe progress: the worker's beat thread sends it on. */
     void (*report)(struct job_ctx *c, double progress, const char *message);
     void *user;
+    struct job_keep *keep;          /* the worker's; NULL: it keeps nothing */
+    /* Set by the handler: a job it has claimed for this worker, to be run next. "": none. */
+    char next[27];
 };
 struct job_kind {
     const char *name;

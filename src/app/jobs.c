@@ -5,6 +5,7 @@
  * job end in one transaction, so no listing shows a run as RUNNING that nobody works on. */
 #include "app/jobs.h"
 #include "app/runval.h"
+#include "app/sweep_flow.h"
 #include "app/verb.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -127,6 +128,7 @@ static int release_in_tx(struct store *s, const struct job *j, const char *why, 
     if (rc == 0) rc = store_job_release(s, f, why, e); /* cancelled, if that was asked for */
     if (rc == 0)
         rc = job_end_run(s, now.run_id, now.cancel_requested ? "KILLED" : "FAILED", why, e);
+    if (rc == 0) rc = sweep_job_moved(s, &now, NULL, e);
     arena_done(&a);
     return rc;
 }
@@ -267,12 +269,25 @@ static int answer_state(struct app *app, const char *id, struct reply *r, struct
     return 0;
 }
 
+/* A job that nobody works on ends here and now, and whatever waits for it hears of that. */
+int job_cancel(struct store *s, const struct job *j, struct err *e)
+{
+    int rc = store_begin(s, e);
+
+    if (rc < 0) return rc;
+    rc = store_job_cancel(s, j->id, e);
+    if (rc == 0) rc = sweep_job_moved(s, j, NULL, e);
+    if (rc == 0) return store_commit(s, e);
+    store_rollback(s);
+    return rc;
+}
+
 int verb_job_cancel(struct app *app, const struct val *args, struct reply *r, struct err *e)
 {
     struct job j;
     int rc = store_job_get(app->store, &r->arena, val_get_str(args, "job", ""), &j, e);
 
-    if (rc == 0) rc = store_job_cancel(app->store, j.id, e);
+    if (rc == 0) rc = job_cancel(app->store, &j, e);
     return rc < 0 ? rc : answer_state(app, j.id, r, e);
 }
 

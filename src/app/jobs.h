@@ -15,6 +15,9 @@ const char *job_log_path(struct arena *a, const char *dir, const char *id);
 /* Opens the log for appending, making its folder: a descriptor or -kind. */
 int job_log_open(const char *dir, const char *id, struct err *e);
 
+/* Cancels it: at once when nobody works on it, else the worker is told. */
+int job_cancel(struct store *s, const struct job *j, struct err *e);
+
 /* The worker of this attempt is known to be dead: the job is ready again, dead when no attempt
  * is left, cancelled when that had been asked for, and the attempt's run is no longer
  * RUNNING; one transaction. ERR_LEASE: the job has moved on by itself. */

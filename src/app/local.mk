@@ -118,6 +118,16 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/schedule.c \
 	%D%/scoring.c \
 	%D%/scoring.h \
+	%D%/sweep.c \
+	%D%/sweep_flow.c \
+	%D%/sweep_flow.h \
+	%D%/sweep_past.c \
+	%D%/sweep_past.h \
+	%D%/sweep_plan.c \
+	%D%/sweep_plan.h \
+	%D%/sweep_trial.c \
+	%D%/sweepval.c \
+	%D%/sweepval.h \
 	%D%/train.c \
 	%D%/train.h \
 	%D%/train_job.c \

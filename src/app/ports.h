@@ -29,6 +29,8 @@ struct ports {
     int (*job_follow)(void *user, const char *dir, const char *job_id,
                       void (*news)(void *arg, const struct job_news *n), void *arg,
                       struct err *e);
+    /* Whether the user has asked to stop; for verbs that follow several jobs. May be NULL. */
+    bool (*interrupted)(void *user);
     /* A progress line for the user of this front end; may be NULL. */
     void (*progress)(void *user, const struct job_news *n);
     /* Posts and waits for the answer. ERR_BUSY: nobody there, cut off or too slow; an answer of

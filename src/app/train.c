@@ -120,6 +120,8 @@ static int pin_labels(struct app *app, struct arena *a, const struct train_plan 
 /* The arguments the job needs, with data pinned. */
 static int make_payload(struct app *app, struct arena *a, const struct train_plan *p,
                         struct str *out, struct err *e)
+int train_payload(struct app *app, struct arena *a, const struct train_plan *p, struct str *out,
+                  struct err *e)
 {
     static const char *const not_for_the_job[] = { "wait", "dedup-key", "priority", "reason" };
     struct val *payload = val_obj(a);
@@ -202,7 +204,7 @@ int verb_train(struct app *app, const struct val *args, struct reply *r, struct 
     STR_AUTO payload = STR_INIT;
     int rc = train_plan_read(&r->arena, args, &plan, e);
 
-    if (rc == 0) rc = make_payload(app, &r->arena, &plan, &payload, e);
+    if (rc == 0) rc = train_payload(app, &r->arena, &plan, &payload, e);
     if (rc == 0) rc = queue_job(app, args, str_c(&payload), r, &id, e);
     if (rc < 0) return rc;
     if (wait) {

@@ -29,3 +29,8 @@ int train_plan_read(struct arena *a, const struct val *args, struct train_plan *
  * *best starts as 0. */
 bool train_resembles(const char *name, const char *asked, int *best);
 const char *train_split_name(enum split_kind k); /* "random", "stratified", "time" */
+/* The arguments as a job gets them: data pinned to what they are now, so that a retry in another
+ * process and folder reads the same; columns checked where they are known. */
+struct str;
+int train_payload(struct app *app, struct arena *a, const struct train_plan *p, struct str *out,
+                  struct err *e);

@@ -30,7 +30,7 @@ void train_step(struct training *t, double from, double to, const char *what)
     t->c->report(t->c, t->from, what);
 }
 
-static void on_progress(void *user, const struct engine_progress *p)
+void train_progress(void *user, const struct engine_progress *p)
 {
     struct training *t = user;
     double done = p->total ? (double)p->done / (double)p->total : 0;
@@ -138,7 +138,7 @@ static int split_off_holdout(struct training *t, struct frame *all, struct err *
 }
 
 /* Fills in train and valid; with folds train is everything. */
-static int load(struct training *t, struct err *e)
+int train_load(struct training *t, struct err *e)
 {
     const struct column *target;
     struct frame *all = NULL;
@@ -235,7 +235,7 @@ static void summarise(struct training *t, double (*fold)[TRAIN_METRICS_MAX], int
     }
 }
 
-static int cross_validate(struct training *t, struct err *e)
+int train_cross_validate(struct training *t, struct err *e)
 {
     int k = t->plan.folds;
     const struct column *by;
@@ -249,8 +249,10 @@ static int cross_validate(struct training *t, struct err *e)
         double each = 0.85 / (k + 1);
         begin_step(t, 0.05 + each * i, 0.05 + each * (i + 1),
                    arena_printf(t->c->arena, "fold %d/%d: ", i + 1, k));
+        t->fold = i + 1;
         rc = one_fold(t, &s[i], fold[i], e);
     }
+    t->fold = 0;
     for (int i = 0; i < k; i++) split_done(&s[i]);
     if (rc == 0) summarise(t, fold, k);
     return rc;
@@ -258,10 +260,10 @@ static int cross_validate(struct training *t, struct err *e)
 
 static int compute(struct training *t, struct err *e)
 {
-    int rc = load(t, e);
+    int rc = train_load(t, e);
     int64_t t0;
 
-    if (rc == 0 && t->plan.folds) rc = cross_validate(t, e);
+    if (rc == 0 && t->plan.folds) rc = train_cross_validate(t, e);
     if (rc < 0) return rc;
     train_step(t, t->plan.folds ? t->to : 0.05, 0.9, "fitting");
     t->draws_curve = true;
@@ -284,7 +286,7 @@ int train_begin(struct training *t, struct err *e)
     t->en = (struct engine){ .pool = pool_new(t->plan.threads),
                              .seed = t->plan.seed,
                              .cancel = t->c->cancel,
-                             .progress = on_progress,
+                             .progress = train_progress,
                              .note = on_note,
                              .user = t };
     if (!t->en.pool) return err_set(e, ERR_NOMEM, "no memory for the engine's threads");

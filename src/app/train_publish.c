@@ -78,10 +78,11 @@ static void params_asked_for(struct training *t)
 
 static void params_found(struct training *t)
 {
-    param(t, "task", task_name(model_task(t->model)));
     param_int(t, "rows", (long long)t->rows);
     param_int(t, "rows_train", (long long)t->train->n_rows);
     if (t->valid) param_int(t, "rows_valid", (long long)t->valid->n_rows);
+    if (!t->model) return;
+    param(t, "task", task_name(model_task(t->model)));
     param_int(t, "features", (long long)model_features(t->model));
     if (model_classes(t->model)) param_int(t, "classes", model_classes(t->model));
     if (model_task(t->model) == TASK_BINARY) param(t, "positive", model_class(t->model, 1));
@@ -141,6 +142,7 @@ static int begin_in_tx(struct training *t, struct err *e)
     if (rc == 0) rc = create_run(t, e);
     if (rc == 0) rc = store_job_set_run(s, (struct fence){ j->id, j->attempt }, t->run_id, e);
     if (rc == 0) rc = log_params(t, e);
+    if (rc == 0 && t->trial) rc = t->trial->begun(t, e);
     return rc;
 }
 
@@ -295,17 +297,17 @@ static void describe(struct training *t, struct val *r)
     val_set_str(r, "run_id", t->run_id);
     val_set_str(r, "run_name", t->run_name);
     val_set_str(r, "experiment", t->plan.experiment);
-    val_set_str(r, "status", "FINISHED");
+    val_set_str(r, "status", t->pruned ? "KILLED" : "FINISHED");
     val_set_str(r, "algorithm", t->plan.learner->name);
-    val_set_str(r, "task", task_name(model_task(t->model)));
+    if (t->model) val_set_str(r, "task", task_name(model_task(t->model)));
     val_set_int(r, "rows", (int64_t)t->rows);
-    val_set_int(r, "features", (int64_t)model_features(t->model));
+    if (t->model) val_set_int(r, "features", (int64_t)model_features(t->model));
     struct val *params = val_set_obj(r, "params");
     for (size_t i = 0; i < t->params.n; i++)
         val_set_str(params, t->params.p[i].key, t->params.p[i].value);
     val_set_real(r, "duration_s", (double)(clock_mono_us() - t->started_us) / 1e6);
     val_set_real(r, "fit_s", t->fit_s);
-    val_set_strf(r, "model_uri", "runs:/%s/model", t->run_id);
+    if (!t->no_model) val_set_strf(r, "model_uri", "runs:/%s/model", t->run_id);
 }
 
 static int publish_in_tx(struct training *t, const struct artifact *f, struct val *result,
@@ -316,10 +318,12 @@ static int publish_in_tx(struct training *t, const struct artifact *f, struct va
 
     if (rc == 0) rc = log_metrics(t, result, e);
     if (rc == 0) rc = log_tags(t, e);
-    if (rc == 0) rc = store_run_add_artifact(s, t->run_id, f, e);
-    if (rc == 0) rc = store_run_finish(s, t->run_id, "FINISHED", store_now(s), e);
-    if (rc == 0) rc = register_model(t, f, result, e);
-    if (rc == 0) rc = append_audit(t, f, e);
+    if (rc == 0 && !t->no_model) rc = store_run_add_artifact(s, t->run_id, f, e);
+    if (rc == 0)
+        rc = store_run_finish(s, t->run_id, t->pruned ? "KILLED" : "FINISHED", store_now(s), e);
+    if (rc == 0 && t->trial) rc = t->trial->ended(t, result, e);
+    if (rc == 0 && !t->trial) rc = register_model(t, f, result, e);
+    if (rc == 0 && !t->trial) rc = append_audit(t, f, e);
     if (rc < 0) store_rollback(s);
     return rc;
 }
@@ -341,8 +345,8 @@ static int store_model(struct training *t, struct artifact *ret, struct err *e)
 
 int train_publish(struct training *t, struct val *result, struct err *e)
 {
-    struct artifact file;
-    int rc = store_model(t, &file, e);
+    struct artifact file = { .path = NULL };
+    int rc = t->no_model ? 0 : store_model(t, &file, e);
 
     if (rc < 0) return rc;
     params_found(t);

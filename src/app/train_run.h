@@ -49,12 +49,28 @@ struct training {
      * plan.model. */
     int (*settle)(struct training *t, struct registry_new *in, struct val *result, struct err *e);
     void *settle_arg;
+    /* The trial of a sweep (sweep_trial.c), NULL elsewhere: rows of its own in the transaction
+     * that makes the run, and in the one that ends it in place of registration and audit. */
+    const struct train_trial *trial;
+    int fold;       /* under way, from 1; 0: none */
+    bool no_model;  /* the run is kept, the model is not */
+    bool pruned;    /* stopped early: no metrics, and the run counts as KILLED */
+};
+struct train_trial {
+    int (*begun)(struct training *t, struct err *e);
+    int (*ended)(struct training *t, struct val *result, struct err *e);
 };
 
 /* The plan is there: engine, and the attempt's run. */
 int train_begin(struct training *t, struct err *e);
 /* Names the part of the job that follows, from and to as shares of it. */
 void train_step(struct training *t, double from, double to, const char *what);
+/* Reads and splits: fills in train, valid (NULL with folds), rows and fp_data. */
+int train_load(struct training *t, struct err *e);
+/* Means and deviations over the folds into measured and deviation. */
+int train_cross_validate(struct training *t, struct err *e);
+/* The engine's progress, passed on to the job and the curve; user: the training. */
+void train_progress(void *user, const struct engine_progress *p);
 int train_fit(struct training *t, const struct frame *train, const struct frame *valid,
               struct model **ret, struct err *e);
 /* out: one value per row of `metrics`. */

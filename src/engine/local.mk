@@ -168,6 +168,25 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/model/target.c \
 	%D%/model/target.h \
 	%D%/pool.h \
+	%D%/search/dim.c \
+	%D%/search/dists.def \
+	%D%/search/gp.c \
+	%D%/search/gp.h \
+	%D%/search/gp_model.c \
+	%D%/search/grid.c \
+	%D%/search/hyperband.c \
+	%D%/search/importance.c \
+	%D%/search/median.c \
+	%D%/search/pruners.def \
+	%D%/search/random.c \
+	%D%/search/samplers.def \
+	%D%/search/search.c \
+	%D%/search/search.h \
+	%D%/search/sobol.c \
+	%D%/search/sobol.h \
+	%D%/search/space.c \
+	%D%/search/space.h \
+	%D%/search/tpe.c \
 	%D%/stats/bins.c \
 	%D%/stats/bins.h \
 	%D%/stats/exact.c \

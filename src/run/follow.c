@@ -313,9 +313,18 @@ static void progress(void *user, const struct job_news *n)
     if (f->progress) f->progress(f->user, n);
 }
 
+static bool interrupted(void *user)
+{
+    const struct follower *f = user;
+
+    return f->interrupt && *f->interrupt;
+}
+
 struct ports ports_process(struct follower *f)
 {
-    return (struct ports){
-        .user = f, .job_start = job_start, .job_follow = job_follow, .progress = progress
-    };
+    return (struct ports){ .user = f,
+                           .job_start = job_start,
+                           .job_follow = job_follow,
+                           .interrupted = interrupted,
+                           .progress = progress };
 }

@@ -9,4 +9,4 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/monitor_priv.h %D%/monitored.c %D%/prediction.c %D%/prediction.h %D%/prediction_read.c %D%/prediction_request.c %D%/registry.c %D%/registry.h %D%/run.c %D%/run.h %D%/run_priv.h %D%/run_read.c \
 	%D%/retrain.c %D%/schedule.c %D%/schedule.h %D%/schema.c %D%/search.c %D%/search_parse.c %D%/search_priv.h \
 	%D%/snapshot.c %D%/snapshot.h \
-	%D%/store.c %D%/store.h %D%/store_priv.h %D%/user.c %D%/user.h
+	%D%/store.c %D%/store.h %D%/store_priv.h %D%/sweep.c %D%/sweep.h %D%/user.c %D%/user.h

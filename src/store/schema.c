@@ -265,6 +265,30 @@ static const char slot_leases[] =
     "ALTER TABLE schedule_slot ADD COLUMN tries {i64} NOT NULL DEFAULT 1;"
     "UPDATE schedule_slot SET done_us = claimed_us;";
 
+/* Trials by sweep and number; each has one job. Steps are what early termination compares. */
+static const char sweeps[] =
+    "CREATE TABLE sweep ("
+    " id {text} PRIMARY KEY, name {text} NOT NULL,"
+    " state {text} NOT NULL CHECK (state IN ('running', 'stopping', 'cancelling', 'finished',"
+    "  'stopped', 'cancelled', 'failed')),"
+    " actor {text} NOT NULL, spec {text} NOT NULL, args {text} NOT NULL, method {text} NOT NULL,"
+    " metric {text} NOT NULL, maximise {i64} NOT NULL, seed {i64} NOT NULL,"
+    " parallel {i64} NOT NULL, planned {i64} NOT NULL, error {text}, created_us {i64} NOT NULL,"
+    " finished_us {i64} NOT NULL DEFAULT 0) {table};"
+
+    "CREATE TABLE sweep_trial ("
+    " sweep_id {text} NOT NULL REFERENCES sweep (id), number {i64} NOT NULL,"
+    " state {text} NOT NULL CHECK (state IN ('waiting', 'running', 'complete', 'pruned', 'failed',"
+    "  'cancelled')),"
+    " job_id {text} NOT NULL UNIQUE, params {text}, unit {text}, algorithm {text}, run_id {text},"
+    " error {text}, value {f64}, step {i64} NOT NULL DEFAULT 0, created_us {i64} NOT NULL,"
+    " started_us {i64} NOT NULL DEFAULT 0, finished_us {i64} NOT NULL DEFAULT 0,"
+    " PRIMARY KEY (sweep_id, number)) {table_by_key};"
+
+    "CREATE TABLE sweep_step ("
+    " sweep_id {text} NOT NULL, number {i64} NOT NULL, step {i64} NOT NULL, value {f64},"
+    " PRIMARY KEY (sweep_id, number, step)) {table_by_key};";
+
 /* In order of version; rows of one version run in one transaction. dialect NULL: every engine. */
 static const struct migration {
     int version;
@@ -283,6 +307,7 @@ static const struct migration {
     { 3, NULL, keys },
     { 3, NULL, requests },
     { 3, NULL, slot_leases },
+    { 4, NULL, sweeps },
 };
 
 int schema_latest(void)

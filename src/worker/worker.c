@@ -52,6 +52,8 @@ struct worker {
     char name[ULID_LEN + 1];
     sigset_t stop; /* signals that end it */
     int signum;    /* the one that came, 0: none */
+    struct job_keep keep; /* what jobs leave for the next ones */
+    char next[ULID_LEN + 1]; /* a job claimed by the one before; "": none */
 };
 
 static void block_signals(struct worker *w)
@@ -101,7 +103,9 @@ static int prepare(struct worker *w, struct job_ctx *c, struct beat **ret, struc
 
 static int run_with_beat(struct worker *w, struct arena *a, const struct job *j, struct err *e)
 {
-    struct job_ctx c = { .app = &w->app, .job = j, .arena = a, .report = report };
+    struct job_ctx c = {
+        .app = &w->app, .job = j, .arena = a, .report = report, .keep = &w->keep
+    };
     struct beat *beat;
     int rc = prepare(w, &c, &beat, e);
 
@@ -111,6 +115,7 @@ static int run_with_beat(struct worker *w, struct arena *a, const struct job *j,
     rc = job_execute(&c, e);
     int signum = beat_stop(beat);
     if (signum) w->signum = signum;
+    memcpy(w->next, c.next, sizeof w->next);
     return rc;
 }
 
@@ -153,6 +158,24 @@ static int claim(struct worker *w, struct arena *a, struct job *ret, struct err 
     return rc;
 }
 
+/* The job the last one left claimed for this worker; ERR_NOTFOUND: none. A worker that was told
+ * to end hands it back. */
+static int take_next(struct worker *w, struct arena *a, struct job *ret, struct err *e)
+{
+    char id[ULID_LEN + 1];
+
+    memcpy(id, w->next, sizeof id);
+    w->next[0] = '\0';
+    if (!*id) return err_set(e, ERR_NOTFOUND, "no job is left to go on with");
+    int rc = store_job_get(w->app.store, a, id, ret, e);
+    if (rc < 0) return rc;
+    if (!str_eq(ret->state, "running") || !str_eq(ret->worker, w->name))
+        return err_set(e, ERR_NOTFOUND, "job %s is somebody else's", id);
+    if (!w->signum) return 0;
+    rc = job_release(w->app.store, ret, "the worker was told to end", e);
+    return rc < 0 ? rc : err_set(e, ERR_NOTFOUND, "job %s was handed back", id);
+}
+
 /* Nothing is ready: sleeps; false when told to end. */
 static bool idle(struct worker *w)
 {
@@ -184,6 +207,20 @@ static int exit_of(struct worker *w, int rc)
     return rc == -ERR_CANCELLED ? err_exit(ERR_CANCELLED) : 1;
 }
 
+/* The jobs that follow from one, for as long as there are any. */
+static void go_on(struct worker *w)
+{
+    while (*w->next) {
+        struct arena a = ARENA_INIT;
+        struct err e = ERR_INIT;
+        struct job job;
+        int rc = take_next(w, &a, &job, &e);
+        if (rc == 0) rc = run_job(w, &a, &job, &e);
+        if (rc < 0 && rc != -ERR_NOTFOUND) log_line(w->log, LOG_WARN, "worker", "%s", e.msg);
+        arena_done(&a);
+    }
+}
+
 static int work(struct worker *w)
 {
     for (;;) {
@@ -194,6 +231,7 @@ static int work(struct worker *w)
         bool none = rc == -ERR_NOTFOUND;
         if (rc == 0) rc = run_job(w, &a, &job, &e);
         arena_done(&a);
+        go_on(w);
         if (w->opt->job_id) {
             if (rc < 0) log_line(w->log, LOG_WARN, "worker", "%s", e.msg);
             return exit_of(w, rc);
@@ -220,6 +258,7 @@ int worker_main(const struct app_config *cfg, const struct worker_options *opt)
     }
     if (rc < 0) log_line(w.log, LOG_ERROR, "worker", "%s", e.msg);
     code = rc < 0 ? err_exit(e.kind) : work(&w);
+    if (w.keep.p) w.keep.free(w.keep.p);
     app_close(&w.app);
     return code;
 }

@@ -55,6 +55,7 @@ include tests/unit/views/local.mk
 include tests/unit/codec/local.mk
 include tests/fuzz/local.mk
 include tests/unit/app/local.mk
+include tests/unit/search/local.mk
 include tests/unit/stats/local.mk
 include tests/unit/http/local.mk
 include tests/tui/local.mk

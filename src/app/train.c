@@ -117,9 +117,6 @@ static int pin_labels(struct app *app, struct arena *a, const struct train_plan 
     return ingest_labels(a, p->data, labels, &labels, e);
 }
 
-/* The arguments the job needs, with data pinned. */
-static int make_payload(struct app *app, struct arena *a, const struct train_plan *p,
-                        struct str *out, struct err *e)
 int train_payload(struct app *app, struct arena *a, const struct train_plan *p, struct str *out,
                   struct err *e)
 {

@@ -113,7 +113,9 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/learn/stacking.c \
 	%D%/learn/tree.c \
 	%D%/learn/trees.h \
+	%D%/learn/trees_count.c \
 	%D%/learn/trees_grow.c \
+	%D%/learn/trees_grow.h \
 	%D%/learn/trees_model.c \
 	%D%/learn/trees_order.c \
 	%D%/learn/vec.h \

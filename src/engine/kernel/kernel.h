@@ -150,6 +150,15 @@ static inline uint32_t kernel_class(const uint16_t *class_of, uint32_t levels, d
     return class_of[v >= 0 && v < levels ? (uint32_t)v : levels + 1];
 }
 
+/* score[i] = yesL^2 / drawsL + yesR^2 / drawsR for the left sum prefix[i] + extra and the right
+ * sum total - left; negative where a side has fewer than `least` rows. A sum is three fields of
+ * KERNEL_COUNT_BITS: rows, draws (0 only without rows), draws that say yes. The arrays have room
+ * for n rounded up to 4. */
+#define KERNEL_COUNT_BITS 21
+struct kernel_count {
+    int64_t total, extra, least;
+};
+
 struct kernels {
     const char *isa;
 #define KERNEL(name, args) void(*name) args;

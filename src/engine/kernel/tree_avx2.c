@@ -1,12 +1,11 @@
 /* tree_avx2.c: the kernels of prediction written for AVX2, called only where the processor has
  * it (dispatch.c). Counts and leaves are integers and sums run over trees in their order, so
  * results equal those of tree_body.h to the bit. Any thread. */
-#include "engine/kernel/rank.h"
+#include "engine/kernel/tree_body.h"
 #include "engine/kernel/variants.h"
 
 #ifdef KERNEL_HAVE_AVX2
 #include <immintrin.h>
-#include <string.h>
 
 #define AVX2   __attribute__((target("avx2,popcnt")))
 #define INLINE AVX2 static inline __attribute__((always_inline))
@@ -98,6 +97,14 @@ AVX2 void kernel_ranks_avx2(const struct kernel_cuts *c, const double *x, size_t
     memcpy(last, x + i, (n - i) * sizeof *x);
     uint64_t word = ranks8(c, last);
     memcpy(out + i, &word, n - i);
+}
+
+/* ---- splits ---- */
+
+AVX2 void kernel_count_score_avx2(const int64_t *prefix, size_t n, const struct kernel_count *a,
+                                  double *score)
+{
+    body_count_score(prefix, n, a, score);
 }
 
 /* ---- blocks ---- */

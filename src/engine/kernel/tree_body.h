@@ -90,3 +90,34 @@ BODY body_tree_row(const struct kernel_row_model *m, const double *x, double *sc
         if (++c == m->k) c = 0;
     }
 }
+
+/* ---- splits ---- */
+
+/* A field below 2^52 as a double. */
+BODY body_field4(const v4l *x, v4d *ret)
+{
+    *ret = (v4d)(*x | INT64_C(0x4330000000000000)) - 0x1p52;
+}
+
+BODY body_count_score(const int64_t *prefix, size_t n, const struct kernel_count *a, double *score)
+{
+    const int64_t mask = (INT64_C(1) << KERNEL_COUNT_BITS) - 1;
+    const int64_t rows = a->total & mask;
+    const double draws = (double)(a->total >> KERNEL_COUNT_BITS & mask);
+    const double yes = (double)(a->total >> (2 * KERNEL_COUNT_BITS));
+
+    for (size_t i = 0; i < n; i += 4) {
+        v4l left, none;
+        v4d dl, yl, both;
+        LOAD(left, prefix + i);
+        left += a->extra;
+        v4l d = left >> KERNEL_COUNT_BITS & mask, y = left >> (2 * KERNEL_COUNT_BITS);
+        body_field4(&d, &dl);
+        body_field4(&y, &yl);
+        v4d dr = draws - dl, yr = yes - yl;
+        both = (yl * yl * dr + yr * yr * dl) / (dl * dr);
+        none = ((left & mask) < a->least) | (rows - (left & mask) < a->least);
+        both = PICK(none, SPLAT(v4d, -1.0), both);
+        STORE(score + i, both);
+    }
+}

@@ -17,3 +17,9 @@ void kernel_tree_row_generic(const struct kernel_row_model *m, const double *x, 
 {
     body_tree_row(m, x, score);
 }
+
+void kernel_count_score_generic(const int64_t *prefix, size_t n, const struct kernel_count *a,
+                                double *score)
+{
+    body_count_score(prefix, n, a, score);
+}

@@ -147,8 +147,9 @@ static void oob_task(void *arg, size_t chunk, int thread)
         for (uint32_t j = 0; j < m->m; j++)
             codes[i * m->m + j] = trees_code(&m->f[j], trees_bin(b, j, from + i));
     for (uint32_t t = 0; t < m->n_trees; t++) {
+        uint64_t key = trees_draw_key(job->in, t);
         for (size_t i = 0; i < n; i++) {
-            drawn[i] = trees_drawn(job->in, t, from + i) > 0;
+            drawn[i] = trees_drawn(job->in, key, from + i) > 0;
             trees[i] += !drawn[i];
         }
         trees_walk(m, t, codes, n, drawn, p);
@@ -201,14 +202,21 @@ int forest_fit(const struct learner *l, bool extra, const struct engine *en,
     struct trees_params p = params_of(l, in->params);
     struct gbdt_params binning = { .max_bin = p.max_bin };
     struct gbdt_bins bins = { 0 };
-    struct forest f = { .in = { en, &p, &bins, in->y, in->w,
-                                in->task == TASK_MULTICLASS ? in->n_classes : 1 } };
+    struct forest f = { .in = { .en = en,
+                                .p = &p,
+                                .bins = &bins,
+                                .y = in->y,
+                                .w = in->w,
+                                .k = in->task == TASK_MULTICLASS ? in->n_classes : 1,
+                                .binary = in->task == TASK_BINARY && !in->w,
+                                .kern = kernels_best() } };
     struct trees_model *m = NULL;
     int r = check(in, l, e);
 
     p.extra = extra;
     if (p.max_features <= 0 && in->task == TASK_REGRESSION) p.max_features = 1.0 / 3;
     if (r == 0) r = gbdt_bin(en, &in->train, &binning, &bins, e);
+    trees_draw_init(&f.in);
     if (r == 0) trees_order(&f.in);
     if (r == 0 && !make_work(&f))
         r = err_set(e, ERR_NOMEM, "%s: no memory for %zu rows", l->name, bins.n);

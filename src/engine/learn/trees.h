@@ -3,6 +3,7 @@
  *   tree.c forest.c  learners: parameters, bagging, out-of-bag estimate
  *   trees_order.c    categories in an order worth cutting
  *   trees_grow.c     one tree, depth first
+ *   trees_count.c    the search for splits among yes and no
  *   trees_model.c    the model: prediction, bytes
  *   trees_ensemble.c the model as an ensemble
  *
@@ -66,13 +67,18 @@ void trees_grown_done(struct trees_grown *g);
 
 /* ---- growing: trees_grow.c ---- */
 
+#define TREES_DRAWN 64 /* times that a row is drawn for a tree, at most */
 struct trees_input {
     const struct engine *en;
     const struct trees_params *p;
     struct gbdt_bins *bins;
     const double *y, *w; /* w NULL: all 1 */
     int k;
+    bool binary; /* targets are 0 or 1, and there are no weights */
+    const struct kernels *kern;
+    double drawn[TREES_DRAWN]; /* chance to be drawn n times or less */
 };
+void trees_draw_init(struct trees_input *in); /* sets drawn */
 static inline unsigned trees_bin(const struct gbdt_bins *b, uint32_t j, size_t row)
 {
     return j < b->m_bytes ? b->records[row * b->stride + j]
@@ -87,8 +93,21 @@ void trees_work_free(struct trees_work *w);
 int trees_grow(const struct trees_input *in, struct trees_work *w, uint32_t tree,
                struct trees_grown *ret, struct err *e);
 /* How often a row is drawn for a tree: Poisson, as for a large sample (Oza and Russell 2001),
- * from the numbers alone, so nobody has to remember it. */
-unsigned trees_drawn(const struct trees_input *in, uint32_t tree, size_t row);
+ * from the numbers alone, so nobody has to remember it. key: trees_draw_key of the tree. */
+static inline uint64_t trees_draw_key(const struct trees_input *in, uint32_t tree)
+{
+    return rng_mix(in->en->seed ^ rng_mix(tree + UINT64_C(0x9e3779b9)));
+}
+static inline unsigned trees_drawn(const struct trees_input *in, uint64_t key, size_t row)
+{
+    double u = (double)(rng_mix(key + row) >> 11) * 0x1p-53;
+    unsigned n = 0;
+
+    if (!in->p->bootstrap) return 1;
+    for (unsigned i = 0; i < 4; i++) n += u >= in->drawn[i];
+    while (n >= 4 && n < TREES_DRAWN && u >= in->drawn[n]) n++;
+    return n;
+}
 
 /* ---- model: trees_model.c ---- */
 

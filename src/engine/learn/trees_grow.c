@@ -11,49 +11,17 @@
  * has a weight and a sum of targets, or the weight of each class.
  *
  * One tree is one thread's work; everything random comes from the seed and the tree's number. */
+#include "engine/learn/trees_grow.h"
 #include "base/mem.h"
-#include "engine/learn/trees.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define GROUP     8   /* features a pass */
 #define AHEAD     16  /* rows between the prefetch and the use of a record */
 #define LOOK      256 /* nodes between two looks whether to stop */
 #define MAX_NODES (UINT32_C(1) << 30)
-
-struct item { /* a row of the tree */
-    uint32_t row;
-    float w;
-    double y;
-};
-
-struct span { /* a node still to be made */
-    size_t begin, end;
-    int depth;
-    int64_t parent; /* node whose right child this is; -1: none */
-};
-
-struct cand { /* the best split so far */
-    double score;
-    uint32_t feature;
-    uint32_t cut;
-    bool missing_left;
-};
-
-struct trees_work {
-    struct item *items, *other;
-    uint32_t *order; /* features, the drawn ones first */
-    double *hist;    /* GROUP histograms of channels * bins */
-    size_t stride;   /* doubles from one histogram to the next */
-    uint32_t *used;  /* bins in use, ascending */
-    uint64_t *mark;  /* bit set of bins */
-    double *left;    /* channels: sums of the left side */
-    double *total;   /* channels: sums of the node */
-    struct span *stack;
-    size_t cap_stack;
-};
+#define NEAR      (64 << 10) /* bytes of records that are worth having side by side */
 
 /* Numbers a bin has; the last one is that of its rows. */
 static int channels(const struct trees_input *in)
@@ -78,6 +46,9 @@ void trees_work_free(struct trees_work *w)
     free(w->left);
     free(w->total);
     free(w->stack);
+    free(w->near);
+    free(w->origin);
+    trees_count_free(&w->count);
     free(w);
 }
 
@@ -93,26 +64,28 @@ struct trees_work *trees_work_new(const struct trees_input *in)
     w->items = mem_try(b->n + 1, sizeof *w->items);
     w->other = mem_try(b->n + 1, sizeof *w->other);
     w->order = mem_try(b->m + 1, sizeof *w->order);
-    w->hist = mem_try_zero(GROUP * w->stride, sizeof *w->hist);
+    w->hist = mem_try_zero(TREES_GROUP * w->stride, sizeof *w->hist);
     w->used = mem_try(most, sizeof *w->used);
     w->mark = mem_try_zero(most / 64 + 1, sizeof *w->mark);
     w->left = mem_try(c, sizeof *w->left);
     w->total = mem_try(c, sizeof *w->total);
-    if (w->items && w->other && w->order && w->hist && w->used && w->mark && w->left && w->total)
+    w->near = mem_try_aligned(NEAR / b->stride + 1, b->stride);
+    w->origin = mem_try(NEAR / b->stride + 1, sizeof *w->origin);
+    if (w->items && w->other && w->order && w->hist && w->used && w->mark && w->left && w->total &&
+        w->near && w->origin && trees_count_init(in, most, &w->count))
         return w;
     trees_work_free(w);
     return NULL;
 }
 
-unsigned trees_drawn(const struct trees_input *in, uint32_t tree, size_t row)
+void trees_draw_init(struct trees_input *in)
 {
-    uint64_t x = rng_mix(rng_mix(in->en->seed ^ rng_mix(tree + UINT64_C(0x9e3779b9))) + row);
-    double u = (double)(x >> 11) * 0x1p-53, p = exp(-in->p->max_samples), sum = p;
-    unsigned n = 0;
+    double p = exp(-in->p->max_samples), sum = p;
 
-    if (!in->p->bootstrap) return 1;
-    while (u >= sum && n < 64) sum += p *= in->p->max_samples / ++n;
-    return n;
+    for (unsigned n = 0; n < TREES_DRAWN; n++) {
+        in->drawn[n] = sum;
+        sum += p *= in->p->max_samples / (n + 1);
+    }
 }
 
 /* ---- histograms ---- */
@@ -126,9 +99,9 @@ static void fill(const struct trees_input *in, struct trees_work *w, const struc
                       *near = end - t->begin > w->items + AHEAD ? end - AHEAD : w->items + t->begin;
 
     for (const struct item *i = w->items + t->begin; i < end; i++) {
-        if (i < near) __builtin_prefetch(b->records + i[AHEAD].row * b->stride);
+        if (i < near) __builtin_prefetch(w->records + i[AHEAD].row * b->stride);
         for (size_t g = 0; g < n; g++) {
-            unsigned bin = trees_bin(b, w->order[from + g], i->row);
+            unsigned bin = item_bin(b, w, w->order[from + g], i->row);
             double *h = w->hist + g * w->stride;
             if (in->k > 1) {
                 h += bin * ((unsigned)in->k + 1);
@@ -172,7 +145,7 @@ static size_t bins_in_use(const struct trees_input *in, struct trees_work *w, co
         return n;
     }
     for (size_t i = t->begin; i < t->end; i++) {
-        unsigned b = trees_bin(in->bins, j, w->items[i].row);
+        unsigned b = item_bin(in->bins, w, j, w->items[i].row);
         w->mark[b / 64] |= UINT64_C(1) << b % 64;
     }
     for (size_t i = 0; i <= (bins - 1) / 64; i++) {
@@ -192,14 +165,6 @@ static void clear(const struct trees_input *in, const struct trees_work *w, size
 }
 
 /* ---- the search ---- */
-
-struct search {
-    const struct trees_input *in;
-    struct trees_work *w;
-    struct rng *rng;
-    struct cand best;
-    double node_weight;
-};
 
 static void add_to(const struct trees_input *in, double *left, const double *bin)
 {
@@ -251,25 +216,28 @@ static void best_cut(struct search *s, uint32_t j, const double *h, size_t value
     }
 }
 
+uint32_t trees_random_cut(struct search *s, uint32_t j, uint32_t lo, uint32_t hi)
+{
+    const struct gbdt_cuts *cuts = s->in->bins->f[j].cuts;
+
+    if (hi <= lo + 1) return lo;
+    if (!cuts) return lo + (uint32_t)rng_below(s->rng, hi - lo);
+    double a = cuts->bound[lo], b = cuts->bound[hi - 1];
+    uint32_t cut = gbdt_cuts_rank1(cuts, a + rng_unit(s->rng) * (b - a), 0);
+    return cut < lo ? lo : cut > hi - 1 ? hi - 1 : cut;
+}
+
 /* One cut of a number, at random between its extremes in the node. */
 static void random_cut(struct search *s, uint32_t j, const double *h, size_t values,
                        const double *missing)
 {
     const struct trees_input *in = s->in;
     struct trees_work *w = s->w;
-    const struct gbdt_cuts *cuts = in->bins->f[j].cuts;
     size_t c = (size_t)channels(in);
-    uint32_t lo = w->used[0], hi = values ? w->used[values - 1] : lo, cut = lo;
+    uint32_t lo = w->used[0], hi = values ? w->used[values - 1] : lo;
     bool missing_left = missing && rng_u64(s->rng) >> 63;
+    uint32_t cut = trees_random_cut(s, j, lo, hi);
 
-    if (hi > lo + 1 && !cuts) {
-        cut = lo + (uint32_t)rng_below(s->rng, hi - lo);
-    } else if (hi > lo + 1) {
-        double a = cuts->bound[lo], b = cuts->bound[hi - 1];
-        cut = gbdt_cuts_rank1(cuts, a + rng_unit(s->rng) * (b - a), 0);
-        if (cut < lo) cut = lo;
-        if (cut > hi - 1) cut = hi - 1;
-    }
     memset(w->left, 0, c * sizeof *w->left);
     if (missing_left) add_to(in, w->left, missing);
     for (size_t i = 0; i < values && w->used[i] <= cut; i++)
@@ -314,7 +282,7 @@ static void search_node(struct search *s, const struct span *t)
     size_t m = in->bins->m, want = features_wanted(in, m), varied = 0, drawn = 0;
 
     while (drawn < m && (drawn < want || varied == 0)) {
-        size_t n = drawn >= want ? 1 : want - drawn < GROUP ? want - drawn : GROUP;
+        size_t n = drawn >= want ? 1 : want - drawn < TREES_GROUP ? want - drawn : TREES_GROUP;
         if (n > m - drawn) n = m - drawn;
         for (size_t i = drawn; want < m && i < drawn + n; i++) {
             size_t at = i + rng_below(s->rng, m - i);
@@ -322,9 +290,13 @@ static void search_node(struct search *s, const struct span *t)
             w->order[at] = w->order[i];
             w->order[i] = f;
         }
-        fill(in, w, t, drawn, n);
-        for (size_t g = 0; g < n; g++)
-            varied += search_feature(s, t, w->order[drawn + g], w->hist + g * w->stride);
+        if (s->counted) {
+            varied += trees_count_search(s, t, w->order + drawn, n);
+        } else {
+            fill(in, w, t, drawn, n);
+            for (size_t g = 0; g < n; g++)
+                varied += search_feature(s, t, w->order[drawn + g], w->hist + g * w->stride);
+        }
         drawn += n;
     }
 }
@@ -366,27 +338,48 @@ static void add_leaf(const struct trees_input *in, const struct trees_work *w, d
     g->nodes[g->n_nodes++] = nd;
 }
 
-static bool goes_left(const struct trees_input *in, const struct cand *c, unsigned bin)
-{
-    return bin == in->bins->f[c->feature].n_bins ? c->missing_left : bin <= c->cut;
-}
-
 /* Left rows first, both sides in their order; returns where the right ones begin. */
 static size_t partition(const struct trees_input *in, struct trees_work *w, const struct span *t,
                         const struct cand *c)
 {
-    size_t left = t->begin, right = 0;
+    const struct gbdt_bins *b = in->bins;
+    const unsigned missing = c->missing_left ? b->f[c->feature].n_bins : TREES_NONE, cut = c->cut;
+    struct item *left = w->items + t->begin, *right = w->other, *end = w->items + t->end;
+    const bool bytes = c->feature < b->m_bytes;
+    const uint8_t *bins = w->records + (bytes ? c->feature : 0);
+    const size_t step = b->stride;
 
-    for (size_t i = t->begin; i < t->end; i++) {
-        struct item it = w->items[i];
-        bool to_left = goes_left(in, c, trees_bin(in->bins, c->feature, it.row));
-        w->items[left] = it;
-        w->other[right] = it;
+    for (const struct item *i = left; i < end; i++) {
+        struct item it = *i;
+        unsigned bin = bytes ? bins[it.row * step] : item_bin(b, w, c->feature, it.row);
+        bool to_left = (bin <= cut) | (bin == missing);
+        *left = it;
+        *right = it;
         left += to_left;
         right += !to_left;
     }
-    memcpy(w->items + left, w->other, right * sizeof *w->other);
-    return left;
+    memcpy(left, w->other, (size_t)(right - w->other) * sizeof *w->other);
+    return (size_t)(left - w->items);
+}
+
+/* Puts the records of a node that is small enough side by side, for all nodes below it. */
+static void come_near(const struct trees_input *in, struct trees_work *w, struct span *t)
+{
+    const struct gbdt_bins *b = in->bins;
+    size_t n = t->end - t->begin;
+
+    if (t->near) return;
+    w->records = b->records;
+    if (n > NEAR / b->stride) return;
+    for (size_t i = 0; i < n; i++) {
+        struct item *it = &w->items[t->begin + i];
+        if (i + AHEAD < n) __builtin_prefetch(b->records + it[AHEAD].row * b->stride);
+        memcpy(w->near + i * b->stride, b->records + it->row * b->stride, b->stride);
+        w->origin[i] = it->row;
+        it->row = (uint32_t)i;
+    }
+    w->records = w->near;
+    t->near = true;
 }
 
 static void push(struct trees_work *w, size_t *n, const struct span *t)
@@ -399,10 +392,14 @@ static void push(struct trees_work *w, size_t *n, const struct span *t)
 }
 
 /* Sums of the node into w->total; true when all targets are equal. */
-static bool sum_node(const struct trees_input *in, struct trees_work *w, const struct span *t)
+static bool sum_node(struct search *s, const struct span *t)
 {
+    const struct trees_input *in = s->in;
+    struct trees_work *w = s->w;
     bool same = true;
 
+    s->counted = in->binary && trees_count_sum(w, t);
+    if (s->counted) return w->total[1] <= 0 || w->total[1] >= w->total[0];
     memset(w->total, 0, (size_t)channels(in) * sizeof *w->total);
     w->total[channels(in) - 1] = (double)(t->end - t->begin);
     for (size_t i = t->begin; i < t->end; i++) {
@@ -419,13 +416,12 @@ static bool sum_node(const struct trees_input *in, struct trees_work *w, const s
 }
 
 /* Makes the task's node and its children's tasks. */
-static void grow_node(struct search *s, const struct span *t, struct trees_grown *g,
-                      size_t *n_stack)
+static void grow_node(struct search *s, struct span *t, struct trees_grown *g, size_t *n_stack)
 {
     const struct trees_input *in = s->in;
     struct trees_work *w = s->w;
     const struct trees_params *p = in->p;
-    bool done = sum_node(in, w, t);
+    bool done = sum_node(s, t);
     double weight = s->node_weight = weight_of(in, w->total);
     double before = score_of(in, w->total, weight), least = before + 1e-10 * fabs(before);
 
@@ -435,6 +431,7 @@ static void grow_node(struct search *s, const struct span *t, struct trees_grown
     done |= t->end - t->begin < 2 * (size_t)p->min_samples_leaf;
     done |= g->n_nodes >= MAX_NODES;
     s->best = (struct cand){ .score = least };
+    if (!done) come_near(in, w, t);
     if (!done) search_node(s, t);
     if (done || !(s->best.score > least)) {
         add_leaf(in, w, weight, g);
@@ -448,18 +445,20 @@ static void grow_node(struct search *s, const struct span *t, struct trees_grown
     size_t middle = partition(in, w, t, &c);
     g->importance[c.feature] += c.score - before;
     GROW(g, nodes, n_nodes, cap_nodes);
-    push(w, n_stack, &(struct span){ middle, t->end, t->depth + 1, (int64_t)g->n_nodes });
-    push(w, n_stack, &(struct span){ t->begin, middle, t->depth + 1, -1 });
+    push(w, n_stack, &(struct span){ middle, t->end, t->depth + 1, t->near, (int64_t)g->n_nodes });
+    push(w, n_stack, &(struct span){ t->begin, middle, t->depth + 1, t->near, -1 });
     g->nodes[g->n_nodes++] = nd;
 }
 
 static size_t draw_rows(const struct trees_input *in, struct trees_work *w, uint32_t tree)
 {
+    uint64_t key = trees_draw_key(in, tree);
     size_t n = 0;
 
     for (size_t i = 0; i < in->bins->n; i++) {
-        double weight = trees_drawn(in, tree, i) * (in->w ? in->w[i] : 1.0);
-        w->items[n] = (struct item){ (uint32_t)i, (float)weight, in->y[i] };
+        double weight = trees_drawn(in, key, i) * (in->w ? in->w[i] : 1.0);
+        w->items[n] = (struct item){ (uint32_t)i, (float)weight, { in->y[i] } };
+        if (in->binary) w->items[n].add = trees_count_of((unsigned)weight, in->y[i] > 0);
         n += weight > 0;
     }
     return n;
@@ -478,7 +477,9 @@ int trees_grow(const struct trees_input *in, struct trees_work *w, uint32_t tree
     *ret = (struct trees_grown){ .importance = mem_zalloc(in->bins->m + 1, sizeof(double)) };
     if (root.end == 0) { /* nothing was drawn: the rows as they are */
         for (size_t i = 0; i < in->bins->n; i++)
-            w->items[i] = (struct item){ (uint32_t)i, 1, in->y[i] };
+            w->items[i] = (struct item){ (uint32_t)i, 1, { in->y[i] } };
+        for (size_t i = 0; in->binary && i < in->bins->n; i++)
+            w->items[i].add = trees_count_of(1, in->y[i] > 0);
         root.end = in->bins->n;
     }
     push(w, &n_stack, &root);
@@ -490,5 +491,7 @@ int trees_grow(const struct trees_input *in, struct trees_work *w, uint32_t tree
         }
         grow_node(&s, &t, ret, &n_stack);
     }
+    ret->nodes = mem_realloc(ret->nodes, ret->n_nodes * sizeof *ret->nodes);
+    ret->cap_nodes = ret->n_nodes;
     return 0;
 }

@@ -1,9 +1,10 @@
 /* trees_model.c: trees of bins as a model: put together, asked, written and read.
  *
  * A row is turned into bins once, then walks all trees. Trees of a forest are far larger than a
- * cache line's worth, so a walk waits for memory at every level; in a batch LANES rows walk at a
- * time and wait together. Bytes that are read are hostile until each tree was walked once:
- * nodes must come in preorder, every one reached exactly once, every number within its bounds. */
+ * cache line's worth, so a walk waits for memory at every level; LANES rows of a batch, or trees
+ * of one row, are walked at a time and wait together. Bytes that are read are hostile until each
+ * tree was walked once: nodes must come in preorder, every one reached exactly once, every number
+ * within its bounds. */
 #include "base/mem.h"
 #include "engine/learn/trees.h"
 
@@ -12,7 +13,8 @@
 #include <string.h>
 
 #define FORM      1
-#define LANES     8
+#define LANES     16
+#define STEPS     4 /* between two looks whether all have arrived */
 #define MAX_TREES 100000
 #define MAX_BINS  (GBDT_WIDE_BINS + 1)
 
@@ -102,12 +104,17 @@ static uint16_t code_of(const struct gbdt_feature *f, double x)
     return trees_code(f, x >= 0 && x < f->levels ? f->code_bin[(uint32_t)x] : f->n_bins);
 }
 
-/* Where a row goes from an inner node. */
-static inline uint32_t step(const struct trees_node *nd, uint32_t at, unsigned code)
+/* Where a row goes from a node: a leaf keeps it. Without branches, as nobody could foretell them.
+ */
+static inline uint32_t step(const struct trees_node *nodes, uint32_t at, const uint16_t *codes)
 {
-    bool left = code == TREES_NONE ? nd->feature & TREES_MISSING : code <= nd->cut;
+    const struct trees_node nd = nodes[at];
+    unsigned feature = nd.feature & TREES_LEAF, leaf = -(unsigned)(feature == TREES_LEAF);
+    unsigned code = codes[feature & ~leaf], missing = nd.feature >> 15;
+    unsigned left = -(unsigned)((code <= nd.cut) | ((code == TREES_NONE) & missing));
+    uint32_t next = (left & (at + 1)) | (~left & nd.right);
 
-    return left ? at + 1 : nd->right;
+    return (leaf & at) | (~leaf & next);
 }
 
 static inline void add_value(const struct trees_model *m, const struct trees_tree *t,
@@ -129,14 +136,25 @@ static inline bool is_leaf(const struct trees_node *nd)
     return (nd->feature & TREES_LEAF) == TREES_LEAF;
 }
 
-static void add_tree(const struct trees_model *m, size_t t, const uint16_t *codes, double *out)
-{
-    const struct trees_tree *tree = &m->trees[t];
-    const struct trees_node *nodes = m->nodes + tree->node;
-    uint32_t at = 0;
+/* A row on its way down a tree. */
+struct walker {
+    const struct trees_node *nodes;
+    const uint16_t *codes;
+    uint32_t at;
+};
 
-    while (!is_leaf(&nodes[at])) at = step(&nodes[at], at, codes[nodes[at].feature & TREES_LEAF]);
-    add_value(m, tree, nodes[at].right, out);
+/* All walkers to their leaves. They wait for memory together; the first to arrive wait for the
+ * last. */
+static void walk(struct walker *w, size_t n)
+{
+    bool busy = true;
+
+    while (busy) {
+        for (int s = 0; s < STEPS; s++)
+            for (size_t i = 0; i < n; i++) w[i].at = step(w[i].nodes, w[i].at, w[i].codes);
+        busy = false;
+        for (size_t i = 0; i < n; i++) busy |= !is_leaf(&w[i].nodes[w[i].at]);
+    }
 }
 
 static void finish(const struct trees_model *m, double *out)
@@ -144,59 +162,65 @@ static void finish(const struct trees_model *m, double *out)
     for (int c = 0; c < m->k; c++) out[c] /= (double)m->n_trees;
 }
 
+/* More features than there is room for codes on the stack: only those that are asked for. */
+static void wide_row(const struct trees_model *m, const double *x, double *out)
+{
+    for (size_t t = 0; t < m->n_trees; t++) {
+        const struct trees_tree *tree = &m->trees[t];
+        const struct trees_node *nodes = m->nodes + tree->node, *nd = nodes;
+        while (!is_leaf(nd)) {
+            const struct gbdt_feature *f = &m->f[nd->feature & TREES_LEAF];
+            unsigned code = code_of(f, x[f->column]);
+            bool left = code == TREES_NONE ? nd->feature & TREES_MISSING : code <= nd->cut;
+            nd = left ? nd + 1 : nodes + nd->right;
+        }
+        add_value(m, tree, nd->right, out);
+    }
+}
+
 void trees_predict_row(const void *state, const double *x, double *out)
 {
     const struct trees_model *m = state;
     uint16_t codes[TREES_CODES];
-    uint32_t known = m->m < TREES_CODES ? m->m : 0;
 
     memset(out, 0, (size_t)m->k * sizeof *out);
-    for (uint32_t j = 0; j < known; j++) codes[j] = code_of(&m->f[j], x[m->f[j].column]);
-    for (size_t t = 0; t < m->n_trees; t++) {
-        if (known || m->m == 0) {
-            add_tree(m, t, codes, out);
-            continue;
-        }
-        const struct trees_tree *tree = &m->trees[t];
-        const struct trees_node *nodes = m->nodes + tree->node;
-        uint32_t at = 0;
-        while (!is_leaf(&nodes[at])) {
-            const struct gbdt_feature *f = &m->f[nodes[at].feature & TREES_LEAF];
-            at = step(&nodes[at], at, code_of(f, x[f->column]));
-        }
-        add_value(m, tree, nodes[at].right, out);
+    if (m->m > TREES_CODES) {
+        wide_row(m, x, out);
+        finish(m, out);
+        return;
+    }
+    codes[0] = 0;
+    for (uint32_t j = 0; j < m->m; j++) codes[j] = code_of(&m->f[j], x[m->f[j].column]);
+    for (size_t t = 0, n; t < m->n_trees; t += n) {
+        struct walker w[LANES];
+        n = m->n_trees - t < LANES ? m->n_trees - t : LANES;
+        for (size_t i = 0; i < n; i++)
+            w[i] = (struct walker){ m->nodes + m->trees[t + i].node, codes, 0 };
+        walk(w, n);
+        for (size_t i = 0; i < n; i++)
+            add_value(m, &m->trees[t + i], w[i].nodes[w[i].at].right, out);
     }
     finish(m, out);
 }
 
-/* Rows of bins, one after the other in codes, through one tree: LANES of them at a time, and
- * when one has arrived the next takes its place. skip NULL: all rows. */
+/* Rows of bins, one after the other in codes, through one tree: LANES of them at a time. skip
+ * NULL: all rows. */
 void trees_walk(const struct trees_model *m, size_t tree, const uint16_t *codes, size_t n,
                 const uint8_t *skip, double *out)
 {
     const struct trees_tree *t = &m->trees[tree];
-    const struct trees_node *nodes = m->nodes + t->node;
-    size_t row[LANES], next = 0, active = 0;
-    uint32_t at[LANES];
 
-    for (;;) {
-        for (; active < LANES && next < n; next++) {
-            if (skip && skip[next]) continue;
+    for (size_t next = 0, active; next < n;) {
+        struct walker w[LANES];
+        size_t row[LANES];
+        for (active = 0; active < LANES && next < n; next++) {
             row[active] = next;
-            at[active++] = 0;
+            w[active] = (struct walker){ m->nodes + t->node, codes + next * m->m, 0 };
+            active += !skip || !skip[next];
         }
-        if (active == 0) return;
-        for (size_t i = 0; i < active; i++) {
-            const struct trees_node *nd = &nodes[at[i]];
-            if (!is_leaf(nd)) {
-                at[i] = step(nd, at[i], codes[row[i] * m->m + (nd->feature & TREES_LEAF)]);
-                continue;
-            }
-            add_value(m, t, nd->right, out + row[i] * (size_t)m->k);
-            active--;
-            row[i] = row[active];
-            at[i--] = at[active];
-        }
+        walk(w, active);
+        for (size_t i = 0; i < active; i++)
+            add_value(m, t, w[i].nodes[w[i].at].right, out + row[i] * (size_t)m->k);
     }
 }
 

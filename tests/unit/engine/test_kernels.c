@@ -510,12 +510,47 @@ static void test_tree_row(void **state)
     }
 }
 
+/* Scores of cuts of random counts; a cut that leaves too few rows has none. */
+static void test_count_score(void **state)
+{
+    enum { CUTS = 259 };
+    int64_t prefix[CUTS + 4], sum = 0;
+    double want[CUTS + 4], got[CUTS + 4];
+    struct rng r;
+
+    (void)state;
+    rng_seed(&r, 9);
+    for (size_t i = 0; i < ARRAY_LEN(prefix); i++) {
+        int64_t rows = (int64_t)rng_below(&r, 60), draws = 2 * rows;
+        int64_t yes = rows ? (int64_t)rng_below(&r, (uint64_t)draws + 1) : 0;
+        sum += rows | draws << KERNEL_COUNT_BITS | yes << (2 * KERNEL_COUNT_BITS);
+        prefix[i] = sum;
+    }
+    const int64_t mask = (INT64_C(1) << KERNEL_COUNT_BITS) - 1;
+    struct kernel_count a = { .total = sum + (int64_t)3e10 + 40,
+                              .extra = 7 + (8 << 21),
+                              .least = 90 };
+    kernels_for(KERNEL_GENERIC)->count_score(prefix, CUTS, &a, want);
+    for (size_t i = 0; i < CUTS; i++) {
+        int64_t l = prefix[i] + a.extra, rest = a.total - l;
+        double ld = (double)(l >> 21 & mask), rd = (double)(rest >> 21 & mask);
+        double ly = (double)(l >> 42), ry = (double)(rest >> 42);
+        if ((l & mask) < a.least || (rest & mask) < a.least) assert_true(want[i] < 0);
+        else check_near(want[i], ly * ly / ld + ry * ry / rd, 0, 1e-12, "score");
+    }
+    for (int isa = 1; isa < KERNEL_ISAS; isa++) {
+        if (!kernels_for(isa)) continue;
+        kernels_for(isa)->count_score(prefix, CUTS, &a, got);
+        assert_memory_equal(got, want, CUTS * sizeof *got);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_exp),    TEST(test_logistic), TEST(test_quantise), TEST(test_best_cut),
-        TEST(test_move),   TEST(test_hist),     TEST(test_gather),   TEST(test_ranks),
-        TEST(test_tree_block), TEST(test_tree_row),
+        TEST(test_exp),        TEST(test_logistic), TEST(test_quantise),    TEST(test_best_cut),
+        TEST(test_move),       TEST(test_hist),     TEST(test_gather),      TEST(test_ranks),
+        TEST(test_tree_block), TEST(test_tree_row), TEST(test_count_score),
     };
 
     printf("# best kernels here: %s\n", kernels_best()->isa);

@@ -294,6 +294,33 @@ static void test_weights(void **state)
     data_free(&b);
 }
 
+/* Weights of 1 change nothing, though rows are then summed otherwise (trees_count.c). */
+static void test_counts(void **state)
+{
+    static const struct learner *const l[] = { &learner_tree, &learner_forest,
+                                               &learner_extra_trees };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(l); i++) {
+        struct data a = mixed_data(20000, TASK_BINARY, 2, 4);
+        struct ask q = { .l = l[i],
+                         .task = TASK_BINARY,
+                         .params = i ? "{\"n_estimators\":4,\"max_depth\":7}" : "{}" };
+        for (size_t j = 0; j < a.n; j += 3) *cell(&a, j, 5) = (double)NAN;
+        void *m = fit_or_fail(&q, &a);
+        a.w = mem_zalloc(a.n, sizeof *a.w);
+        for (size_t j = 0; j < a.n; j++) a.w[j] = 1;
+        void *m2 = fit_or_fail(&q, &a);
+        double *p = answers(&q, m, &a), *p2 = answers(&q, m2, &a);
+        assert_memory_equal(p, p2, a.n * sizeof *p);
+        free(p);
+        free(p2);
+        q.l->free(m);
+        q.l->free(m2);
+        data_free(&a);
+    }
+}
+
 static void test_limits_and_cancel(void **state)
 {
     struct data a = mixed_data(2000, TASK_BINARY, 2, 8), none = data_new(0, 1);
@@ -353,15 +380,11 @@ static void test_hostile_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_step),
-        TEST(test_categories_and_missing),
-        TEST(test_many_levels),
-        TEST(test_category_of_classes),
-        TEST(test_generalises),
-        TEST(test_same_for_any_threads),
-        TEST(test_out_of_bag),
-        TEST(test_weights),
-        TEST(test_limits_and_cancel),
+        TEST(test_step),          TEST(test_categories_and_missing),
+        TEST(test_many_levels),   TEST(test_category_of_classes),
+        TEST(test_generalises),   TEST(test_same_for_any_threads),
+        TEST(test_out_of_bag),    TEST(test_weights),
+        TEST(test_counts),        TEST(test_limits_and_cancel),
         TEST(test_hostile_bytes),
     };
 

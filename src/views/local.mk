@@ -1,6 +1,7 @@
 # views: the console. canvas_curses.c is the only file that sees <ncurses.h>.
 noinst_LIBRARIES += %D%/libviews.a
 %C%_libviews_a_SOURCES = \
+	%D%/ask.c \
 	%D%/canvas.c \
 	%D%/canvas.h \
 	%D%/canvas_curses.c \
@@ -47,6 +48,7 @@ noinst_LIBRARIES += %D%/libviews.a
 	%D%/pane_retrain.c \
 	%D%/pane_runs.c \
 	%D%/pane_serving.c \
+	%D%/pane_whatif.c \
 	%D%/popup.c \
 	%D%/prompt.c \
 	%D%/request.c \

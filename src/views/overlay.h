@@ -27,6 +27,8 @@ struct overlay *popup_new(const char *title, const char *text);
 struct overlay *confirm_new(struct ui *ui, const struct intent *in);
 struct overlay *prompt_new(const char *text, size_t at);
 struct overlay *filter_new(const char *text);
+/* Asks for a line; id, label, text and take are those of an INTENT_ASK. */
+struct overlay *ask_new(struct ui *ui, const struct intent *in);
 /* A form for some arguments of a verb; names ends with NULL. */
 struct overlay *form_new(struct ui *ui, const struct verb *verb, const char *const *names);
 

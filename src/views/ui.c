@@ -312,6 +312,7 @@ static void follow(struct ui *ui, struct intent *in)
         if (in->id) view_reveal(ui_view(ui), in->id);
         break;
     case INTENT_PROMPT: ui_push(ui, prompt_new(in->text, in->at)); break;
+    case INTENT_ASK: ui_push(ui, ask_new(ui, in)); break;
     case INTENT_SHOW: show(ui, in); break;
     case INTENT_PREPARE: prepare(ui, in); return;                  /* keeps the arena */
     case INTENT_CONFIRM: ui_push(ui, confirm_new(ui, in)); return; /* and so does this */

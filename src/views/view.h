@@ -119,6 +119,7 @@ enum intent_kind {
     INTENT_SAY,     /* text in the footer */
     INTENT_GO,      /* to the pane `view`, on the row `id` */
     INTENT_PROMPT,  /* the command line opens with text; the cursor at `at` */
+    INTENT_ASK,     /* asks for a line of text: ask_label, ask_text, then take */
     INTENT_SHOW,    /* calls verb, shows the reply in a window */
     INTENT_CONFIRM, /* asks, then calls verb */
     INTENT_PREPARE, /* calls verb, which reads; `then` makes a question of its reply */
@@ -140,6 +141,8 @@ struct intent {
     struct val *args;
     /* PREPARE: the reply lives in the arena of `out`. */
     void (*then)(const struct val *reply, struct intent *out);
+    /* ASK: for the row `id`; both strings live during the call */
+    void (*take)(struct view *v, const char *id, const char *text);
     /* CONFIRM */
     const char *yes; /* what the confirming key does: "promote"; NULL: there is nothing to do */
     bool production; /* changes what serves: drawn so, wants a reason */

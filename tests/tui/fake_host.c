@@ -71,6 +71,10 @@ static const struct val *reply_for(const struct fake *f, const struct posted *p)
     char key[200];
     snprintf(key, sizeof key, "%s%s%s at %s", p->verb->name, name ? " " : "", name ? name : "", at);
     if (at && val_has(f->replies, key)) return val_get(f->replies, key);
+    if (val_len(val_get(p->args, "set"))) {
+        snprintf(key, sizeof key, "%s set", p->verb->name);
+        return val_get(f->replies, key);
+    }
     for (size_t i = 0; i < ARRAY_LEN(subjects); i++) {
         const char *s = val_get_str(p->args, subjects[i], NULL);
         if (!s) continue;

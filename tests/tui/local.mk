@@ -141,4 +141,13 @@ EXTRA_DIST += \
 	%D%/golden/too-small-39x12.screen \
 	%D%/golden/train-form-120x40.screen \
 	%D%/golden/train-form-40x10.screen \
+	%D%/golden/whatif-120x40.screen \
+	%D%/golden/whatif-40x10.screen \
+	%D%/golden/whatif-80x24.screen \
+	%D%/golden/whatif-changed-120x40.screen \
+	%D%/golden/whatif-changed-40x10.screen \
+	%D%/golden/whatif-changed-80x24.screen \
+	%D%/golden/whatif-edit-120x40.screen \
+	%D%/golden/whatif-edit-40x10.screen \
+	%D%/golden/whatif-edit-80x24.screen \
 	%D%/golden/train-form-80x24.screen

@@ -74,6 +74,9 @@ static void test_panes(void **state)
     check_screens("alerts-past", "6hhhhhhhh7");
     check_screens("serving", "T");
     check_screens("serving-canary", "Tj<Enter>");
+    check_screens("whatif", "I");
+    check_screens("whatif-changed", "Il");
+    check_screens("whatif-edit", "Ije");
     check_screens("retrain-list", "9");
     check_screens("retrain-outcome", "9jj<Enter>");
     check_screens("retrain-past", "6hhhhhhhh9");
@@ -122,6 +125,32 @@ static bool sees(struct fake *f, const char *text)
 {
     fake_draw(f);
     return canvas_find(&f->cv, text, NULL, NULL);
+}
+
+/* A change is asked for by its column, Esc takes all back, another row starts as it is. */
+static void test_whatif(void **state)
+{
+    static const struct {
+        const char *keys, *sees;
+    } steps[] = {
+        { "I", "row 1 of the log · t" },
+        { "l", "1 changed" },
+        { "je9<Enter>", "2 changed" },
+        { "u", "1 changed" },
+        { "u", "this column is as it was" },
+        { "<Esc>", "row 1 of the log · t" },
+        { "N", "this is the newest row" },
+        { "n", "row 2 of the log" },
+        { "el<Esc>", "row 2 of the log · t" },
+    };
+    struct fake f;
+    (void)state;
+    fake_open(&f, 120, 40, false);
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        fake_keys(&f, steps[i].keys);
+        if (!sees(&f, steps[i].sees)) fail_msg("after %s: no %s", steps[i].keys, steps[i].sees);
+    }
+    fake_close(&f);
 }
 
 /* Each key of the Serving pane calls its verb, after showing what changes and hearing why. */
@@ -628,6 +657,7 @@ int main(void)
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_ascii_and_small),
         cmocka_unit_test(test_traffic),
+        cmocka_unit_test(test_whatif),
         cmocka_unit_test(test_traffic_says_why_not),
         cmocka_unit_test(test_promotion_asks_for_a_reason_and_another_key),
         cmocka_unit_test(test_changed_world_refuses),

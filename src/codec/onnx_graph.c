@@ -210,7 +210,7 @@ static void write_answers(struct onnx_graph *g, const struct onnx_model *m)
 {
     port(g, GRAPH_INPUT, "input", TYPE_FLOAT, m->n_features);
     if (m->n_classes == 0) {
-        onnx_op(g, "Identity", "scores", "variable", NULL);
+        onnx_op(g, m->link == ENSEMBLE_EXP ? "Exp" : "Identity", "scores", "variable", NULL);
         port(g, GRAPH_OUTPUT, "variable", TYPE_FLOAT, m->k);
         return;
     }

@@ -114,6 +114,9 @@ def main():
     for algorithm in "gbdt", "logistic":
         uri = train("binary", numbers, digits, algorithm)
         check(f"{algorithm}, numbers alone", uri, numbers, "binary", 1e-5)
+    counts = numpy.random.default_rng(2).poisson(numpy.exp((numbers.b - 900) / 40)).astype(float)
+    uri = train("regression", numbers, counts, "gbdt", "--param", "objective=poisson")
+    check("gbdt, counts", uri, numbers, "regression", 1e-5)
     sys.exit(failed)
 
 

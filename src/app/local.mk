@@ -91,6 +91,15 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/replay.h \
 	%D%/replay_report.c \
 	%D%/reply.c \
+	%D%/report.c \
+	%D%/report.h \
+	%D%/report_data.c \
+	%D%/report_doc.c \
+	%D%/report_eval.c \
+	%D%/report_html.c \
+	%D%/report_markdown.c \
+	%D%/report_model.c \
+	%D%/report_run.c \
 	%D%/reply.h \
 	%D%/retrain.c \
 	%D%/retrain.h \
@@ -128,6 +137,10 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/sweep_trial.c \
 	%D%/sweepval.c \
 	%D%/sweepval.h \
+	%D%/svg.c \
+	%D%/svg.h \
+	%D%/svg_axis.c \
+	%D%/svg_heat.c \
 	%D%/train.c \
 	%D%/train.h \
 	%D%/train_job.c \

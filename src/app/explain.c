@@ -184,6 +184,7 @@ int verb_explain(struct app *app, const struct val *args, struct reply *r, struc
     val_set_str(r->v, "model", ref.uri);
     val_set_str(r->v, "algorithm", model_algorithm(m));
     val_set_str(r->v, "target", model_target(m));
+    model_describe(m, val_set_obj(r->v, "fit"));
     put_importance(r, m, NULL);
     model_free(m);
     return 0;

@@ -305,6 +305,7 @@ static void describe(struct training *t, struct val *r)
     struct val *params = val_set_obj(r, "params");
     for (size_t i = 0; i < t->params.n; i++)
         val_set_str(params, t->params.p[i].key, t->params.p[i].value);
+    model_describe(t->model, val_set_obj(r, "fit"));
     val_set_real(r, "duration_s", (double)(clock_mono_us() - t->started_us) / 1e6);
     val_set_real(r, "fit_s", t->fit_s);
     if (!t->no_model) val_set_strf(r, "model_uri", "runs:/%s/model", t->run_id);

@@ -55,6 +55,8 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/kernel/tree_avx2.c \
 	%D%/kernel/tree_body.h \
 	%D%/kernel/tree_generic.c \
+	%D%/kernel/dense.c \
+	%D%/kernel/dense_body.h \
 	%D%/kernel/rows.c \
 	%D%/kernel/variants.h \
 	%D%/kernel/vec_avx2.c \
@@ -62,6 +64,9 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/kernel/vec_boost.h \
 	%D%/kernel/vec_generic.c \
 	%D%/learn/cnn.c \
+	%D%/learn/elastic.c \
+	%D%/learn/elastic.h \
+	%D%/learn/elastic_logistic.c \
 	%D%/learn/forest.c \
 	%D%/learn/forest.h \
 	%D%/learn/gbdt.c \

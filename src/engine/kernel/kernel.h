@@ -159,6 +159,15 @@ struct kernel_count {
     int64_t total, extra, least;
 };
 
+/* Rows of a dense row-major matrix.
+ *   dots      out[i * k + c] = x_i . w_c for k vectors of d values
+ *   slopes    g[j] += sum of slope[i] x_i[j]; g[d] += sum of slope[i]
+ *   products  h += sum of weight[i] z_i z_i', z = (x, 1): (d + 1)^2 values, lower triangle */
+struct kernel_rows {
+    const double *x;
+    size_t n, d;
+};
+
 struct kernels {
     const char *isa;
 #define KERNEL(name, args) void(*name) args;

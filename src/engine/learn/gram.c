@@ -1,9 +1,9 @@
-/* gram.c: see gram.h. Four rows at a time, so that an element of H is loaded and stored once
- * for four products; a column that is 0 in all four rows is passed over, which is most of them
- * behind one-hot encoding. */
+/* gram.c: see gram.h. Rows go through in batches that stay in the cache between the function that
+ * weighs them and the kernels that add them up. */
 #include "engine/learn/gram.h"
 
 #include "base/mem.h"
+#include "engine/kernel/kernel.h"
 #include "engine/learn/vec.h"
 #include "engine/pool.h"
 
@@ -27,7 +27,7 @@ int gram_init(struct gram *s, size_t n, size_t d, struct err *e)
 
     if (chunks > MAX_BYTES / bytes) chunks = MAX_BYTES / bytes;
     if (chunks == 0) chunks = 1;
-    *s = (struct gram){ .d = d, .chunks = chunks };
+    *s = (struct gram){ .d = d, .chunks = chunks, .kernels = kernels_best() };
     s->sums = mem_try(chunks, bytes);
     if (!s->sums) return err_set(e, ERR_NOMEM, "no memory for equations of %zu unknowns", d + 1);
     s->h = s->sums;
@@ -41,26 +41,6 @@ void gram_done(struct gram *s)
     *s = (struct gram){ 0 };
 }
 
-/* Adds up to four rows; x[r] of absent rows is any row, with weight and slope 0. */
-static void add_products(double *h, size_t d, const double *const x[4], const double weight[4])
-{
-    double a[4];
-
-    for (size_t i = 0; i < d; i++) {
-        if (x[0][i] == 0 && x[1][i] == 0 && x[2][i] == 0 && x[3][i] == 0) continue;
-        for (int r = 0; r < 4; r++) a[r] = weight[r] * x[r][i];
-        vec_axpy4(h + i * (d + 1), a, x, i + 1);
-    }
-    vec_axpy4(h + d * (d + 1), weight, x, d);
-    h[d * (d + 1) + d] += (weight[0] + weight[1]) + (weight[2] + weight[3]);
-}
-
-static void add_slopes(double *g, size_t d, const double *const x[4], const double slope[4])
-{
-    vec_axpy4(g, slope, x, d);
-    g[d] += (slope[0] + slope[1]) + (slope[2] + slope[3]);
-}
-
 struct gram_job {
     struct gram *s;
     const struct matrix *m;
@@ -72,17 +52,13 @@ struct gram_job {
 static void add_batch(const struct gram_job *j, size_t from, size_t to, double *sums)
 {
     size_t d = j->s->d;
-    double weight[GRAM_BATCH + 3], slope[GRAM_BATCH + 3];
+    double weight[GRAM_BATCH], slope[GRAM_BATCH];
     double *h = sums, *g = h + (d + 1) * (d + 1), *loss = g + d + 1;
+    const struct kernel_rows rows = { j->m->x + from * d, to - from, d };
 
     j->fn(j->arg, from, to, weight, slope, loss);
-    for (size_t i = to - from; i < to - from + 3; i++) weight[i] = slope[i] = 0;
-    for (size_t i = from; i < to; i += 4) {
-        const double *x[4];
-        for (size_t r = 0; r < 4; r++) x[r] = j->m->x + (i + r < to ? i + r : i) * d;
-        if (j->products) add_products(h, d, x, weight + (i - from));
-        add_slopes(g, d, x, slope + (i - from));
-    }
+    if (j->products) j->s->kernels->products(&rows, weight, h);
+    j->s->kernels->slopes(&rows, slope, g);
 }
 
 /* Where in a chunk's sums the job begins to write. */

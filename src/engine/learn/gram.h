@@ -13,6 +13,8 @@ typedef void gram_row_fn(const void *arg, size_t from, size_t to, double *weight
                          double *loss);
 #define GRAM_BATCH 256
 
+struct kernels;
+
 struct gram {
     size_t d;  /* d + 1 unknowns: coefficients, then the intercept */
     double *h; /* (d + 1)^2, lower triangle */
@@ -20,6 +22,7 @@ struct gram {
     double loss;
     double *sums; /* the chunks' own; h and g are those of the first */
     size_t chunks;
+    const struct kernels *kernels;
 };
 
 int gram_init(struct gram *s, size_t n, size_t d, struct err *e);

@@ -46,7 +46,9 @@ static void direction(struct state *t)
         alpha[i] = t->rho[i] * vec_dot(t->s[i], t->dir, n);
         vec_axpy(t->dir, -alpha[i], t->y[i], n);
     }
-    if (t->pairs) {
+    if (t->p->solve) {
+        t->p->solve(t->p->arg, t->dir);
+    } else if (t->pairs) {
         int i = t->newest;
         double scale = 1 / (t->rho[i] * vec_dot(t->y[i], t->y[i], n));
         for (size_t j = 0; j < n; j++) t->dir[j] *= scale;
@@ -112,7 +114,7 @@ static enum lbfgs_end iterate(struct state *t)
         if (size <= p->tol) return LBFGS_CONVERGED;
         if (i > p->max_iter) return LBFGS_MAX_ITER;
         direction(t);
-        if (!search(t, t->pairs ? 1 : 1 / size, &f)) {
+        if (!search(t, t->pairs || p->solve ? 1 : 1 / size, &f)) {
             if (!t->pairs) return LBFGS_NO_PROGRESS;
             t->pairs = 0; /* once more along the plain gradient */
             continue;

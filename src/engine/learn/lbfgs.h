@@ -13,6 +13,9 @@ struct lbfgs {
     double (*eval)(void *arg, const double *x, double *g);
     /* After every iteration; false ends. */
     bool (*step)(void *arg, int iteration, double f, const double *x);
+    /* NULL, or v becomes about the inverse Hessian times v: the better it does, the fewer the
+     * iterations. The same symmetric positive map every time. */
+    void (*solve)(void *arg, double *v);
     void *arg;
 };
 

@@ -76,6 +76,8 @@ struct learner {
     void (*to_dense)(const void *state, struct dense *ret);
     /* Turns the state into one in 8-bit integers; rows of m show the ranges. Optional. */
     int (*quantise)(void *state, const struct matrix *m, struct err *e);
+    /* What a fit has to tell beside its metrics, as fields of an object; optional. */
+    void (*describe)(const void *state, struct val *out);
     int (*save)(const void *state, struct buf *out, struct err *e);
     /* The section's bytes, already checksummed; still treated as hostile: every index and
      * length is checked. d, n_classes: what the model's header says. */

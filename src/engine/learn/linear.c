@@ -1,4 +1,4 @@
-/* linear.c: linear regression with a ridge penalty.
+/* linear.c: linear regression with a ridge penalty, or an elastic net (elastic.h).
  *
  *   minimise  sum w (y - b - x'c)^2 + l2 * sum c^2          (the intercept is free)
  *
@@ -7,6 +7,7 @@
  * its mean does not use up the digits. Columns are standardised by the encoder, which keeps
  * the equations well conditioned; those that depend on one another get 0 when l2 is 0. */
 #include "base/mem.h"
+#include "engine/learn/elastic.h"
 #include "engine/learn/gram.h"
 #include "engine/learn/linmodel.h"
 #include "engine/learn/solve.h"
@@ -16,6 +17,7 @@
 
 static const struct param params[] = {
     { "l2", PARAM_REAL, 0, "1", 0, 1e15, NULL, "penalty on the squares of the coefficients" },
+    ELASTIC_PARAMS,
     { 0 },
 };
 
@@ -63,29 +65,41 @@ static double rmse(const struct linmodel *m, const struct matrix *x, const doubl
     return sqrt(sum / total);
 }
 
-static int fit(const struct engine *en, const struct fit_input *in, void **ret, struct err *e)
+static int fit_ridge(const struct engine *en, const struct fit_input *in, struct linmodel *m,
+                     struct err *e)
 {
     size_t d = in->train.d;
     struct target t = { in->y, in->w, weighted_mean(in->y, in->w, in->train.n) };
     double l2 = val_get_real(in->params, "l2", 1);
     MEM_AUTO double *scratch = mem_try(3 * (d + 1), sizeof *scratch);
-    struct linmodel *m = linmodel_new(d, 1);
     struct gram s = { 0 };
     int r = gram_init(&s, in->train.n, d, e);
 
-    if (r == 0 && (!m || !scratch)) r = err_set(e, ERR_NOMEM, "no memory for %zu coefficients", d);
+    if (r == 0 && !scratch) r = err_set(e, ERR_NOMEM, "no memory for %zu coefficients", d);
+    if (r == 0) {
+        gram_run(&s, en, &in->train, row_terms, &t);
+        for (size_t j = 0; j < d; j++) s.h[j * (d + 1) + j] += l2;
+        solve_spd(s.h, d + 1, s.g, scratch);
+        for (size_t j = 0; j < d; j++) m->w[j] = s.g[j];
+        m->b[0] = s.g[d] + t.mean;
+    }
+    gram_done(&s);
+    return r;
+}
+
+static int fit(const struct engine *en, const struct fit_input *in, void **ret, struct err *e)
+{
+    struct linmodel *m = linmodel_new(in->train.d, 1);
+    const struct elastic net = elastic_from(in->params);
+    int r;
+
+    if (!m) return err_set(e, ERR_NOMEM, "no memory for %zu coefficients", in->train.d);
+    r = elastic_wanted(in->params) ? elastic_linear(en, in, &net, m, e) : fit_ridge(en, in, m, e);
     if (r < 0) {
         linmodel_free(m);
-        gram_done(&s);
         return r;
     }
-    gram_run(&s, en, &in->train, row_terms, &t);
-    for (size_t j = 0; j < d; j++) s.h[j * (d + 1) + j] += l2;
-    solve_spd(s.h, d + 1, s.g, scratch);
-    for (size_t j = 0; j < d; j++) m->w[j] = s.g[j];
-    m->b[0] = s.g[d] + t.mean;
-    gram_done(&s);
-    linmodel_weigh(m, &in->train);
+    linmodel_weigh(m, en, &in->train);
     engine_progress(en, &(struct engine_progress){
                             .what = "iteration",
                             .done = 1,
@@ -142,7 +156,7 @@ static void free_state(void *state)
 extern const struct learner learner_linear;
 const struct learner learner_linear = {
     .name = "linear",
-    .title = "linear regression with a ridge penalty",
+    .title = "linear regression, ridge or elastic net",
     .tasks = TASK_REGRESSION,
     .encoding = ENC_DENSE,
     .params = params,
@@ -152,6 +166,7 @@ const struct learner learner_linear = {
     .importance = importance,
     .contributions = linmodel_contributions,
     .to_dense = linmodel_to_dense,
+    .describe = linmodel_describe,
     .save = save,
     .load = load,
     .free = free_state,

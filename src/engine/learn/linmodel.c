@@ -5,6 +5,7 @@
 #include "base/dense.h"
 #include "base/mem.h"
 #include "engine/learn/vec.h"
+#include "engine/pool.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -29,8 +30,35 @@ struct linmodel *linmodel_new(size_t d, size_t k)
 void linmodel_free(struct linmodel *m)
 {
     if (!m) return;
+    free(m->path);
     free(m->w);
     free(m);
+}
+
+struct path *linmodel_path(struct linmodel *m, size_t n)
+{
+    free(m->path);
+    m->path = mem_try_zero(1, sizeof *m->path + n * sizeof m->path->step[0]);
+    if (m->path) m->path->n = n;
+    return m->path;
+}
+
+void linmodel_describe(const void *state, struct val *out)
+{
+    const struct path *p = ((const struct linmodel *)state)->path;
+    struct val *list;
+
+    if (!p) return;
+    val_set_real(out, "lambda", p->step[p->chosen].lambda);
+    val_set_int(out, "nonzero", (int64_t)p->step[p->chosen].nonzero);
+    list = val_set_list(out, "path");
+    for (size_t i = 0; i < p->n; i++) {
+        struct val *row = val_push_obj(list);
+        val_set_real(row, "lambda", p->step[i].lambda);
+        val_set_int(row, "nonzero", (int64_t)p->step[i].nonzero);
+        if (isfinite(p->step[i].loss)) val_set_real(row, "loss", p->step[i].loss);
+        if (isfinite(p->step[i].error)) val_set_real(row, "se", p->step[i].error);
+    }
 }
 
 void linmodel_scores(const struct linmodel *m, const double *x, double *z)
@@ -44,29 +72,59 @@ void linmodel_scores(const struct linmodel *m, const double *x, double *z)
         if (x[j] != 0) vec_axpy(z, x[j], m->w + j * m->k, m->k);
 }
 
-/* Deviation of every column. */
-static void deviations(const struct matrix *x, double *mean, double *dev)
+#define CHUNKS 64 /* of rows, for the deviations */
+
+struct moments {
+    const struct matrix *x;
+    double *sums; /* CHUNKS times: d sums, d sums of squares */
+};
+
+static void add_moments(void *arg, size_t task, int thread)
 {
-    for (size_t r = 0; r < x->n; r++) vec_axpy(mean, 1 / (double)x->n, x->x + r * x->d, x->d);
-    for (size_t r = 0; r < x->n; r++)
-        for (size_t j = 0; j < x->d; j++) {
-            double delta = x->x[r * x->d + j] - mean[j];
-            dev[j] += delta * delta;
+    const struct moments *m = arg;
+    size_t n = m->x->n, d = m->x->d;
+    double *sum = m->sums + task * 2 * d, *squares = sum + d;
+
+    (void)thread;
+    for (size_t r = task * n / CHUNKS; r < (task + 1) * n / CHUNKS; r++) {
+        const double *x = m->x->x + r * d, *shift = m->x->x;
+        size_t j = 0;
+        for (; j + 4 <= d; j += 4) {
+            vec4 v = *vec_in(x + j) - *vec_in(shift + j);
+            *vec_at(sum + j) += v;
+            *vec_at(squares + j) += v * v;
         }
-    for (size_t j = 0; j < x->d; j++) dev[j] = sqrt(dev[j] / (double)x->n);
+        for (; j < d; j++) {
+            double v = x[j] - shift[j];
+            sum[j] += v;
+            squares[j] += v * v;
+        }
+    }
 }
 
-void linmodel_weigh(struct linmodel *m, const struct matrix *train)
+/* Deviation of every column, from moments about the first row. */
+static void deviations(const struct engine *en, const struct matrix *x, double *dev)
 {
-    double *mean = mem_zalloc(m->d, sizeof *mean);
+    size_t d = x->d;
+    struct moments m = { x, mem_zalloc(CHUNKS * 2 * d, sizeof *m.sums) };
 
-    deviations(train, mean, m->influence);
+    pool_run(en->pool, CHUNKS, add_moments, &m);
+    for (size_t c = 1; c < CHUNKS; c++) vec_axpy(m.sums, 1, m.sums + c * 2 * d, 2 * d);
+    for (size_t j = 0; j < d; j++) {
+        double mean = m.sums[j] / (double)x->n;
+        dev[j] = sqrt(fmax(0, m.sums[d + j] / (double)x->n - mean * mean));
+    }
+    free(m.sums);
+}
+
+void linmodel_weigh(struct linmodel *m, const struct engine *en, const struct matrix *train)
+{
+    deviations(en, train, m->influence);
     for (size_t j = 0; j < m->d; j++) {
         double sum = 0;
         for (size_t c = 0; c < m->k; c++) sum += fabs(m->w[j * m->k + c]);
         m->influence[j] *= sum / (double)m->k;
     }
-    free(mean);
 }
 
 void linmodel_importance(const struct linmodel *m, size_t d, double *out)
@@ -108,6 +166,43 @@ int linmodel_save(const struct linmodel *m, struct buf *out, struct err *e)
     buf_u64(out, m->d);
     buf_u32(out, (uint32_t)m->k);
     for (size_t i = 0; i < m->d * m->k + m->k + m->d; i++) buf_f64(out, m->w[i]);
+    if (!m->path) return 0;
+    buf_u32(out, (uint32_t)m->path->n);
+    buf_u32(out, (uint32_t)m->path->chosen);
+    for (size_t i = 0; i < m->path->n; i++) {
+        const struct path_step *step = &m->path->step[i];
+        buf_f64(out, step->lambda);
+        buf_f64(out, step->loss);
+        buf_f64(out, step->error);
+        buf_u32(out, step->nonzero);
+    }
+    return 0;
+}
+
+#define STEP_BYTES (3 * sizeof(double) + 4)
+
+/* What lies behind the coefficients: nothing, or the path. */
+static int load_path(struct cursor *in, struct linmodel *m, struct err *e)
+{
+    struct path *p;
+    uint32_t n, chosen;
+
+    if (in->left == 0) return 0;
+    n = cur_u32(in);
+    chosen = cur_u32(in);
+    if (in->bad || chosen >= n || in->left != n * STEP_BYTES)
+        return err_set(e, ERR_CORRUPT, "the model file's path of penalties makes no sense");
+    p = linmodel_path(m, n);
+    if (!p) return err_set(e, ERR_NOMEM, "no memory for a path of %u penalties", (unsigned)n);
+    p->chosen = chosen;
+    for (size_t i = 0; i < n; i++) {
+        p->step[i].lambda = cur_f64(in);
+        p->step[i].loss = cur_f64(in);
+        p->step[i].error = cur_f64(in);
+        p->step[i].nonzero = cur_u32(in);
+        if (!isfinite(p->step[i].lambda))
+            return err_set(e, ERR_CORRUPT, "the model file has a penalty that is no number");
+    }
     return 0;
 }
 
@@ -118,8 +213,9 @@ int linmodel_load(struct cursor *in, size_t d, size_t want_k, struct linmodel **
     struct linmodel *m;
     size_t n = d * want_k + want_k + d;
     bool finite = true;
+    int r;
 
-    if (in->bad || has_d != d || has_k != want_k || in->left != n * sizeof(double))
+    if (in->bad || has_d != d || has_k != want_k || in->left < n * sizeof(double))
         return err_set(e, ERR_CORRUPT, "the model file has coefficients for another model");
     m = linmodel_new(d, want_k);
     if (!m) return err_set(e, ERR_NOMEM, "no memory for %zu coefficients", n);
@@ -131,6 +227,8 @@ int linmodel_load(struct cursor *in, size_t d, size_t want_k, struct linmodel **
         linmodel_free(m);
         return err_set(e, ERR_CORRUPT, "the model file has coefficients that are no numbers");
     }
-    *ret = m;
-    return 0;
+    r = load_path(in, m, e);
+    if (r < 0) linmodel_free(m);
+    else *ret = m;
+    return r;
 }

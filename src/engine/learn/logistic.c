@@ -1,4 +1,5 @@
-/* logistic.c: logistic regression with an L2 penalty, binary and multinomial.
+/* logistic.c: logistic regression with an L2 penalty, binary and multinomial; elastic.h has the
+ * penalty on absolute values.
  *
  *   minimise  sum w * log loss + l2/2 * sum of squared coefficients   (intercepts are free)
  *
@@ -10,6 +11,8 @@
  *     classes (the penalty makes them unique).
  * Rows are summed in fixed chunks, chunks in order: same bytes for any thread count. */
 #include "base/mem.h"
+#include "engine/kernel/kernel.h"
+#include "engine/learn/elastic.h"
 #include "engine/learn/gram.h"
 #include "engine/learn/lbfgs.h"
 #include "engine/learn/linmodel.h"
@@ -26,7 +29,9 @@
 #define MAX_HALVINGS 30
 #define GOOD_STEP    8
 #define SAMPLE       16
-#define SAMPLED_ROWS 100000 /* tables of so many rows are worth a sample */
+#define SAMPLED_ROWS 16384 /* tables of so many rows are worth a sample … */
+#define SAMPLE_ROWS  20    /* … if it has so many times the columns */
+#define BORROWED_MAX 20    /* iterations with its Hessian */
 #define CHUNKS       64     /* at most, for the gradient of L-BFGS */
 #define CHUNK_ROWS   256    /* at least */
 
@@ -36,6 +41,7 @@ static const struct param params[] = {
     { "max_iter", PARAM_INT, 0, "200", 1, 100000, NULL, "iterations at most" },
     { "tol", PARAM_REAL, 0, "1e-7", 0, 1, NULL,
       "stop when no component of the mean gradient is larger" },
+    ELASTIC_PARAMS,
     { 0 },
 };
 
@@ -98,6 +104,7 @@ struct fitting {
     double l2, tol, total_weight;
     size_t max_iter;
     bool converged, quiet;
+    const struct kernels *kernels;
 };
 
 static double row_weight(const struct fit_input *in, size_t i)
@@ -133,18 +140,47 @@ static int cancelled(struct err *e)
 
 /* ---- Newton -------------------------------------------------------------------------- */
 
+/* The scores of a batch become probabilities; returns the sum of w * log loss. With t = e^-|z| the
+ * loss is log(1 + t), plus |z| on the wrong side; the logarithm is taken of products of 64. */
+static double batch_loss(double *z, const double *y, const double *w, size_t n,
+                         const struct kernels *kernels)
+{
+    double t[GRAM_BATCH], sum = 0;
+
+    for (size_t i = 0; i < n; i++) t[i] = -fabs(z[i]);
+    kernels->exp(t, n, t);
+    for (size_t from = 0; from < n; from += 64) {
+        size_t to = from + 64 < n ? from + 64 : n;
+        double product = 1, wrong = 0;
+        for (size_t i = from; i < to; i++) {
+            double weight = w ? w[i] : 1;
+            double beyond = y[i] > 0.5 ? fmax(-z[i], 0) : fmax(z[i], 0);
+            wrong += weight * beyond;
+            if (w) wrong += weight * log1p(t[i]);
+            else product *= 1 + t[i];
+            z[i] = (z[i] >= 0 ? 1 : t[i]) / (1 + t[i]);
+        }
+        sum += wrong + log(product);
+    }
+    return sum;
+}
+
 static void newton_rows(const void *arg, size_t from, size_t to, double *weight, double *slope,
                         double *loss)
 {
     const struct fitting *f = arg;
     const struct matrix *x = &f->in->train;
+    const struct kernel_rows rows = { x->x + from * x->d, to - from, x->d };
+    const double *y = f->in->y + from, *w = f->in->w ? f->in->w + from : NULL;
+    double p[GRAM_BATCH];
 
-    for (size_t i = from; i < to; i++) {
-        double p, w = row_weight(f->in, i);
-        linmodel_scores(f->m, x->x + i * x->d, &p);
-        *loss += w * row_loss(f->m, &p, f->in->y[i]);
-        slope[i - from] = w * (p - f->in->y[i]);
-        weight[i - from] = w * p * (1 - p);
+    f->kernels->dots(&rows, f->m->w, 1, p);
+    for (size_t i = 0; i < rows.n; i++) p[i] += f->m->b[0];
+    *loss += batch_loss(p, y, w, rows.n, f->kernels);
+    for (size_t i = 0; i < rows.n; i++) {
+        double v = w ? w[i] : 1;
+        slope[i] = v * (p[i] - y[i]);
+        weight[i] = v * p[i] * (1 - p[i]);
     }
 }
 
@@ -154,6 +190,7 @@ struct newton {
     struct gram s;   /* s.h: the decomposed Hessian */
     double *scratch; /* 5 (d + 1): a point, a step, and what solve.h needs */
     size_t rank;
+    double scale; /* of the steps: the Hessian may be that of a sample */
     double value; /* at the model's present coefficients, with the penalty */
 };
 
@@ -167,6 +204,7 @@ static double newton_pass(struct newton *t, bool with_hessian)
         gram_run(&t->s, f->en, &f->in->train, newton_rows, f);
         for (size_t j = 0; j < d; j++) t->s.h[j * (d + 1) + j] += f->l2;
         t->rank = solve_factor(t->s.h, d + 1, t->scratch + 2 * (d + 1));
+        t->scale = 1;
     } else {
         gram_run_slope(&t->s, f->en, &f->in->train, newton_rows, f);
     }
@@ -193,6 +231,7 @@ static bool newton_step(struct newton *t, bool with_hessian)
     memcpy(from, x, n * sizeof *from);
     memcpy(step, t->s.g, n * sizeof *step);
     solve_with(t->s.h, n, t->rank, step, t->scratch + 2 * n);
+    for (size_t j = 0; j < n; j++) step[j] *= t->scale;
     slope = -vec_dot(t->s.g, step, n);
     for (int i = 0; i < MAX_HALVINGS; i++, share /= 2) {
         double value;
@@ -240,23 +279,27 @@ static int newton(struct newton *t, struct err *e)
     return 0;
 }
 
-static int fit_newton(struct fitting *f, struct err *e)
+static int newton_init(struct newton *t, struct fitting *f, struct err *e)
 {
-    struct newton t = { .f = f };
     size_t n = f->m->d + 1;
-    int r = gram_init(&t.s, f->in->train.n, f->m->d, e);
+    int r = gram_init(&t->s, f->in->train.n, f->m->d, e);
 
-    t.scratch = mem_try(5 * n, sizeof *t.scratch);
-    if (r == 0 && !t.scratch) r = err_set(e, ERR_NOMEM, "no memory for %zu coefficients", n);
-    if (r == 0) r = newton(&t, e);
-    free(t.scratch);
-    gram_done(&t.s);
+    t->f = f;
+    t->scratch = mem_try(5 * n, sizeof *t->scratch);
+    if (r == 0 && !t->scratch) r = err_set(e, ERR_NOMEM, "no memory for %zu coefficients", n);
     return r;
 }
 
-/* Every SAMPLEth row of a large table gives a start that is right to a few percent, at that
- * share of the cost; two or three passes over all rows then do what six would have. */
-static int warm_up(const struct fitting *f, struct err *e)
+static void newton_done(struct newton *t)
+{
+    free(t->scratch);
+    gram_done(&t->s);
+}
+
+/* Every SAMPLEth row of a large table gives a start that is right to a few percent, at that share
+ * of the cost, and its Hessian times SAMPLE is as good as the whole's for all steps that follow,
+ * so that those take passes for the gradient alone. False: no such sample; t is left alone. */
+static int warm_up(struct newton *t, const struct fitting *f, bool *ret, struct err *e)
 {
     const struct fit_input *in = f->in;
     size_t n = in->train.n / SAMPLE, d = in->train.d;
@@ -264,6 +307,8 @@ static int warm_up(const struct fitting *f, struct err *e)
     double *y = x + n * d, *w = y + n;
     struct fit_input sample = *in;
     struct fitting part = *f;
+    struct newton own = { 0 };
+    int r;
 
     if (!x) return err_set(e, ERR_NOMEM, "no memory for a sample of %zu rows", n);
     part.total_weight = 0;
@@ -273,15 +318,97 @@ static int warm_up(const struct fitting *f, struct err *e)
         w[i] = row_weight(in, i * SAMPLE);
         part.total_weight += w[i];
     }
+    if (!(part.total_weight > 0)) return 0;
     sample.train.n = n;
     sample.train.x = x;
     sample.y = y;
-    sample.w = w;
+    sample.w = in->w ? w : NULL;
     part.in = &sample;
     part.l2 = f->l2 / SAMPLE;
     part.tol = fmax(f->tol, 1e-4);
     part.quiet = true;
-    return part.total_weight > 0 ? fit_newton(&part, e) : 0;
+    r = newton_init(&own, &part, e);
+    if (r == 0) r = newton(&own, e);
+    if (r == 0) {
+        size_t u = d + 1;
+        memcpy(t->s.h, own.s.h, u * u * sizeof *t->s.h);
+        memcpy(t->scratch, own.scratch, 5 * u * sizeof *t->scratch);
+        t->rank = own.rank;
+        t->scale = 1.0 / SAMPLE;
+        *ret = true;
+    }
+    newton_done(&own);
+    return r;
+}
+
+static double borrowed_eval(void *arg, const double *x, double *g)
+{
+    struct newton *t = arg;
+    size_t n = t->f->m->d + 1;
+    double value;
+
+    memcpy(t->f->m->w, x, n * sizeof *x);
+    value = newton_pass(t, false);
+    memcpy(g, t->s.g, n * sizeof *g);
+    return value;
+}
+
+static void borrowed_solve(void *arg, double *v)
+{
+    struct newton *t = arg;
+    size_t n = t->f->m->d + 1;
+
+    solve_with(t->s.h, n, t->rank, v, t->scratch + 2 * n);
+    for (size_t j = 0; j < n; j++) v[j] *= t->scale;
+}
+
+static bool borrowed_step(void *arg, int iteration, double value, const double *x)
+{
+    const struct newton *t = arg;
+
+    (void)x;
+    report(t->f, (size_t)iteration, value);
+    return !engine_cancelled(t->f->en);
+}
+
+/* With the sample's Hessian, which the differences of gradients correct: no other is made. */
+static int borrowed(struct newton *t, struct err *e)
+{
+    struct fitting *f = t->f;
+    size_t n = f->m->d + 1;
+    struct lbfgs how = { .n = n,
+                         .max_iter = f->max_iter < BORROWED_MAX ? (int)f->max_iter : BORROWED_MAX,
+                         .tol = f->tol * f->total_weight,
+                         .eval = borrowed_eval,
+                         .step = borrowed_step,
+                         .solve = borrowed_solve,
+                         .arg = t };
+    MEM_AUTO double *x = mem_try(n, sizeof *x);
+    enum lbfgs_end end;
+    int r;
+
+    if (!x) return err_set(e, ERR_NOMEM, "no memory for %zu coefficients", n);
+    memcpy(x, f->m->w, n * sizeof *x);
+    r = lbfgs_minimise(&how, x, &end, e);
+    memcpy(f->m->w, x, n * sizeof *x);
+    if (r == 0 && end == LBFGS_STOPPED) return cancelled(e);
+    f->converged = end == LBFGS_CONVERGED;
+    return r;
+}
+
+static int fit_newton(struct fitting *f, struct err *e)
+{
+    size_t n = f->in->train.n;
+    struct newton t = { 0 };
+    bool warm = false;
+    int r = newton_init(&t, f, e);
+
+    if (r == 0 && n >= SAMPLED_ROWS && n / SAMPLE >= SAMPLE_ROWS * f->m->d)
+        r = warm_up(&t, f, &warm, e);
+    if (r == 0 && warm) r = borrowed(&t, e);
+    if (r == 0 && !f->converged) r = newton(&t, e);
+    newton_done(&t);
+    return r;
 }
 
 /* ---- L-BFGS -------------------------------------------------------------------------- */
@@ -395,20 +522,26 @@ static int fit(const struct engine *en, const struct fit_input *in, void **ret, 
 {
     size_t k = in->task == TASK_BINARY ? 1 : (size_t)in->n_classes;
     struct fitting f = { .en = en,
+                         .kernels = kernels_best(),
                          .in = in,
                          .l2 = val_get_real(in->params, "l2", 1),
                          .tol = val_get_real(in->params, "tol", 1e-7),
                          .max_iter = (size_t)val_get_int(in->params, "max_iter", 200) };
     bool newton_fits = k == 1 && in->train.d <= NEWTON_MAX;
-    int r = 0;
+    int r;
 
     assert(k <= LINMODEL_MAX_SCORES);
     for (size_t i = 0; i < in->train.n; i++) f.total_weight += row_weight(in, i);
     f.m = linmodel_new(in->train.d, k);
     if (!f.m) return err_set(e, ERR_NOMEM, "no memory for %zu coefficients", in->train.d * k);
     start(&f);
-    if (newton_fits && in->train.n >= SAMPLED_ROWS) r = warm_up(&f, e);
-    if (r == 0) r = newton_fits ? fit_newton(&f, e) : fit_lbfgs(&f, e);
+    if (elastic_wanted(in->params)) {
+        const struct elastic net = elastic_from(in->params);
+        r = elastic_logistic(en, in, &net, f.m, e);
+        f.converged = true; /* a step of the path that stops early is no fault */
+    } else {
+        r = newton_fits ? fit_newton(&f, e) : fit_lbfgs(&f, e);
+    }
     if (r < 0) {
         linmodel_free(f.m);
         return r;
@@ -416,7 +549,7 @@ static int fit(const struct engine *en, const struct fit_input *in, void **ret, 
     if (!f.converged)
         engine_note(en, "logistic: stopped after %zu iterations before the gradient was below tol",
                     f.max_iter);
-    linmodel_weigh(f.m, &in->train);
+    linmodel_weigh(f.m, en, &in->train);
     *ret = f.m;
     return 0;
 }
@@ -465,7 +598,7 @@ static void free_state(void *state)
 extern const struct learner learner_logistic;
 const struct learner learner_logistic = {
     .name = "logistic",
-    .title = "logistic regression with an L2 penalty",
+    .title = "logistic regression, ridge or elastic net",
     .tasks = TASK_BINARY | TASK_MULTICLASS,
     .encoding = ENC_DENSE,
     .params = params,
@@ -475,6 +608,7 @@ const struct learner learner_logistic = {
     .importance = importance,
     .contributions = linmodel_contributions,
     .to_dense = linmodel_to_dense,
+    .describe = linmodel_describe,
     .save = save,
     .load = load,
     .free = free_state,

@@ -77,6 +77,11 @@ const char *model_feature(const struct model *m, size_t i, enum col_type *ret_ty
     return m->enc->f[i].name;
 }
 
+void model_describe(const struct model *m, struct val *out)
+{
+    if (m->learner->describe) m->learner->describe(m->state, out);
+}
+
 void model_importance(const struct model *m, double *out)
 {
     if (m->composite) {

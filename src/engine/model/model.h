@@ -39,6 +39,8 @@ const struct val *model_params(const struct model *m);        /* all, with defau
 /* Importance per input column (encoded features summed), sums to 1 or all 0. */
 void model_importance(const struct model *m, double *out);
 
+/* What the learner's fit has to tell beside metrics (learner.h), as fields of an object. */
+void model_describe(const struct model *m, struct val *out);
 /* Probabilities or values for every row: out has n_rows * model_outputs(m) doubles, row-major.
  * Columns are matched by name; a missing column is ERR_INVALID naming it, extra ones are
  * ignored; unseen levels count as missing. Parallel over the engine's pool. */

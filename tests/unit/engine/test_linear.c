@@ -117,7 +117,7 @@ static void test_lbfgs_finds_the_bottom(void **state)
 {
     double x[20] = { 0 };
     struct bowl b = { 20, 0, 0, 0 };
-    struct lbfgs p = { 20, 500, 1e-9, bowl_eval, bowl_step, &b };
+    struct lbfgs p = { 20, 500, 1e-9, bowl_eval, bowl_step, NULL, &b };
     enum lbfgs_end end;
     struct err e = ERR_INIT;
 
@@ -132,7 +132,7 @@ static void test_lbfgs_stops_when_told(void **state)
 {
     double x[20] = { 0 };
     struct bowl b = { 20, 0, 0, 3 };
-    struct lbfgs p = { 20, 500, 1e-9, bowl_eval, bowl_step, &b };
+    struct lbfgs p = { 20, 500, 1e-9, bowl_eval, bowl_step, NULL, &b };
     enum lbfgs_end end;
     struct err e = ERR_INIT;
 

@@ -143,6 +143,10 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/svg_heat.c \
 	%D%/train.c \
 	%D%/train.h \
+	%D%/auto.def \
+	%D%/train_auto.c \
+	%D%/train_auto.h \
+	%D%/train_auto_runs.c \
 	%D%/train_job.c \
 	%D%/train_plan.c \
 	%D%/train_publish.c \

@@ -117,14 +117,38 @@ static const struct reply_column *columns_of(struct side_by_side *s)
     return c;
 }
 
+/* The runs that a run alone was made of, such as the algorithms a training compared, oldest
+ * first; itself where there are none. */
+static int children(struct app *app, struct side_by_side *s, const struct val *ids,
+                    const struct val **ret, struct err *e)
+{
+    static const char *const oldest[] = { "attributes.start_time ASC", NULL };
+    struct run_query q = { .order_by = oldest, .limit = RUNS_MAX };
+    struct val *list = val_list(s->a);
+    struct run parent, *all = NULL;
+    size_t n = 0;
+
+    *ret = ids;
+    if (val_len(ids) != 1) return 0;
+    int rc = store_run_get(app->store, s->a, val_as_str(val_at(ids, 0), ""), &parent, e);
+    if (rc < 0) return rc;
+    q.filter = arena_printf(s->a, "tags.`mlflow.parentRunId` = '%s'", parent.id);
+    rc = store_run_search(app->store, s->a, &q, &all, &n, e);
+    for (size_t i = 0; i < n; i++) val_push_str(list, all[i].id);
+    if (rc == 0 && n > 0) *ret = list;
+    return rc;
+}
+
 static int load(struct app *app, struct side_by_side *s, const struct val *ids, struct reply *r,
                 struct err *e)
 {
     struct val *list = val_set_list(r->v, "runs"), *names = val_set_list(r->v, "names");
+    int rc = children(app, s, ids, &ids, e);
+    if (rc < 0) return rc;
     for (; s->n < val_len(ids); s->n++) {
         struct run run;
         const char *id = val_as_str(val_at(ids, s->n), "");
-        int rc = store_run_get(app->store, s->a, id, &run, e);
+        rc = store_run_get(app->store, s->a, id, &run, e);
         if (rc < 0) return rc;
         s->run[s->n] = run_to_val(s->a, &run, clock_now(app->clock));
         val_push_str(list, run.id);

@@ -7,6 +7,7 @@
 #include "app/ingest.h"
 #include "app/job.h"
 #include "app/jobs.h"
+#include "app/train_auto.h"
 #include "app/verb.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -206,7 +207,9 @@ int verb_train(struct app *app, const struct val *args, struct reply *r, struct 
     if (rc < 0) return rc;
     if (wait) {
         rc = ports->job_follow(ports->user, app->dir, id, pass_on, app, e);
-        return rc < 0 ? rc : answer_ended(app, id, r, e);
+        if (rc == 0) rc = answer_ended(app, id, r, e);
+        if (rc == 0 && !plan.learner) auto_table(r);
+        return rc;
     }
     return ports->job_start ? ports->job_start(ports->user, app->dir, id, e) : 0;
 }

@@ -1,11 +1,13 @@
 /* train_job.c: the job `train`: data in, model out.
  *
- *   begin run -> read -> split -> [k folds: fit, measure] -> fit -> measure -> publish
+ *   begin run -> read -> split -> [compare algorithms | k folds: fit, measure] -> fit -> measure
+ *   -> publish
  *
  * Without folds a part of the rows (--holdout) or other data (--valid) is measured on; with
  * folds the means over the folds are the metrics and the model is then fitted on all rows. The
  * measured rows also draw the second loss curve, and choose the number of rounds if the learner
  * was asked to stop early. Everything is a function of the data, the arguments and the seed. */
+#include "app/train_auto.h"
 #include "app/train_run.h"
 #include "base/mem.h"
 #include "engine/pool.h"
@@ -112,9 +114,8 @@ static int read_data(struct training *t, const char *ref, const struct frame *li
     return rc;
 }
 
-/* The column that decides which row goes where; NULL where none is needed. */
-static int split_column(const struct training *t, const struct frame *f, const struct column **ret,
-                        struct err *e)
+int train_split_column(const struct training *t, const struct frame *f, const struct column **ret,
+                       struct err *e)
 {
     *ret = NULL;
     if (t->plan.split == SPLIT_STRATIFIED) return need_column(f, t->plan.target, "target", ret, e);
@@ -127,7 +128,7 @@ static int split_off_holdout(struct training *t, struct frame *all, struct err *
 {
     const struct column *by;
     struct split s = { 0 };
-    int rc = split_column(t, all, &by, e);
+    int rc = train_split_column(t, all, &by, e);
 
     if (rc == 0)
         rc = split_holdout(all->n_rows, t->plan.split, t->plan.holdout, by, t->plan.seed, &s, e);
@@ -216,8 +217,7 @@ static int one_fold(struct training *t, const struct split *s, double *out, stru
     return rc;
 }
 
-/* Mean and standard deviation (n-1) of every metric over the folds that define it. */
-static void summarise(struct training *t, double (*fold)[TRAIN_METRICS_MAX], int k)
+void train_summarise(double (*fold)[TRAIN_METRICS_MAX], int k, double *mean, double *deviation)
 {
     for (int m = 0; m < TRAIN_METRICS_MAX; m++) {
         double sum = 0, squares = 0;
@@ -227,11 +227,10 @@ static void summarise(struct training *t, double (*fold)[TRAIN_METRICS_MAX], int
                 sum += fold[i][m];
                 n++;
             }
-        double mean = n ? sum / n : (double)NAN;
+        mean[m] = n ? sum / n : (double)NAN;
         for (int i = 0; i < k; i++)
-            if (!isnan(fold[i][m])) squares += (fold[i][m] - mean) * (fold[i][m] - mean);
-        t->measured[m] = mean;
-        t->deviation[m] = n > 1 ? sqrt(squares / (n - 1)) : (double)NAN;
+            if (!isnan(fold[i][m])) squares += (fold[i][m] - mean[m]) * (fold[i][m] - mean[m]);
+        deviation[m] = n > 1 ? sqrt(squares / (n - 1)) : (double)NAN;
     }
 }
 
@@ -241,7 +240,7 @@ int train_cross_validate(struct training *t, struct err *e)
     const struct column *by;
     struct split *s = arena_array(t->c->arena, (size_t)k, struct split);
     double(*fold)[TRAIN_METRICS_MAX] = arena_alloc(t->c->arena, (size_t)k * sizeof *fold);
-    int rc = split_column(t, t->train, &by, e);
+    int rc = train_split_column(t, t->train, &by, e);
 
     if (rc == 0) rc = split_folds(t->train->n_rows, t->plan.split, k, by, t->plan.seed, s, e);
     for (int i = 0; rc == 0 && i < k; i++) {
@@ -254,7 +253,17 @@ int train_cross_validate(struct training *t, struct err *e)
     }
     t->fold = 0;
     for (int i = 0; i < k; i++) split_done(&s[i]);
-    if (rc == 0) summarise(t, fold, k);
+    if (rc == 0) train_summarise(fold, k, t->measured, t->deviation);
+    return rc;
+}
+
+/* Finds out which algorithm it shall be. */
+static int decide(struct training *t, struct err *e)
+{
+    t->comparison = arena_new(t->c->arena, struct comparison);
+    t->comparison->t = t;
+    int rc = auto_compare(t->comparison, e);
+    auto_done(t->comparison);
     return rc;
 }
 
@@ -263,7 +272,8 @@ static int compute(struct training *t, struct err *e)
     int rc = train_load(t, e);
     int64_t t0;
 
-    if (rc == 0 && t->plan.folds) rc = train_cross_validate(t, e);
+    if (rc == 0 && !t->plan.learner) rc = decide(t, e);
+    else if (rc == 0 && t->plan.folds) rc = train_cross_validate(t, e);
     if (rc < 0) return rc;
     train_step(t, t->plan.folds ? t->to : 0.05, 0.9, "fitting");
     t->draws_curve = true;

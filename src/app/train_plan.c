@@ -2,9 +2,14 @@
  * Used by the verb before anything is queued and by the job again. Any thread. */
 #include "app/train.h"
 #include "base/mem.h"
+#include "engine/metric/metric.h"
 #include "engine/model/params.h"
 
 #include <string.h>
+
+#define AUTOMATIC    "auto"
+#define AUTO_FOLDS   5
+#define AUTO_SECONDS 120
 
 static const char *const split_names[] = {
     [SPLIT_RANDOM] = "random",
@@ -15,6 +20,11 @@ static const char *const split_names[] = {
 const char *train_split_name(enum split_kind k)
 {
     return split_names[k];
+}
+
+const char *train_algorithm(const struct train_plan *p)
+{
+    return p->learner ? p->learner->name : AUTOMATIC;
 }
 
 bool train_resembles(const char *name, const char *asked, int *best)
@@ -32,10 +42,10 @@ static int read_learner(const struct val *args, struct train_plan *p, struct err
     STR_AUTO known = STR_INIT;
 
     p->learner = learner_find(name);
-    if (p->learner) return 0;
+    if (p->learner || str_eq(name, AUTOMATIC)) return 0;
     for (size_t i = 0; learners[i]; i++) str_addf(&known, "%s%s", i ? ", " : "", learners[i]->name);
     err_set(e, ERR_INVALID, "algorithm: there is no learner '%s'", name);
-    return err_hint(e, "one of %s", str_c(&known));
+    return err_hint(e, "one of %s; or auto, which compares them", str_c(&known));
 }
 
 static int read_task(const struct val *args, struct train_plan *p, struct err *e)
@@ -45,7 +55,7 @@ static int read_task(const struct val *args, struct train_plan *p, struct err *e
     p->task = val_get_str(args, "task", NULL);
     if (!p->task) return 0;
     if (!task_parse(p->task, &t)) return err_set(e, ERR_INVALID, "task: '%s' is none", p->task);
-    if (p->learner->tasks & t) return 0;
+    if (!p->learner || p->learner->tasks & t) return 0;
     return err_set(e, ERR_INVALID, "task: %s does not do %s", p->learner->name, p->task);
 }
 
@@ -84,6 +94,36 @@ static int read_measure(const struct val *args, struct train_plan *p, struct err
     return read_split(args, p, e);
 }
 
+/* What only a comparison of algorithms needs, and what it has no use for. */
+static int read_search(const struct val *args, struct train_plan *p, struct err *e)
+{
+    static const char *const own[] = { "metric", "budget" };
+    static const char *const others[] = { "valid", "holdout" };
+
+    for (size_t i = 0; p->learner && i < ARRAY_LEN(own); i++)
+        if (val_has(args, own[i])) {
+            err_set(e, ERR_INVALID, "%s: is for comparing algorithms", own[i]);
+            return err_hint(e, "together with --algorithm auto");
+        }
+    if (p->learner) return 0;
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (val_has(args, others[i])) {
+            err_set(e, ERR_INVALID, "%s: cannot be combined with --algorithm auto", others[i]);
+            return err_hint(e, "algorithms are compared by --folds, %d of them unless said",
+                            AUTO_FOLDS);
+        }
+    if (val_len(val_get(args, "param"))) {
+        err_set(e, ERR_INVALID, "param: each algorithm has its own");
+        return err_hint(e, "name the algorithm, too; --calibrate and --class-weight are for all");
+    }
+    if (!p->folds) p->folds = AUTO_FOLDS;
+    p->metric = val_get_str(args, "metric", NULL);
+    p->budget_s = val_get_real(args, "budget", AUTO_SECONDS);
+    if (!p->metric || metric_find(p->metric)) return 0;
+    err_set(e, ERR_INVALID, "metric: there is no metric '%s'", p->metric);
+    return err_hint(e, "for instance auc, log_loss, accuracy, rmse or mae");
+}
+
 static void read_drop(struct arena *a, const struct val *args, struct train_plan *p)
 {
     const struct val *list = val_get(args, "drop");
@@ -119,9 +159,11 @@ static int read_params(struct arena *a, const struct val *args, struct train_pla
     for (size_t i = 0; i < ARRAY_LEN(general); i++)
         if (val_has(args, general[i].option))
             val_set_str(in, general[i].param, val_get_str(args, general[i].option, NULL));
-    int rc = model_bind_params(p->learner, a, in, &bound, e);
-    if (rc < 0) return err_prefix(e, "param of %s", p->learner->name);
-    p->params = bound;
+    /* without a learner only what all have is there: any classifier can check it */
+    const struct learner *l = p->learner ? p->learner : learner_find("gbdt");
+    int rc = model_bind_params(l, a, in, &bound, e);
+    if (rc < 0) return err_prefix(e, "param of %s", train_algorithm(p));
+    p->params = p->learner ? bound : in;
     return 0;
 }
 
@@ -143,6 +185,7 @@ int train_plan_read(struct arena *a, const struct val *args, struct train_plan *
 
     if (rc == 0) rc = read_task(args, &p, e);
     if (rc == 0) rc = read_measure(args, &p, e);
+    if (rc == 0) rc = read_search(args, &p, e);
     if (rc < 0) return rc;
     read_drop(a, args, &p);
     rc = check_columns(&p, e);

@@ -8,6 +8,7 @@
 #include "app/jobs.h"
 #include "app/modelref.h"
 #include "app/registry.h"
+#include "app/train_auto.h"
 #include "app/train_run.h"
 #include "engine/model/buf.h"
 #include "store/audit.h"
@@ -62,7 +63,7 @@ static void params_asked_for(struct training *t)
         val_write_text(&text, val_at(p->params, i));
         param(t, val_key(p->params, i), arena_strdup(t->c->arena, str_c(&text)));
     }
-    param(t, "algorithm", p->learner->name);
+    if (p->learner) param(t, "algorithm", p->learner->name);
     param(t, "data", p->data);
     param(t, "target", p->target);
     param(t, "weight", p->weight);
@@ -109,7 +110,7 @@ static int create_run(struct training *t, struct err *e)
     const struct job *j = t->c->job;
     id_run(t->run_id);
     t->run_name = t->plan.run_name ? t->plan.run_name
-                                   : arena_printf(a, "%s-%.8s", t->plan.learner->name, t->run_id);
+                                   : arena_printf(a, "%s-%.8s", train_algorithm(&t->plan), t->run_id);
     struct run r = { .id = t->run_id,
                      .experiment_id = t->experiment_id,
                      .name = t->run_name,
@@ -317,6 +318,7 @@ static int publish_in_tx(struct training *t, const struct artifact *f, struct va
     struct store *s = t->c->app->store;
     int rc = log_params(t, e);
 
+    if (rc == 0 && t->comparison) rc = auto_write_runs(t, result, e);
     if (rc == 0) rc = log_metrics(t, result, e);
     if (rc == 0) rc = log_tags(t, e);
     if (rc == 0 && !t->no_model) rc = store_run_add_artifact(s, t->run_id, f, e);
@@ -350,6 +352,7 @@ int train_publish(struct training *t, struct val *result, struct err *e)
     int rc = t->no_model ? 0 : store_model(t, &file, e);
 
     if (rc < 0) return rc;
+    if (t->comparison) params_asked_for(t); /* those of the algorithm it became */
     params_found(t);
     describe(t, result);
     rc = job_publish_begin(t->c, e);

@@ -45,6 +45,7 @@ struct training {
     struct model *model;
     double fit_s;
     double measured[TRAIN_METRICS_MAX], deviation[TRAIN_METRICS_MAX], trained[TRAIN_METRICS_MAX];
+    struct comparison *comparison; /* of algorithms; NULL: none was asked for */
     /* What becomes of the model, inside the publishing transaction; NULL: it is registered as
      * plan.model. */
     int (*settle)(struct training *t, struct registry_new *in, struct val *result, struct err *e);
@@ -73,6 +74,11 @@ int train_cross_validate(struct training *t, struct err *e);
 void train_progress(void *user, const struct engine_progress *p);
 int train_fit(struct training *t, const struct frame *train, const struct frame *valid,
               struct model **ret, struct err *e);
+/* The column that decides which row goes where; NULL where none is needed. */
+int train_split_column(const struct training *t, const struct frame *f, const struct column **ret,
+                       struct err *e);
+/* Mean and standard deviation (n-1) of every metric over the folds that define it. */
+void train_summarise(double (*fold)[TRAIN_METRICS_MAX], int k, double *mean, double *deviation);
 /* out: one value per row of `metrics`. */
 int train_measure(struct training *t, const struct model *m, const struct frame *f, double *out,
                   struct err *e);

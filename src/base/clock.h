@@ -15,6 +15,7 @@ struct clock clock_fixed(int64_t us);
 static inline int64_t clock_now(const struct clock *c) { return c->now_us(c); }
 int64_t clock_mono_us(void); /* monotonic; only for measuring durations */
 int64_t clock_mono_ns(void); /* the same, for short ones */
+int64_t clock_thread_ns(void); /* CPU time of this thread: durations that a busy machine leaves alone */
 
 /* "2026-01-31T23:59:59.123456Z", shorter when the fraction is zero; buf has 32 bytes. */
 const char *clock_format(char buf[32], int64_t us);

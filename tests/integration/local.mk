@@ -1,6 +1,7 @@
 # whole-program tests: the real binary in a temporary workspace. One line a script.
 PROGRAM_TESTS =
 PROGRAM_TESTS += %D%/test_alert.sh
+PROGRAM_TESTS += %D%/test_auto.sh
 PROGRAM_TESTS += %D%/test_batch_adult.sh
 PROGRAM_TESTS += %D%/test_calibration.sh
 PROGRAM_TESTS += %D%/test_casebook.sh

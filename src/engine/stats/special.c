@@ -168,6 +168,20 @@ double t_sf(double t, double df)
     return (double)(t > 0 ? half : 1 - half);
 }
 
+double t_isf(double p, double df)
+{
+    double low = 0, high = 1, tail = p <= 0.5 ? p : 1 - p;
+
+    if (!(df > 0) || !(p >= 0 && p <= 1)) return NAN;
+    if (tail == 0) return p < 0.5 ? INFINITY : -INFINITY;
+    while (t_sf(high, df) > tail && high < 1e300) high *= 2;
+    for (int i = 0; i < 200 && high - low > 1e-15 * high; i++) {
+        double mid = low + (high - low) / 2;
+        *(t_sf(mid, df) > tail ? &low : &high) = mid;
+    }
+    return p <= 0.5 ? high : -high;
+}
+
 double f_sf(double f, double d1, double d2)
 {
     if (!(d1 > 0) || !(d2 > 0) || isnan(f)) return NAN;

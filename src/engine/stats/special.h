@@ -15,6 +15,7 @@ double beta_inc(double a, double b, double x); /* regularised incomplete beta, I
 
 double chi2_sf(double x, double df);
 double t_sf(double t, double df);              /* one-sided */
+double t_isf(double p, double df);             /* t with t_sf(t) = p */
 double f_sf(double f, double d1, double d2);
 double binom_sf(double k, double n, double p); /* P(X > k) for X ~ Bin(n, p) */
 

@@ -6,6 +6,7 @@
 #include "app/train.h"
 #include "app/verb.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "base/rng.h"
 #include "store/audit.h"
 #include "store/blob.h"
@@ -19,6 +20,7 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -500,6 +502,128 @@ static void a_key_queues_once(void **state)
     assert_string_equal(first, second);
 }
 
+/* -- comparing algorithms ------------------------------------------------------- */
+
+static const struct val *result_of(struct bench *b)
+{
+    struct job j = job_now(b);
+    struct val *v = NULL;
+
+    assert_int_equal(val_parse_json(&b->arena, j.result, strlen(j.result), &v, NULL), 0);
+    return v;
+}
+
+/* Student's t with 2 degrees of freedom, 97.5 % */
+#define T_2 4.302652729749464
+
+/* The child of a row of the table: a whole run that says the same. */
+static void check_child(struct bench *b, const struct val *row, const char *parent)
+{
+    struct run r = run_of(b, val_get_str(row, "run_id", NULL));
+    double score = val_get_real(row, "score", -1), half = score - val_get_real(row, "low", -1);
+
+    assert_string_equal(r.status, "FINISHED");
+    assert_string_equal(kv_get(r.tags, r.n_tags, "mlflow.parentRunId"), parent);
+    assert_string_equal(kv_get(r.params, r.n_params, "algorithm"),
+                        val_get_str(row, "algorithm", ""));
+    assert_true(metric(&r, "auc") == score);
+    assert_true(metric(&r, "model_bytes") == val_get_real(row, "bytes", -1));
+    assert_true(metric(&r, "row_us") > 0 && metric(&r, "fit_s") > 0);
+    /* three folds: a fold measures on half as many rows as it is fitted on, nearly */
+    double want = T_2 * metric(&r, "auc_std") * sqrt(1.0 / 3 + 0.5);
+    assert_true(fabs(half - want) < 0.01 * want + 1e-12);
+}
+
+static void algorithms_are_compared(void **state)
+{
+    struct bench *b = *state;
+    const char *digest[2];
+    double scores[2][16];
+    size_t n = 0;
+
+    for (int i = 0; i < 2; i++) {
+        struct artifact *f = NULL;
+        size_t n_files = 0, best = 0;
+        assert_int_equal(train(b,
+                               ARGS("algorithm=auto", "folds=3", "budget=0", "register=m",
+                                    i ? "threads=2" : "threads=1"),
+                               NULL),
+                         0);
+        const struct val *result = result_of(b), *rows = val_get(result, "candidates");
+        struct run r = run_of(b, job_now(b).run_id);
+        n = val_len(rows);
+        assert_in_range(n, 8, 16);
+        for (size_t k = 0; k < n; k++) {
+            const struct val *row = val_at(rows, k);
+            scores[i][k] = val_get_real(row, "score", -1);
+            check_child(b, row, r.id);
+            best = scores[i][k] > scores[i][best] ? k : best;
+        }
+        const struct val *chosen = val_at(rows, best);
+        assert_true(val_get_bool(chosen, "chosen", false));
+        assert_string_equal(val_get_str(result, "algorithm", ""),
+                            val_get_str(chosen, "algorithm", "?"));
+        assert_string_equal(kv_get(r.params, r.n_params, "algorithm"),
+                            val_get_str(chosen, "algorithm", "?"));
+        assert_true(metric(&r, "auc") == scores[i][best]);
+        assert_int_equal(val_get_int(result, "version", 0), 1); /* the same model is no new one */
+        assert_int_equal(val_get_int(result, "rows_compared", 0), ROWS);
+        assert_int_equal(count_runs(b, "FINISHED"), (int64_t)(n + 1) * (1 + i));
+        assert_int_equal(store_run_artifacts(b->app.store, &b->arena, r.id, &f, &n_files, NULL), 0);
+        digest[i] = f[0].digest;
+    }
+    assert_memory_equal(scores[0], scores[1], n * sizeof **scores);
+    assert_string_equal(digest[0], digest[1]);
+}
+
+/* In the middle of it, nothing is left but the training's own run. */
+static void a_cancelled_comparison_leaves_nothing(void **state)
+{
+    struct bench *b = *state;
+
+    b->act_at = 0.3;
+    b->act = ask_cancel;
+    assert_int_equal(train(b, ARGS("algorithm=auto", "folds=3", "budget=0"), NULL),
+                     -ERR_CANCELLED);
+    assert_string_equal(run_of(b, job_now(b).run_id).status, "KILLED");
+    assert_int_equal(count_runs(b, "FINISHED"), 0);
+    assert_int_equal(count_runs(b, "RUNNING"), 0);
+}
+
+static void a_used_up_budget_still_decides(void **state)
+{
+    struct bench *b = *state;
+    size_t left_out = 0;
+
+    assert_int_equal(train(b, ARGS("algorithm=auto", "folds=3", "budget=0.000001"), NULL), 0);
+    const struct val *rows = val_get(result_of(b), "candidates"), *first = val_at(rows, 0);
+    for (size_t i = 1; i < val_len(rows); i++) {
+        left_out += strstr(val_get_str(val_at(rows, i), "note", ""), "left out") != NULL;
+        assert_false(val_has(val_at(rows, i), "score"));
+    }
+    assert_int_equal(left_out, val_len(rows) - 1);
+    assert_true(val_get_bool(first, "chosen", false));
+    assert_int_equal(val_get_int(first, "folds", 0), 2);
+    assert_non_null(strstr(val_get_str(first, "note", ""), "2 of 3 folds"));
+}
+
+static void comparing_has_arguments_of_its_own(void **state)
+{
+    struct bench *b = *state;
+    const char *const *bad[] = {
+        ARGS("algorithm=auto", "param.l2=1"),     ARGS("algorithm=auto", "holdout=0.3"),
+        ARGS("algorithm=auto", "metric=beauty"),  ARGS("metric=auc"),
+        ARGS("budget=3"),                         ARGS("algorithm=auto", "class-weight=x"),
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct err e = ERR_INIT;
+        char id[27];
+        assert_int_equal(call_train(b, bad[i], id, NULL, &e), -ERR_INVALID);
+        assert_true(*e.hint);
+    }
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -519,6 +643,10 @@ int main(void)
         T(a_misspelt_column_is_told_at_once),
         T(bad_arguments_are_refused_at_once),
         T(a_key_queues_once),
+        T(algorithms_are_compared),
+        T(a_cancelled_comparison_leaves_nothing),
+        T(a_used_up_budget_still_decides),
+        T(comparing_has_arguments_of_its_own),
     };
     return cmocka_run_group_tests_name("app.train", tests, NULL, NULL);
 }

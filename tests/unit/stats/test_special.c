@@ -11,6 +11,8 @@ static void textbook_values(void **state)
     vectors_near(norm_sf(1.6448536269514729), 0.05, 0, 1e-14, "norm_sf");
     vectors_near(chi2_sf(3.841458820694124, 1), 0.05, 0, 1e-14, "chi2_sf");
     vectors_near(t_sf(2.5705818366147395, 5), 0.025, 0, 1e-8, "t_sf");
+    vectors_near(t_isf(0.025, 2), 4.302652729749464, 0, 1e-12, "t_isf");
+    vectors_near(t_isf(0.95, 9), -1.8331129326562374, 0, 1e-12, "t_isf");
     vectors_near(f_sf(3.3258, 5, 10), 0.05000140148269156, 0, 1e-13, "f_sf");
     vectors_near(binom_sf(5, 10, 0.5), 0.376953125, 0, 1e-15, "binom_sf");
     vectors_near(kolmogorov_sf(1.3581), 0.04999963043166741, 0, 1e-13, "kolmogorov_sf");
@@ -31,6 +33,7 @@ static void complements_and_symmetries(void **state)
         vectors_near(beta_inc(a, b, x) + beta_inc(b, a, 1 - x), 1, 1e-12, 0, "I + I'");
         vectors_near(norm_cdf(norm_ppf(x)), x, 0, 1e-14, "cdf(ppf)");
         vectors_near(t_sf(x, a) + t_sf(-x, a), 1, 1e-15, 0, "t symmetric");
+        vectors_near(t_sf(t_isf(x, a), a), x, 0, 1e-12, "sf(isf)");
         vectors_near(f_sf(x, a, b), 1 - f_sf(1 / x, b, a), 1e-12, 0, "f reciprocal");
     }
 }
@@ -66,7 +69,7 @@ static void outside_the_domain(void **state)
     (void)state;
     assert_true(isnan(norm_ppf(-0.1)) && isnan(norm_ppf(1.1)) && isnan(norm_ppf(NAN)));
     assert_true(isnan(gamma_q(0, 1)) && isnan(gamma_q(1, -1)));
-    assert_true(isnan(beta_inc(1, 1, 2)) && isnan(t_sf(NAN, 3)) && isnan(chi2_sf(NAN, 3)));
+    assert_true(isnan(beta_inc(1, 1, 2)) && isnan(t_sf(NAN, 3)) && isnan(t_isf(2, 3)) && t_isf(0, 3) > 1e300 && isnan(chi2_sf(NAN, 3)));
     assert_true(isinf(norm_ppf(0)) && isinf(norm_ppf(1)));
     assert_true(ks_one_sample_sf(0, 10) == 1 && ks_one_sample_sf(1, 10) == 0);
     assert_true(chi2_sf(0, 3) == 1 && chi2_sf(-1, 3) == 1 && binom_sf(10, 10, 0.5) == 0);

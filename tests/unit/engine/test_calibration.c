@@ -314,13 +314,12 @@ static void test_other_forms_refuse(void **state)
     struct frame *f = echoes(7);
     struct arena a = ARENA_INIT;
     struct model_spec spec = naive(&a, "label", "calibrate", "isotonic");
-    struct ensemble out;
     struct err e = ERR_INIT;
 
     (void)state;
     spec.algorithm = "gbdt";
     struct model *m = fit_on(2, &spec, f, NULL);
-    check_err(model_to_ensemble(m, &a, &out, &e), ERR_INVALID, &e, "calibrated");
+    check_err(model_exchangeable(m, &e), ERR_INVALID, &e, "calibrated");
     model_free(m);
     arena_done(&a);
     frame_free(f);

@@ -12,6 +12,7 @@
 #include "app/train.h"
 #include "app/verb.h"
 #include "base/cpu.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "store/audit.h"
 
@@ -197,6 +198,17 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+static int check(struct arena *a, const char *file, const struct sweep_plan *p,
+                 const struct val *base, struct err *e)
+{
+    STR_AUTO text = STR_INIT;
+    struct err local = ERR_INIT, *why = e ? e : &local;
+    int rc = sweep_check(a, p, base, why);
+
+    if (rc < 0 && file_read(file, 4 << 20, &text, NULL) == 0) sweep_where(file, str_c(&text), why);
+    return rc;
+}
+
 static int make(struct app *app, struct arena *a, const struct val *args, struct change *c,
                 struct err *e)
 {
@@ -211,8 +223,7 @@ static int make(struct app *app, struct arena *a, const struct val *args, struct
     if (val_get_int(base, "threads", 0) == 0)
         val_set_int(base, "threads", parallel < cpu_count() ? cpu_count() / parallel : 1);
     if (!val_has(base, "seed")) val_set_int(base, "seed", 0);
-    rc = sweep_check(a, &p, base, e);
-    if (rc < 0) err_prefix(e, "%s", file);
+    rc = check(a, file, &p, base, e);
     if (rc == 0) rc = pin(app, a, &p, base, &pinned, e);
     if (rc < 0) return rc;
     STR_AUTO spec = STR_INIT;

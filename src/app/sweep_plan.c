@@ -278,6 +278,14 @@ static int line_of(const char *text, const char *message)
     return found ? line : 0;
 }
 
+void sweep_where(const char *path, const char *text, struct err *e)
+{
+    int line = line_of(text, e->msg);
+
+    if (line) err_prefix(e, "%s: line %d", path, line);
+    else err_prefix(e, "%s", path);
+}
+
 int sweep_plan_file(struct arena *a, const char *path, int64_t run_cap, struct val **ret_doc,
                     struct sweep_plan *ret, struct err *e)
 {
@@ -296,8 +304,7 @@ int sweep_plan_file(struct arena *a, const char *path, int64_t run_cap, struct v
         *ret_doc = doc;
         return 0;
     }
-    int line = rc == -ERR_INVALID ? line_of(str_c(&text), why.msg) : 0;
-    if (line) err_prefix(&why, "%s: line %d", path, line);
+    if (rc == -ERR_INVALID) sweep_where(path, str_c(&text), &why);
     else if (!strstr(why.msg, path)) err_prefix(&why, "%s", path);
     if (e) *e = why;
     return rc;

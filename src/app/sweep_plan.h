@@ -31,6 +31,10 @@ int sweep_plan_read(struct arena *a, const struct val *doc, int64_t run_cap, str
 int sweep_plan_file(struct arena *a, const char *path, int64_t run_cap, struct val **ret_doc,
                     struct sweep_plan *ret, struct err *e);
 
+/* Puts the file and, where the text has it, the line of the key before a message that begins with
+ * the path of a key. */
+void sweep_where(const char *path, const char *text, struct err *e);
+
 /* The arguments of a trial's training: base with the algorithm and parameters of params (by
  * path). "gbdt.learning_rate" is for trials of gbdt only; the last word of other paths is the
  * parameter's name. Parameters the trial's learner does not have are left out. */

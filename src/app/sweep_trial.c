@@ -155,7 +155,7 @@ static void look(struct trial_run *r, const struct engine_progress *p)
         r->look = r->plan.pruner->next(&r->plan.prune, r->look);
     if (stop && p->done < p->total) {
         r->t.pruned = true;
-        r->row.value = p->valid;
+        r->row.value = str_eq(p->metric, r->w.metric) ? p->valid : (double)NAN;
         r->row.step = (int64_t)p->done;
         atomic_store(&r->stop, true);
     }

@@ -56,6 +56,12 @@ TESTS += %D%/crash_monitor
 %C%_crash_monitor_SOURCES = %D%/crash_monitor.c $(drive_sources)
 %C%_crash_monitor_LDADD = $(APP_LIBS)
 
+# a sweep whose processes are killed
+check_PROGRAMS += %D%/crash_sweep
+TESTS += %D%/crash_sweep
+%C%_crash_sweep_SOURCES = %D%/crash_sweep.c %D%/drive.c %D%/drive.h
+%C%_crash_sweep_LDADD = $(APP_LIBS)
+
 # the daemon over plain sockets
 if HAVE_CMOCKA
 http_drivers = %D%/http_auth %D%/http_life %D%/http_openapi %D%/http_probe %D%/http_train

@@ -9,6 +9,7 @@ dist_doc_DATA += share/doc/HACKING
 dist_doc_DATA += share/doc/REPLIES
 EXTRA_DIST += .gitattributes .clang-format .editorconfig
 dist_pkgdata_DATA = data/README data/transactions_sample.csv data/transactions_new.csv
+dist_pkgdata_DATA += share/examples/sweep.yaml
 EXTRA_DIST += .ci/run bootstrap share/deps.debian
 
 promdir = $(pkgdatadir)/prometheus

@@ -48,6 +48,7 @@ noinst_LIBRARIES += %D%/libviews.a
 	%D%/pane_retrain.c \
 	%D%/pane_runs.c \
 	%D%/pane_serving.c \
+	%D%/pane_sweeps.c \
 	%D%/pane_whatif.c \
 	%D%/popup.c \
 	%D%/prompt.c \

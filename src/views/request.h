@@ -22,6 +22,7 @@ enum {
     IN_RETRAIN = 1 << VIEW_retrain,
     IN_SERVING = 1 << VIEW_serving,
     IN_WHATIF = 1 << VIEW_whatif,
+    IN_SWEEPS = 1 << VIEW_sweeps,
     IN_TIME = IN_MONITOR | IN_ALERTS | IN_DRIFT | IN_RETRAIN, /* follow the time cursor */
     IN_ALL = (1 << VIEW_COUNT) - 1,
 };

@@ -141,6 +141,18 @@ EXTRA_DIST += \
 	%D%/golden/too-small-39x12.screen \
 	%D%/golden/train-form-120x40.screen \
 	%D%/golden/train-form-40x10.screen \
+	%D%/golden/sweep-stop-120x40.screen \
+	%D%/golden/sweep-stop-40x10.screen \
+	%D%/golden/sweep-stop-80x24.screen \
+	%D%/golden/sweeps-120x40.screen \
+	%D%/golden/sweeps-40x10.screen \
+	%D%/golden/sweeps-80x24.screen \
+	%D%/golden/sweeps-failed-120x40.screen \
+	%D%/golden/sweeps-failed-40x10.screen \
+	%D%/golden/sweeps-failed-80x24.screen \
+	%D%/golden/sweeps-trials-120x40.screen \
+	%D%/golden/sweeps-trials-40x10.screen \
+	%D%/golden/sweeps-trials-80x24.screen \
 	%D%/golden/whatif-120x40.screen \
 	%D%/golden/whatif-40x10.screen \
 	%D%/golden/whatif-80x24.screen \

@@ -78,6 +78,9 @@ static void test_panes(void **state)
     check_screens("whatif-changed", "Il");
     check_screens("whatif-edit", "Ije");
     check_screens("retrain-list", "9");
+    check_screens("sweeps", "P");
+    check_screens("sweeps-trials", "P<Enter>");
+    check_screens("sweeps-failed", "Pjj");
     check_screens("retrain-outcome", "9jj<Enter>");
     check_screens("retrain-past", "6hhhhhhhh9");
 }
@@ -91,6 +94,7 @@ static void test_windows(void **state)
     check_screens("promote-ready", "3<Tab>pranks better<Enter>");
     check_screens("rollback", "3R");
     check_screens("cancel", "4c");
+    check_screens("sweep-stop", "Ps");
     check_screens("train-form", "t");
     check_screens("retrain", "7x");
     check_screens("retrain-blocked", "6jx");

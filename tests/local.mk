@@ -5,7 +5,7 @@ RULES = tests/checks/check-layers.sh tests/checks/check-headers.sh \
 	tests/checks/check-docs.sh tests/checks/check-metrics.sh
 TESTS += $(RULES)
 dist_check_SCRIPTS += $(RULES)
-EXTRA_DIST += tests/totals tests/checks/engine-symbols.allow tests/checks/rules_test.yml tests/bench/report tests/bench/compare tests/bench/serve
+EXTRA_DIST += tests/totals tests/checks/engine-symbols.allow tests/checks/rules_test.yml tests/bench/report tests/bench/engine.py tests/bench/serve
 tests/checks/check-engine.log: src/engine/libengine.a
 
 # make check-layers and so on: one rule alone, with its findings on the terminal
@@ -27,11 +27,16 @@ programs: all $(check_PROGRAMS) $(BENCHES)
 # the report makes one table of them and leaves the lines in bench.json. Options of a program
 # can be given as BENCH_ARGS.
 EXTRA_PROGRAMS += $(BENCHES)
-CLEANFILES += $(BENCHES) bench.json bench-peers.json bench-serve.json
+CLEANFILES += $(BENCHES) bench.json bench-engine.json bench-serve.json
 bench: all $(BENCHES)
 	@$(rule_env) SIGNALBOX='$(abs_top_builddir)/signalbox' \
 		$(SHELL) $(top_srcdir)/tests/bench/report bench.json $(BENCHES)
-	@$(rule_env) bash $(top_srcdir)/tests/bench/compare bench-peers.json
+
+# make bench-engine: the learners beside their peers, interleaved. BENCH_ARGS names learners and
+# sets (all), SIGNALBOX_BENCH_PYTHON the python that has the peers.
+bench-engine: tests/bench/bench_engine$(EXEEXT)
+	@$(rule_env) "$${SIGNALBOX_BENCH_PYTHON:-python3}" $(top_srcdir)/tests/bench/engine.py \
+		bench-engine.json $(BENCH_ARGS)
 
 # make bench-serve: the daemon under load, beside nginx and FastAPI where they are
 bench-serve: all
@@ -43,7 +48,7 @@ dist-list:
 	@for file in $(DISTFILES); do echo "$$file"; done | \
 		sed -e 's|^$(srcdir)/||' -e 's|^$(top_srcdir)/||' | LC_ALL=C sort -u
 .PHONY: check-layers check-headers check-functions check-engine check-dist check-docs check-metrics totals \
-	programs bench bench-serve vectors dist-list
+	programs bench bench-engine bench-serve vectors dist-list
 include tests/unit/batch/local.mk
 include tests/unit/base/local.mk
 include tests/unit/run/local.mk

@@ -1,10 +1,10 @@
 # benchmarks: built by make programs, run by make bench or by hand
 EXTRA_PROGRAMS += %D%/fill_runs
 CLEANFILES += %D%/fill_runs
-BENCHES += %D%/bench_gbdt
-%C%_bench_gbdt_LDADD = $(ENGINE_LIBS)
 BENCHES += %D%/bench_linear
 %C%_bench_linear_LDADD = $(ENGINE_LIBS)
+BENCHES += %D%/bench_engine
+%C%_bench_engine_LDADD = $(ENGINE_LIBS)
 BENCHES += %D%/bench_csv
 %C%_bench_csv_LDADD = $(CODEC_LIBS)
 %C%_fill_runs_LDADD = $(STORE_LIBS)

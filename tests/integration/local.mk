@@ -13,6 +13,7 @@ PROGRAM_TESTS += %D%/test_demo.sh
 PROGRAM_TESTS += %D%/test_drift.sh
 PROGRAM_TESTS += %D%/test_ensembles.sh
 PROGRAM_TESTS += %D%/test_explain.sh
+PROGRAM_TESTS += %D%/test_gbdt_options.sh
 PROGRAM_TESTS += %D%/test_jobs.sh
 PROGRAM_TESTS += %D%/test_model_forms.sh
 PROGRAM_TESTS += %D%/test_model_onnx.sh
@@ -29,7 +30,7 @@ PROGRAM_TESTS += %D%/test_sweep.sh
 PROGRAM_TESTS += %D%/test_serve.sh
 PROGRAM_TESTS += %D%/test_serve_canary.sh
 TESTS += $(PROGRAM_TESTS)
-EXTRA_DIST += %D%/calibration_peer.py
+EXTRA_DIST += %D%/calibration_peer.py %D%/gbdt_peer.py
 EXTRA_DIST += %D%/serve.sh %D%/serve_clients.py %D%/model_forms.py
 EXTRA_DIST += %D%/serve.sh %D%/serve_clients.py %D%/model_forms.py %D%/model_onnx.py
 # the virtual environments that test_serve_clients.sh and test_model_forms.sh make and keep

@@ -11,11 +11,11 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE uint64_t load_bytes(const uint8_t *rec, unsigned width)
+INLINE uint64_t load_bytes(const uint8_t *rec)
 {
-    uint64_t b = 0;
+    uint64_t b;
 
-    memcpy(&b, rec, width);
+    memcpy(&b, rec, sizeof b);
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
     b = __builtin_bswap64(b);
 #endif
@@ -25,10 +25,12 @@ INLINE uint64_t load_bytes(const uint8_t *rec, unsigned width)
 INLINE void add_rows(const struct kernel_hist *a, unsigned width, int64_t *hist)
 {
     const uint8_t *rec = a->bins;
+    const int64_t *gh = a->gh, *end = gh + a->n;
+    size_t stride = a->stride;
 
-    for (size_t i = 0; i < a->n; i++, rec += a->stride) {
-        uint64_t b = load_bytes(rec, width);
-        int64_t v = a->gh[i];
+    for (; gh < end; rec += stride) {
+        uint64_t b = load_bytes(rec);
+        int64_t v = *gh++;
 #pragma GCC unroll 8
         for (unsigned k = 0; k < width; k++) hist[k * KERNEL_BINS + (b >> (8 * k) & 255)] += v;
     }
@@ -40,10 +42,12 @@ typedef int64_t v2l __attribute__((vector_size(16), may_alias));
 INLINE void add_pairs(const struct kernel_hist *a, unsigned width, int64_t *hist)
 {
     const uint8_t *rec = a->bins;
+    const int64_t *gh = a->gh, *end = gh + 2 * a->n;
+    size_t stride = a->stride;
 
-    for (size_t i = 0; i < a->n; i++, rec += a->stride) {
-        uint64_t b = load_bytes(rec, width);
-        v2l v = { a->gh[2 * i], a->gh[2 * i + 1] };
+    for (; gh < end; gh += 2, rec += stride) {
+        uint64_t b = load_bytes(rec);
+        v2l v = { gh[0], gh[1] };
 #pragma GCC unroll 8
         for (unsigned k = 0; k < width; k++) {
             int64_t *to = hist + 2 * (k * KERNEL_BINS + (b >> (8 * k) & 255));
@@ -76,14 +80,17 @@ void kernel_hist_bytes(const struct kernel_hist *a, int64_t *hist)
 void kernel_hist_wide(const uint16_t *col, const uint64_t *items, const struct kernel_hist *a,
                       int64_t *hist)
 {
+    const int64_t *gh = a->gh;
+    size_t n = a->n;
+
     if (a->exact)
-        for (size_t i = 0; i < a->n; i++) {
+        for (size_t i = 0; i < n; i++) {
             size_t at = 2 * (size_t)col[(uint32_t)items[i]];
-            hist[at] += a->gh[2 * i];
-            hist[at + 1] += a->gh[2 * i + 1];
+            hist[at] += gh[2 * i];
+            hist[at + 1] += gh[2 * i + 1];
         }
     else
-        for (size_t i = 0; i < a->n; i++) hist[col[(uint32_t)items[i]]] += a->gh[i];
+        for (size_t i = 0; i < n; i++) hist[col[(uint32_t)items[i]]] += gh[i];
 }
 
 void kernel_unpack(const uint64_t *items, size_t n, int64_t *gh)

@@ -181,9 +181,9 @@ enum kernel_isa { KERNEL_GENERIC, KERNEL_AVX2, KERNEL_ISAS };
 const struct kernels *kernels_for(enum kernel_isa isa); /* NULL: not on this processor */
 const struct kernels *kernels_best(void);
 
-/* Histograms of byte bins: those of row i are at bins[i * stride ...], `width` of them (1..8),
- * its gradients gh[i], packed, or when exact gh[2 * i] and gh[2 * i + 1]; then entries have two
- * numbers too. hist has width * KERNEL_BINS entries. */
+/* Histograms of byte bins: those of row i are at bins[i * stride ...], `width` of them (1..8;
+ * eight bytes are read), its gradients gh[i], packed, or when exact gh[2 * i] and gh[2 * i + 1];
+ * then entries have two numbers too. hist has width * KERNEL_BINS entries. */
 struct kernel_hist {
     const uint8_t *bins;
     size_t stride;

@@ -11,8 +11,8 @@ INLINE unsigned bin_of(const uint8_t *col, const uint16_t *wide, uint64_t item)
 }
 
 /* Eight bytes of 0 or 1 in a word: their number, and a byte of the eight as bits. */
-#define COUNT(word) ((size_t)((word) * UINT64_C(0x0101010101010101) >> 56))
-#define BITS(word)  ((uint8_t)((word) * UINT64_C(0x0102040810204080) >> 56))
+#define COUNT(word) ((size_t)((word)*UINT64_C(0x0101010101010101) >> 56))
+#define BITS(word)  ((uint8_t)((word)*UINT64_C(0x0102040810204080) >> 56))
 
 INLINE size_t flags(const uint8_t *col, const uint16_t *wide, const uint64_t *items, size_t n,
                     const uint8_t *lut, uint8_t *bits)

@@ -16,6 +16,7 @@
 typedef double v4d __attribute__((vector_size(32)));
 typedef float v4f __attribute__((vector_size(16)));
 typedef int64_t v4l __attribute__((vector_size(32)));
+typedef uint64_t v4q __attribute__((vector_size(32)));
 typedef int32_t v4i __attribute__((vector_size(16)));
 typedef uint32_t v8u __attribute__((vector_size(32)));
 typedef float v8f __attribute__((vector_size(32)));
@@ -28,8 +29,8 @@ typedef int32_t v8i __attribute__((vector_size(32)));
 #define LOAD(v, p)       memcpy(&(v), (p), sizeof(v))
 #define STORE(p, v)      memcpy((p), &(v), sizeof(v))
 
-/* *x becomes e^*x: x = k ln2 + r, |r| <= ln2/2, Taylor polynomial of degree 11 in r, then k is
- * added to the exponent. k comes out of the low mantissa bits of x*log2(e) + 1.5*2^52. */
+/* *x becomes e^*x: x = k ln2 + r, |r| <= ln2/2, Taylor polynomial of degree 11 in r (odd and even
+ * powers apart: they do not wait for each other), then k is added to the exponent. k comes out of the low mantissa bits of x*log2(e) + 1.5*2^52. */
 BODY body_exp4(v4d *x)
 {
     static const double c[] = { 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320,
@@ -43,8 +44,13 @@ BODY body_exp4(v4d *x)
     v4d k = t - magic;
     v4d r = v - k * 0x1.62e42fee00000p-1;
     r = r - k * 0x1.a39ef35793c76p-33;
-    v4d s = SPLAT(v4d, c[0]);
-    for (unsigned i = 1; i < sizeof c / sizeof *c; i++) s = s * r + c[i];
+    v4d r2 = r * r, odd = SPLAT(v4d, c[0]), even = SPLAT(v4d, c[1]);
+#pragma GCC unroll 5
+    for (unsigned i = 2; i < sizeof c / sizeof *c; i += 2) {
+        odd = odd * r2 + c[i];
+        even = even * r2 + c[i + 1];
+    }
+    v4d s = odd * r + even;
     *x = (v4d)((v4l)s + ((v4l)t << 52));
 }
 

@@ -3,24 +3,17 @@
 #pragma once
 #include "engine/kernel/vec_body.h"
 
-/* What runs along over the rows: largest values, sums, and the loss as a product of likelihoods
- * whose logarithm is taken every 16 steps (1e-15^16 is far above the smallest double). */
+/* What runs along over the rows: largest values, sums, and the loss of rows without weights as
+ * a product of likelihoods, whose binary exponents are taken off as it grows: one logarithm at
+ * the end will do. */
 struct logistic_state {
     v4d max_g, max_h, sum_g, prod, loss;
+    v4q exponents;
 };
 
-BODY body_max4(v4d *max, v4d v)
+BODY body_max4(v4d *max, const v4d *v)
 {
-    *max = PICK(v > *max, v, *max);
-}
-
-BODY body_logistic_log(struct logistic_state *st, v4d *prod, const v4d *w)
-{
-    double p[4];
-    STORE(p, *prod);
-    v4d l = { -log(p[0]), -log(p[1]), -log(p[2]), -log(p[3]) };
-    st->loss += l * *w;
-    *prod = SPLAT(v4d, 1.0);
+    *max = PICK(*v > *max, *v, *max);
 }
 
 /* Gradients of four rows of weight 1; like: how likely their targets are. */
@@ -40,8 +33,8 @@ BODY body_logistic_keep(struct logistic_state *st, const v4d *g, const v4d *h, s
                         float *hf)
 {
     v4d abs_g = ABS(*g);
-    body_max4(&st->max_g, abs_g);
-    body_max4(&st->max_h, *h);
+    body_max4(&st->max_g, &abs_g);
+    body_max4(&st->max_h, h);
     st->sum_g += abs_g;
     v4f g4 = __builtin_convertvector(*g, v4f), h4 = __builtin_convertvector(*h, v4f);
     memcpy(gf, &g4, m * sizeof(float));
@@ -60,35 +53,33 @@ BODY body_logistic_some(struct kernel_logistic *a, struct logistic_state *st, si
     body_logistic4(&s, &y, &g, &h, &like);
     g *= w;
     h *= w;
-    body_logistic_log(st, &like, &w);
+    st->loss += (v4d){ -log(like[0]), -log(like[1]), -log(like[2]), -log(like[3]) } * w;
     body_logistic_keep(st, &g, &h, m, a->g + i, a->h + i);
 }
 
-/* Sixteen rows of weight 1, four vectors at a time: they do not wait for one another. */
-BODY body_logistic16(struct kernel_logistic *a, struct logistic_state *st, size_t i)
+/* Four rows of weight 1. */
+BODY body_logistic_plain(struct kernel_logistic *a, struct logistic_state *st, size_t i)
 {
-    v4d s[4], y[4], g[4], h[4], like[4];
-#pragma GCC unroll 4
-    for (unsigned k = 0; k < 4; k++) {
-        LOAD(s[k], a->score + i + 4 * k);
-        LOAD(y[k], a->y + i + 4 * k);
-        body_logistic4(&s[k], &y[k], &g[k], &h[k], &like[k]);
-        body_logistic_keep(st, &g[k], &h[k], 4, a->g + i + 4 * k, a->h + i + 4 * k);
-    }
-    st->prod *= (like[0] * like[1]) * (like[2] * like[3]);
+    v4d s, y, g, h, like;
+    LOAD(s, a->score + i);
+    LOAD(y, a->y + i);
+    body_logistic4(&s, &y, &g, &h, &like);
+    body_logistic_keep(st, &g, &h, 4, a->g + i, a->h + i);
+    v4q bits = (v4q)(st->prod * like);
+    st->exponents += bits >> 52;
+    st->prod = (v4d)((bits & ((UINT64_C(1) << 52) - 1)) | (UINT64_C(1023) << 52));
 }
 
 BODY body_logistic(struct kernel_logistic *a)
 {
     struct logistic_state st = { .prod = SPLAT(v4d, 1.0) };
-    const v4d one = SPLAT(v4d, 1.0);
     size_t i = 0;
     if (!a->w)
-        for (unsigned steps = 1; i + 16 <= a->n; i += 16, steps++) {
-            body_logistic16(a, &st, i);
-            if (steps % 4 == 0) body_logistic_log(&st, &st.prod, &one);
-        }
-    body_logistic_log(&st, &st.prod, &one);
+        for (; i + 4 <= a->n; i += 4) body_logistic_plain(a, &st, i);
+    for (int j = 0; j < 4; j++) {
+        double exponent = (double)(int64_t)st.exponents[j] - 1023.0 * (double)(i / 4);
+        st.loss[j] -= log(st.prod[j]) + exponent * 0.693147180559945309417;
+    }
     for (; i + 4 <= a->n; i += 4) body_logistic_some(a, &st, i, 4);
     if (i < a->n) body_logistic_some(a, &st, i, a->n - i);
     double mg = 0, mh = 0;

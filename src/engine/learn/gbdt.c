@@ -49,7 +49,8 @@ static const struct param params[] = {
     { "gradient_bits", PARAM_INT, 0, "16", 0, 16, NULL,
       "gradients are rounded, without bias, to integers of so many bits, fewer for many rows; "
       "0: exact (31 bits, slower)" },
-    { "objective", PARAM_ENUM, 0, "auto", 0, 0, "auto|binary|multiclass|l2|l1|huber|quantile|poisson",
+    { "objective", PARAM_ENUM, 0, "auto", 0, 0,
+      "auto|binary|multiclass|l2|l1|huber|quantile|poisson",
       "what is minimised; auto: binary, multiclass or l2, by the task" },
     { "alpha", PARAM_REAL, 0, "0.9", 1e-9, 1e9, NULL,
       "huber: errors beyond it count linearly; quantile: which one, below 1" },
@@ -67,8 +68,8 @@ static double get(const struct val *v, const char *name)
 }
 
 /* The objective by its name; the task has the last word on what fits. */
-static int objective_of(const struct val *v, enum task task, double alpha,
-                        enum gbdt_objective *ret, struct err *e)
+static int objective_of(const struct val *v, enum task task, double alpha, enum gbdt_objective *ret,
+                        struct err *e)
 {
     static const char *const names[GBDT_OBJECTIVES] = {
         [GBDT_LOGISTIC] = "binary", [GBDT_SOFTMAX] = "multiclass", [GBDT_L2] = "l2",
@@ -218,8 +219,8 @@ static double valid_loss(struct boosting *b)
         struct valid_job job = { b, t };
         pool_run(b->en->pool, chunks, valid_task, &job);
     }
-    return gbdt_loss_of(&(struct gbdt_scored){
-        b->p.objective, b->p.alpha, b->m->k, in->valid.n, in->y_valid, b->valid_score });
+    return gbdt_loss_of(&(struct gbdt_scored){ b->p.objective, b->p.alpha, b->m->k, in->valid.n,
+                                               in->y_valid, b->valid_score });
 }
 
 /* ---- rounds ---- */

@@ -86,8 +86,8 @@ void gbdt_to_ensemble(const void *state, struct ensemble *ret)
     const struct gbdt_model *m = state;
     struct arena *a = ret->arena;
 
-    ret->link = m->task == TASK_MULTICLASS ? ENSEMBLE_SOFTMAX
-                : m->task == TASK_BINARY   ? ENSEMBLE_LOGISTIC
+    ret->link = m->task == TASK_MULTICLASS     ? ENSEMBLE_SOFTMAX
+                : m->task == TASK_BINARY       ? ENSEMBLE_LOGISTIC
                 : m->objective == GBDT_POISSON ? ENSEMBLE_EXP
                                                : ENSEMBLE_IDENTITY;
     ret->n_classes = m->task == TASK_REGRESSION ? 0 : (size_t)m->n_classes;

@@ -465,8 +465,7 @@ static void renew_task(void *arg, size_t leaf, int thread)
     }
     double value = gbdt_quantile(v, w, l->rows, job->alpha);
     value = value < l->lo ? l->lo : value > l->hi ? l->hi : value;
-    job->m->leaves[job->m->trees[job->m->n_trees - 1].leaf + leaf] =
-        value * gr->p->learning_rate;
+    job->m->leaves[job->m->trees[job->m->n_trees - 1].leaf + leaf] = value * gr->p->learning_rate;
 }
 
 static int renew(struct score_job *job, struct err *e)

@@ -41,8 +41,8 @@ struct gbdt_grower {
     int64_t *slots; /* n_slots histograms of bins->hist_len entries */
     int n_slots;
     bool *slot_used;
-    struct gbdt_work *work; /* one a thread */
-    size_t block;           /* rows of a block */
+    struct gbdt_work *work;   /* one a thread */
+    size_t block;             /* rows of a block */
     struct gbdt_split *found; /* 2 * m: of both children of a split, by feature */
     uint8_t *use;             /* by feature: may be split on in this tree */
     uint8_t *lut;             /* by bin: goes left */

@@ -20,11 +20,12 @@
 #define BLOCK_BYTES 16384                 /* of records in a block */
 #define BLOCK_LEAST 64
 #define BLOCK_MOST  512
-#define GROUP       8     /* features a pass */
-#define PIECE       64    /* rows between two rounds of prefetching */
-#define LINE        64    /* bytes of a cache line */
-#define WORTHWHILE  40000 /* updates below which other threads are not asked */
-#define FEATURES    4     /* of a search task */
+#define GROUP       8           /* features a pass */
+#define PIECE       64          /* rows between two rounds of prefetching */
+#define LINE        64          /* bytes of a cache line */
+#define NEAR        (256 << 10) /* bytes of all records that stay in a cache anyway */
+#define WORTHWHILE  40000       /* updates below which other threads are not asked */
+#define FEATURES    4           /* of a search task */
 
 /* ---- memory ---- */
 
@@ -187,16 +188,17 @@ static void build_task(void *arg, size_t chunk, int thread)
     int64_t *hist = thread ? w->hist : gbdt_slot(gr, l->slot);
     struct block k = { .a = { .stride = b->stride, .exact = gr->entry > 1, .gh = w->gh } };
 
+    bool near = l->all || b->n * b->stride <= NEAR;
+
     if (thread) w->dirty = true;
-    if (!l->all) prefetch(b, items + from, end - from < gr->block ? end - from : gr->block);
+    if (!near) prefetch(b, items + from, end - from < gr->block ? end - from : gr->block);
     for (size_t to; from < end; from = to) {
         to = end - from < gr->block ? end : from + gr->block;
         k.items = items + from;
         k.n = to - from;
         k.next = items + to;
-        k.n_next = end - to < gr->block ? end - to : gr->block;
+        k.n_next = near ? 0 : end - to < gr->block ? end - to : gr->block;
         if (l->all) {
-            k.n_next = 0;
             k.a.bins = b->records + from * b->stride;
         } else {
             kernel_gather(k.items, k.n, b->records, b->stride, w->records);

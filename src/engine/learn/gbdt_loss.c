@@ -21,16 +21,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EPS      1e-15
-#define SOME     256 /* rows whose scores are worked on together */
+#define EPS          1e-15
+#define SOME         256                /* rows whose scores are worked on together */
 #define POISSON_STEP 2.0137527074704766 /* exp(0.7): keeps the first steps from overshooting */
 
 const char *gbdt_loss_name(enum gbdt_objective o)
 {
     static const char *const names[] = {
-        [GBDT_LOGISTIC] = "log_loss", [GBDT_SOFTMAX] = "log_loss",
-        [GBDT_L2] = "rmse",           [GBDT_L1] = "mae",
-        [GBDT_HUBER] = "huber",       [GBDT_QUANTILE] = "quantile",
+        [GBDT_LOGISTIC] = "log_loss",
+        [GBDT_SOFTMAX] = "log_loss",
+        [GBDT_L2] = "rmse",
+        [GBDT_L1] = "mae",
+        [GBDT_HUBER] = "huber",
+        [GBDT_QUANTILE] = "quantile",
         [GBDT_POISSON] = "poisson_deviance",
     };
 
@@ -167,8 +170,7 @@ static inline struct point point_of(enum gbdt_objective o, double alpha, double 
     case GBDT_QUANTILE:
         return d >= 0 ? (struct point){ 1 - alpha, 1, (1 - alpha) * d }
                       : (struct point){ -alpha, 1, -alpha * d };
-    case GBDT_POISSON:
-        return (struct point){ d, answer * POISSON_STEP, deviance(y, answer) };
+    case GBDT_POISSON: return (struct point){ d, answer * POISSON_STEP, deviance(y, answer) };
     default: return (struct point){ d, 1, d * d };
     }
 }

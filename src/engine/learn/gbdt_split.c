@@ -54,8 +54,7 @@ static double side_gain(struct gbdt_sum sum, const struct units *u, double l2)
 static double pair_gain(struct gbdt_sum left, struct gbdt_sum right, const struct units *u,
                         double l2)
 {
-    if (u->sign && (value_of(right, u, l2) - value_of(left, u, l2)) * u->sign < 0)
-        return -HUGE_VAL;
+    if (u->sign && (value_of(right, u, l2) - value_of(left, u, l2)) * u->sign < 0) return -HUGE_VAL;
     return side_gain(left, u, l2) + side_gain(right, u, l2);
 }
 
@@ -89,8 +88,7 @@ static bool big_enough(struct gbdt_sum sum, double min_h)
 /* ---- numbers ---- */
 
 static double packed_cuts(const struct gbdt_search *s, const struct units *u,
-                          const struct gbdt_feature *f, const int64_t *hist,
-                          struct gbdt_split *ret)
+                          const struct gbdt_feature *f, const int64_t *hist, struct gbdt_split *ret)
 {
     int64_t prefix[KERNEL_BINS + 4], sum = 0, missing = hist[f->n_bins];
     struct kernel_cut a = { .l1 = u->l1, .l2 = u->l2, .min_h = u->min_h, .gain = u->shift };
@@ -112,8 +110,7 @@ static double packed_cuts(const struct gbdt_search *s, const struct units *u,
 }
 
 static double plain_cuts(const struct gbdt_search *s, const struct units *u,
-                         const struct gbdt_feature *f, const int64_t *hist,
-                         struct gbdt_split *ret)
+                         const struct gbdt_feature *f, const int64_t *hist, struct gbdt_split *ret)
 {
     struct gbdt_sum missing = gbdt_hist_at(hist, f->n_bins, s->exact);
     double best = u->shift;
@@ -140,8 +137,8 @@ static void numeric(const struct gbdt_search *s, const struct units *u,
                     const struct gbdt_feature *f, const int64_t *hist, struct gbdt_split *ret)
 {
     struct gbdt_sum missing = gbdt_hist_at(hist, f->n_bins, s->exact);
-    double best = s->exact || u->bounded ? plain_cuts(s, u, f, hist, ret)
-                                         : packed_cuts(s, u, f, hist, ret);
+    double best =
+        s->exact || u->bounded ? plain_cuts(s, u, f, hist, ret) : packed_cuts(s, u, f, hist, ret);
 
     if (!(best > u->shift)) return;
     ret->gain = (best - u->shift) * u->scale;

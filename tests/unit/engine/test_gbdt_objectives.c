@@ -209,8 +209,8 @@ static void test_curves(void **state)
     for (size_t c = 0; c < ARRAY_LEN(names); c++) {
         char params[100];
         struct fitted f = { .task = TASK_REGRESSION, .valid = &v, .params = params };
-        snprintf(params, sizeof params,
-                 "{\"objective\":\"%s\",\"alpha\":0.7,\"n_estimators\":20}", names[c]);
+        snprintf(params, sizeof params, "{\"objective\":\"%s\",\"alpha\":0.7,\"n_estimators\":20}",
+                 names[c]);
         fit_ok(&f, &a);
         for (int set = 0; set < 2; set++) {
             const struct data *d = set ? &v : &a;
@@ -220,7 +220,8 @@ static void test_curves(void **state)
             double *p = predict_all(f.m, d);
             for (size_t i = 0; i < d->n && c == 3; i++) p[i] = log(p[i]);
             s.score = p;
-            check_near(set ? f.valid_curve[19] : f.train[19], gbdt_loss_of(&s), 1e-12, 1e-9, "curve");
+            check_near(set ? f.valid_curve[19] : f.train[19], gbdt_loss_of(&s), 1e-12, 1e-9,
+                       "curve");
             free(p);
         }
         assert_true(f.train[19] < f.train[0]);
@@ -412,9 +413,9 @@ static void test_threads(void **state)
         const char *name;
         enum task task;
     } objectives[] = {
-        { "l2", TASK_REGRESSION },       { "l1", TASK_REGRESSION },
-        { "huber", TASK_REGRESSION },    { "quantile", TASK_REGRESSION },
-        { "poisson", TASK_REGRESSION },  { "binary", TASK_BINARY },
+        { "l2", TASK_REGRESSION },         { "l1", TASK_REGRESSION },
+        { "huber", TASK_REGRESSION },      { "quantile", TASK_REGRESSION },
+        { "poisson", TASK_REGRESSION },    { "binary", TASK_BINARY },
         { "multiclass", TASK_MULTICLASS },
     };
     static const char *const growth[] = { "leaf_wise", "depth_wise" };
@@ -453,12 +454,18 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_quantile_coverage), TEST(test_quantile_of_a_leaf),
-        TEST(test_quantile_by_sorting), TEST(test_poisson),
-        TEST(test_outliers),          TEST(test_curves),
-        TEST(test_objective_fits_task), TEST(test_monotone),
-        TEST(test_monotone_spec),     TEST(test_growth),
-        TEST(test_exact),             TEST(test_threads),
+        TEST(test_quantile_coverage),
+        TEST(test_quantile_of_a_leaf),
+        TEST(test_quantile_by_sorting),
+        TEST(test_poisson),
+        TEST(test_outliers),
+        TEST(test_curves),
+        TEST(test_objective_fits_task),
+        TEST(test_monotone),
+        TEST(test_monotone_spec),
+        TEST(test_growth),
+        TEST(test_exact),
+        TEST(test_threads),
     };
 
     return cmocka_run_group_tests_name("gbdt objectives", tests, NULL, NULL);

@@ -6,6 +6,7 @@ RULES = tests/checks/check-layers.sh tests/checks/check-headers.sh \
 TESTS += $(RULES)
 dist_check_SCRIPTS += $(RULES)
 EXTRA_DIST += tests/totals tests/checks/engine-symbols.allow tests/checks/rules_test.yml tests/bench/report tests/bench/engine.py tests/bench/serve
+EXTRA_DIST += tests/totals tests/checks/engine-symbols.allow tests/checks/rules_test.yml tests/bench/report tests/bench/compare tests/bench/nets tests/bench/serve
 tests/checks/check-engine.log: src/engine/libengine.a
 
 # make check-layers and so on: one rule alone, with its findings on the terminal

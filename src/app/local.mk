@@ -52,6 +52,8 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/jobs.h \
 	%D%/model.c \
 	%D%/model_file.c \
+	%D%/model_file.h \
+	%D%/model_quantize.c \
 	%D%/modelform.c \
 	%D%/modelform.h \
 	%D%/modelforms.def \

@@ -1,6 +1,7 @@
 /* model_file.c: the verbs that move model files: a run's model or a file becomes a version, a
  * version becomes a file, in our form or in one of model_formats.def. Bytes are checked against
  * their digest on the way. */
+#include "app/model_file.h"
 #include "app/modelform.h"
 #include "app/modelref.h"
 #include "app/registry.h"
@@ -14,8 +15,8 @@
 
 /* Where the data's fingerprint comes from: the run's tag; a bare file has none.
  */
-static int data_fingerprint(struct app *app, struct arena *a, const char *run_id, const char **ret,
-                            struct err *e)
+int model_file_data(struct app *app, struct arena *a, const char *run_id, const char **ret,
+                    struct err *e)
 {
     *ret = "";
     if (!run_id) return 0;
@@ -26,8 +27,8 @@ static int data_fingerprint(struct app *app, struct arena *a, const char *run_id
     return rc;
 }
 
-static int make_blob(struct app *app, struct arena *a, const struct str *bytes,
-                     struct registry_new *in, struct err *e)
+int model_file_blob(struct app *app, struct arena *a, const struct str *bytes,
+                    struct registry_new *in, struct err *e)
 {
     char *digest = arena_alloc(a, SHA256_HEX + 1);
 
@@ -53,8 +54,8 @@ static int candidate(struct app *app, struct arena *a, const char *uri, struct r
     in->run_id = ref.run_id;
     in->digest = ref.digest;
     in->size = (int64_t)bytes.len;
-    if (!in->digest) rc = make_blob(app, a, &bytes, in, e);
-    return rc ? rc : data_fingerprint(app, a, ref.run_id, &in->fp_data, e);
+    if (!in->digest) rc = model_file_blob(app, a, &bytes, in, e);
+    return rc ? rc : model_file_data(app, a, ref.run_id, &in->fp_data, e);
 }
 
 static void registered_reply(struct reply *r, const struct registry_done *done)
@@ -70,7 +71,7 @@ static void registered_reply(struct reply *r, const struct registry_done *done)
     val_set_bool(r->v, "new", done->is_new);
 }
 
-static int enter(struct app *app, const struct registry_new *in, struct reply *r, struct err *e)
+int model_file_enter(struct app *app, const struct registry_new *in, struct reply *r, struct err *e)
 {
     struct registry_done done;
     int rc = store_begin(app->store, e);
@@ -99,7 +100,7 @@ int verb_model_register(struct app *app, const struct val *args, struct reply *r
     struct registry_new in = named(args);
     int rc = candidate(app, &r->arena, val_get_str(args, "model", ""), &in, e);
 
-    return rc ? rc : enter(app, &in, r, e);
+    return rc ? rc : model_file_enter(app, &in, r, e);
 }
 
 /* ---- import -------------------------------------------------------------------------- */
@@ -120,10 +121,10 @@ int verb_model_import(struct app *app, const struct val *args, struct reply *r, 
     if (!rc && (rc = modelform_read(&r->arena, &file, &wish, &m, &format, e)))
         err_prefix(e, "%.200s", path);
     if (!rc) rc = modelform_save(m, &bytes, e);
-    if (!rc) rc = make_blob(app, &r->arena, &bytes, &in, e);
+    if (!rc) rc = model_file_blob(app, &r->arena, &bytes, &in, e);
     if (!rc) modelref_describe(&r->arena, m, &in);
     model_free(m);
-    if (!rc) rc = enter(app, &in, r, e);
+    if (!rc) rc = model_file_enter(app, &in, r, e);
     if (!rc) val_set_str(r->v, "format", format);
     return rc;
 }

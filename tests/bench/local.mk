@@ -15,6 +15,8 @@ BENCHES += %D%/bench_tui
 %C%_bench_tui_SOURCES = %D%/bench_tui.c tests/tui/pty.c tests/tui/pty.h
 %C%_bench_tui_LDADD = $(BASE_LIBS) $(VTERM_LIBS) -lutil
 endif
+BENCHES += %D%/bench_nets
+%C%_bench_nets_LDADD = $(APP_LIBS)
 BENCHES += %D%/bench_ingest
 %C%_bench_ingest_LDADD = $(STORE_LIBS)
 BENCHES += %D%/bench_drift

@@ -12,6 +12,7 @@ PROGRAM_TESTS += %D%/test_data_metrics.sh
 PROGRAM_TESTS += %D%/test_demo.sh
 PROGRAM_TESTS += %D%/test_drift.sh
 PROGRAM_TESTS += %D%/test_ensembles.sh
+PROGRAM_TESTS += %D%/test_nets.sh
 PROGRAM_TESTS += %D%/test_explain.sh
 PROGRAM_TESTS += %D%/test_gbdt_options.sh
 PROGRAM_TESTS += %D%/test_jobs.sh

@@ -105,6 +105,7 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/learn/net.c \
 	%D%/learn/net.h \
 	%D%/learn/net_back.c \
+	%D%/learn/net_dense.c \
 	%D%/learn/net_back.h \
 	%D%/learn/net_int8.c \
 	%D%/learn/net_int8.h \

@@ -7,7 +7,18 @@
 #include "fuzz_forms.h"
 
 /* modelfile.c says how a file is laid out */
-enum { FIXED_HEAD = 24, ENTRY = 32, SECTIONS = 3, HEAD = FIXED_HEAD + SECTIONS * ENTRY + 4 };
+enum { FIXED_HEAD = 24, ENTRY = 32, SECTIONS = 4 };
+
+/* Version 2 has a fourth section. */
+static size_t sections_of(const uint8_t *p)
+{
+    return p[8] == 2 ? 4 : 3;
+}
+
+static size_t head_of(const uint8_t *p)
+{
+    return FIXED_HEAD + sections_of(p) * ENTRY + 4;
+}
 
 static void put(uint8_t *p, uint64_t v, size_t n)
 {
@@ -25,17 +36,17 @@ static uint64_t get(const uint8_t *p, size_t n)
 /* Sections keep the sizes the table gives them as far as there are bytes; the last has the rest. */
 static void make_right(uint8_t *p, size_t n)
 {
-    static const char *const names[] = { "model", "encoder", "learner" };
-    size_t at = HEAD;
+    static const char *const names[SECTIONS] = { "model", "encoder", "learner", "calib" };
+    size_t sections = sections_of(p), head = head_of(p), at = head;
 
     memcpy(p, "SIGNALBX", 8);
-    put(p + 8, 1, 4);
-    put(p + 12, SECTIONS, 4);
+    put(p + 8, sections - 2, 4);
+    put(p + 12, sections, 4);
     put(p + 16, n, 8);
-    for (size_t i = 0; i < SECTIONS; i++) {
+    for (size_t i = 0; i < sections; i++) {
         uint8_t *entry = p + FIXED_HEAD + i * ENTRY;
         uint64_t size = get(entry + 16, 8);
-        if (size > n - at || i + 1 == SECTIONS) size = n - at;
+        if (size > n - at || i + 1 == sections) size = n - at;
         memset(entry, 0, ENTRY);
         memcpy(entry, names[i], strlen(names[i]));
         put(entry + 8, at, 8);
@@ -43,13 +54,13 @@ static void make_right(uint8_t *p, size_t n)
         put(entry + 24, crc32c(0, p + at, size), 4);
         at += size;
     }
-    put(p + HEAD - 4, crc32c(0, p, HEAD - 4), 4);
+    put(p + head - 4, crc32c(0, p, head - 4), 4);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     fuzz_form(NULL, data, n);
-    if (n < HEAD) return 0;
+    if (n < FIXED_HEAD || n < head_of(data)) return 0;
     uint8_t *copy = mem_alloc(n);
     memcpy(copy, data, n);
     make_right(copy, n);

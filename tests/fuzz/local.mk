@@ -3,6 +3,7 @@
 # libraries of codec and base and its own main instead.
 FUZZ_TARGETS = %D%/fuzz_csv
 FUZZ_TARGETS += %D%/fuzz_http
+FUZZ_TARGETS += %D%/fuzz_idx
 FUZZ_TARGETS += %D%/fuzz_jsonl
 FUZZ_TARGETS += %D%/fuzz_lightgbm
 FUZZ_TARGETS += %D%/fuzz_model
@@ -16,6 +17,8 @@ TESTS += $(FUZZ_TARGETS)
 %C%_fuzz_csv_LDADD = $(CODEC_LIBS)
 %C%_fuzz_http_SOURCES = %D%/fuzz_http.c %D%/replay.c
 %C%_fuzz_http_LDADD = $(HTTP_LIBS)
+%C%_fuzz_idx_SOURCES = %D%/fuzz_idx.c %D%/fuzz_rows.h %D%/replay.c
+%C%_fuzz_idx_LDADD = $(CODEC_LIBS)
 %C%_fuzz_jsonl_SOURCES = %D%/fuzz_jsonl.c %D%/fuzz_rows.h %D%/replay.c
 %C%_fuzz_jsonl_LDADD = $(CODEC_LIBS)
 %C%_fuzz_predict_SOURCES = %D%/fuzz_predict.c %D%/replay.c
@@ -47,9 +50,12 @@ FUZZ_CORPUS = \
 	%D%/corpus/protocols/matrix %D%/corpus/protocols/packed \
 	%D%/corpus/protocols/packed_matrix %D%/corpus/protocols/records \
 	%D%/corpus/protocols/split %D%/corpus/protocols/tensors \
+	%D%/corpus/idx/both %D%/corpus/idx/colour %D%/corpus/idx/images %D%/corpus/idx/labels \
 	%D%/corpus/lightgbm/binary %D%/corpus/lightgbm/multiclass %D%/corpus/lightgbm/regression \
-	%D%/corpus/model/extra_trees %D%/corpus/model/forest %D%/corpus/model/gbdt \
+	%D%/corpus/model/calibrated %D%/corpus/model/cnn %D%/corpus/model/extra_trees \
+	%D%/corpus/model/forest %D%/corpus/model/gbdt \
 	%D%/corpus/model/knn %D%/corpus/model/linear %D%/corpus/model/logistic \
+	%D%/corpus/model/mlp %D%/corpus/model/voting \
 	%D%/corpus/model/naive_bayes %D%/corpus/model/tree \
 	%D%/corpus/ubjson/binary %D%/corpus/ubjson/dart %D%/corpus/ubjson/multiclass \
 	%D%/corpus/xgboost/binary %D%/corpus/xgboost/dart %D%/corpus/xgboost/multiclass

@@ -6,6 +6,7 @@ PROGRAM_TESTS += %D%/test_batch_adult.sh
 PROGRAM_TESTS += %D%/test_calibration.sh
 PROGRAM_TESTS += %D%/test_casebook.sh
 PROGRAM_TESTS += %D%/test_cli.sh
+PROGRAM_TESTS += %D%/test_data_accuracy.sh
 PROGRAM_TESTS += %D%/test_data_files.sh
 PROGRAM_TESTS += %D%/test_evaluate.sh
 PROGRAM_TESTS += %D%/test_data_metrics.sh
@@ -33,7 +34,7 @@ PROGRAM_TESTS += %D%/test_serve_canary.sh
 TESTS += $(PROGRAM_TESTS)
 EXTRA_DIST += %D%/calibration_peer.py %D%/gbdt_peer.py
 EXTRA_DIST += %D%/serve.sh %D%/serve_clients.py %D%/model_forms.py
-EXTRA_DIST += %D%/serve.sh %D%/serve_clients.py %D%/model_forms.py %D%/model_onnx.py
+EXTRA_DIST += %D%/serve.sh %D%/serve_clients.py %D%/model_forms.py %D%/model_onnx.py %D%/data_accuracy.py
 # the virtual environments that test_serve_clients.sh and test_model_forms.sh make and keep
 clean-local: clean-clients
 clean-clients:

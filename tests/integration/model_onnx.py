@@ -105,7 +105,8 @@ def main():
     some = ("--param", "n_estimators=20")
     for task, y in targets.items():
         kinds = [("gbdt", some, 2e-6), ("forest", some, 1e-6), ("extra_trees", some, 1e-6),
-                 ("tree", (), 1e-6), (TASKS[task], (), 1e-5)]
+                 ("tree", (), 1e-6), (TASKS[task], (), 1e-5),
+                 ("mlp", ("--param", "hidden=16,8", "--param", "epochs=2"), 1e-5)]
         for algorithm, params, limit in kinds:
             uri = train(task, x, y, algorithm, *params)
             check(f"{algorithm}, {task}", uri, x, task, limit)

@@ -72,6 +72,7 @@ const struct learner learner_mlp = {
     .work = net_predict_work,
     .predict_in = net_predict,
     .quantise = net_quantise,
+    .to_dense = net_to_dense,
     .save = net_save,
     .load = net_load,
     .free = net_free,

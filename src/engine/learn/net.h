@@ -107,5 +107,7 @@ size_t net_predict_work(const void *state, size_t rows);
 void net_predict(const void *state, const struct matrix *m, size_t from, size_t to, double *work,
                  double *out);
 int net_quantise(void *state, const struct matrix *m, struct err *e);
+/* Of a net without convolutions: net_dense.c. */
+void net_to_dense(const void *state, struct dense *ret);
 int net_save(const void *state, struct buf *out, struct err *e);
 int net_load(struct cursor *in, enum task task, int n_classes, size_t d, void **ret, struct err *e);

@@ -81,18 +81,22 @@ def read_csv(name, **more):
     return pandas.read_csv(os.path.join(SHARED, "data", name + ".csv.gz"), **more)
 
 
+def texts(frame):
+    from pandas.api.types import is_numeric_dtype
+    return [c for c in frame if not is_numeric_dtype(frame[c])]
+
+
 def adult(name):
     t = read_csv("adult", na_values="?")
     x = t.drop(columns="income")
-    write_table(name, x, t.income == ">50K", [c for c in x if x[c].dtype == object], 32561)
+    write_table(name, x, t.income == ">50K", texts(x), 32561)
 
 
 def kdd99(name):
     """An attack or not, rows shuffled: in the file they come in blocks of one label."""
     t = read_csv("kdd99_10pct").sample(frac=1, random_state=1)
     x = t.drop(columns="label")
-    write_table(name, x, t.label != "normal.", [c for c in x if x[c].dtype == object],
-                len(x) * 4 // 5)
+    write_table(name, x, t.label != "normal.", texts(x), len(x) * 4 // 5)
 
 
 def nyc_taxi(name):
@@ -104,7 +108,7 @@ def nyc_taxi(name):
     x["hour"] = t.pickup_datetime.dt.hour
     x["weekday"] = t.pickup_datetime.dt.weekday
     x["minutes"] = (t.dropoff_datetime - t.pickup_datetime).dt.total_seconds() / 60
-    cats = ["store_and_fwd_flag", "pickup_location_id", "dropoff_location_id"]
+    cats = texts(x) + ["pickup_location_id", "dropoff_location_id"]
     write_table(name, x, t.fare_amount, cats, len(x) * 4 // 5, "regression")
 
 

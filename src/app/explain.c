@@ -3,6 +3,7 @@
  * and, given rows whose answers are known, by what shuffling a column costs; and what each
  * column did to the answer for one row. */
 #include "app/explain.h"
+#include "app/explain_text.h"
 
 #include "base/mem.h"
 #include "engine/explain/permutation.h"
@@ -149,7 +150,8 @@ static int with_rows(struct app *app, const struct val *args, struct reply *r, s
     val_set_str(r->v, "model", s.ref.uri);
     val_set_str(r->v, "algorithm", model_algorithm(s.model));
     val_set_str(r->v, "target", model_target(s.model));
-    if (val_has(args, "pdp")) rc = explain_dependence(&s, args, r, e);
+    if (val_get_bool(args, "text", false)) rc = explain_text(s.model, s.rows, args, r, e);
+    else if (val_has(args, "pdp")) rc = explain_dependence(&s, args, r, e);
     else if (row > (int64_t)s.rows->n_rows)
         rc = err_set(e, ERR_INVALID, "there is no row %lld; the table has %zu", (long long)row,
                      s.rows->n_rows);
@@ -184,8 +186,12 @@ int verb_explain(struct app *app, const struct val *args, struct reply *r, struc
     val_set_str(r->v, "model", ref.uri);
     val_set_str(r->v, "algorithm", model_algorithm(m));
     val_set_str(r->v, "target", model_target(m));
-    model_describe(m, val_set_obj(r->v, "fit"));
-    put_importance(r, m, NULL);
+    if (val_get_bool(args, "text", false)) {
+        rc = explain_text(m, NULL, args, r, e);
+    } else {
+        model_describe(m, val_set_obj(r->v, "fit"));
+        put_importance(r, m, NULL);
+    }
     model_free(m);
-    return 0;
+    return rc;
 }

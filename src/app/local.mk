@@ -40,6 +40,8 @@ noinst_LIBRARIES += %D%/libapp.a
 	%D%/explain.c \
 	%D%/explain.h \
 	%D%/explain_pdp.c \
+	%D%/explain_text.c \
+	%D%/explain_text.h \
 	%D%/feature_pack.c \
 	%D%/feature_pack.h \
 	%D%/ingest.c \

@@ -69,6 +69,24 @@ exits 2 evaluate --group sex --privileged nobody
 exits 2 evaluate --group nothing
 exits 2 evaluate --threshold 1.5
 
+# models in words: a formula per unit of the table, a tree whose leaves hold all rows
+awk 'BEGIN { srand(5); print "a,b,y"
+    for (i = 0; i < 400; i++) { a = 100 * rand(); b = rand(); printf "%.6f,%.6f,%.8f\n", a, b, 7 + 3 * a - 20 * b } }' \
+    >"$dir/line.csv"
+box train --data "$dir/line.csv" --target y --algorithm linear --param l2=0 --register line >"$dir/out"
+box -o table explain --model models:/line/1 --text >"$dir/text"
+grep -qE '^ +(7|7\.0000[0-9]*|6\.9999[0-9]*)$' "$dir/text" || die "no intercept of 7"
+grep -qE '^ +\+(3|3\.0000[0-9]*|2\.9999[0-9]*)  × a$' "$dir/text" || die "no slope of 3"
+grep -qE '^ +-(20|20\.000[0-9]*|19\.999[0-9]*)  × b$' "$dir/text" || die "no slope of -20"
+box train --data "$dir/data.csv" --target bought --drop paid --algorithm tree --param max_depth=3 --register tree >"$dir/out"
+box -o table explain --model models:/tree/1 --text --data "$dir/data.csv" >"$dir/text"
+equal "$(sed -n 's/.*→.*(\([0-9]*\) rows)/\1/p' "$dir/text" | awk '{ n += $1 } END { print n }')" 3000 "rows in leaves"
+equal "$(grep -c '→' "$dir/text")" "$(box -o json explain --model models:/tree/1 --text | field leaves)" "leaves"
+box -o table explain --model models:/tree/1 --text --depth 1 | grep -q 'leaves below' || die "depth"
+exits 2 box explain --model models:/tree/1 --text --tree 2
+box train --data "$dir/data.csv" --target bought --drop paid --algorithm knn --register near >"$dir/out"
+exits 2 box explain --model models:/near/1 --text
+
 [ -n "${SIGNALBOX_PEERS:-}" ] || exit 0
 "$SIGNALBOX_PEERS" -c 'import sklearn, fairlearn' 2>"$dir/out" || exit 0
 evaluate --threshold 0.3 --group sex --min-group 1 >"$dir/e.json"

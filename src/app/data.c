@@ -76,6 +76,7 @@ static void write_dataset(struct val *o, const struct dataset *d)
 
     val_set_str(o, "name", d->name);
     val_set_int(o, "version", d->version);
+    val_set_strf(o, "ref", "%s:%lld", d->name, (long long)d->version);
     val_set_int(o, "rows", d->rows);
     val_set_int(o, "columns", d->columns);
     val_set_int(o, "skipped_rows", d->skipped_rows);

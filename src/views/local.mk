@@ -14,6 +14,8 @@ noinst_LIBRARIES += %D%/libviews.a
 	%D%/console.c \
 	%D%/console.h \
 	%D%/console_priv.h \
+	%D%/datasets.h \
+	%D%/datasets_detail.c \
 	%D%/drift.h \
 	%D%/drift_detail.c \
 	%D%/escalation.c \
@@ -40,6 +42,7 @@ noinst_LIBRARIES += %D%/libviews.a
 	%D%/page.h \
 	%D%/pane_alerts.c \
 	%D%/pane_audit.c \
+	%D%/pane_datasets.c \
 	%D%/pane_drift.c \
 	%D%/pane_jobs.c \
 	%D%/pane_monitor.c \

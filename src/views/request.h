@@ -23,6 +23,7 @@ enum {
     IN_SERVING = 1 << VIEW_serving,
     IN_WHATIF = 1 << VIEW_whatif,
     IN_SWEEPS = 1 << VIEW_sweeps,
+    IN_DATASETS = 1 << VIEW_datasets,
     IN_TIME = IN_MONITOR | IN_ALERTS | IN_DRIFT | IN_RETRAIN, /* follow the time cursor */
     IN_ALL = (1 << VIEW_COUNT) - 1,
 };

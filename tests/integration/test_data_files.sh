@@ -104,3 +104,8 @@ for name in $(box -o json data list | sed -n 's/.*"name": "\(killed[0-9]\)".*/\1
     equal "$(box -o json data profile "$name" | field rows)" 3000 "rows of $name"
 done
 equal "$(box -o json audit verify | field ok)" true "audit after kills"
+
+# the pane Data as text
+box --once data >"$dir/pane"
+grep -q 'Data sets' "$dir/pane" || die "no list of data sets in the pane"
+grep -q 'amount' "$dir/pane" || die "no columns in the pane"

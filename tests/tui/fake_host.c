@@ -65,8 +65,8 @@ void fake_close(struct fake *f)
 
 static const struct val *reply_for(const struct fake *f, const struct posted *p)
 {
-    static const char *const subjects[] = { "metric", "run",   "name",
-                                            "job",    "alert", "sweep" };
+    static const char *const subjects[] = { "metric", "run",   "name",   "job",
+                                            "alert",  "sweep", "target", "data" };
     const char *at = val_get_str(p->args, "at", NULL);
     const char *name = val_get_str(p->args, "name", NULL);
     char key[200];

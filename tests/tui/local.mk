@@ -37,6 +37,18 @@ EXTRA_DIST += \
 	%D%/golden/cancel-120x40.screen \
 	%D%/golden/cancel-40x10.screen \
 	%D%/golden/cancel-80x24.screen \
+	%D%/golden/data-120x40.screen \
+	%D%/golden/data-40x10.screen \
+	%D%/golden/data-80x24.screen \
+	%D%/golden/data-column-120x40.screen \
+	%D%/golden/data-column-40x10.screen \
+	%D%/golden/data-column-80x24.screen \
+	%D%/golden/data-target-120x40.screen \
+	%D%/golden/data-target-40x10.screen \
+	%D%/golden/data-target-80x24.screen \
+	%D%/golden/data-together-120x40.screen \
+	%D%/golden/data-together-40x10.screen \
+	%D%/golden/data-together-80x24.screen \
 	%D%/golden/drift-120x40.screen \
 	%D%/golden/drift-40x10.screen \
 	%D%/golden/drift-80x24.screen \

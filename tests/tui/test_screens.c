@@ -77,6 +77,10 @@ static void test_panes(void **state)
     check_screens("whatif", "I");
     check_screens("whatif-changed", "Il");
     check_screens("whatif-edit", "Ije");
+    check_screens("data", "B");
+    check_screens("data-column", "B<Enter>jjj<Enter>");
+    check_screens("data-together", "Bn");
+    check_screens("data-target", "B<Enter>jjjjjjjjjje");
     check_screens("retrain-list", "9");
     check_screens("sweeps", "P");
     check_screens("sweeps-trials", "P<Enter>");

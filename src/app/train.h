@@ -8,7 +8,8 @@
 
 struct train_plan {
     const char *data, *valid;     /* file or data set; valid NULL: a part of data */
-    const char *target, *task, *positive, *weight; /* the last three NULL: not said */
+    const char *target; /* NULL: the learner needs none */
+    const char *task, *positive, *weight; /* NULL: not said */
     const char *const *drop;      /* NULL-terminated */
     const struct learner *learner; /* NULL: found out by comparing, see train_auto.c */
     const struct val *params;     /* bound against the learner's table: all, typed; without a

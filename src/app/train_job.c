@@ -138,7 +138,7 @@ static int split_off_holdout(struct training *t, struct frame *all, struct err *
     return rc;
 }
 
-/* Fills in train and valid; with folds train is everything. */
+/* Fills in train and valid; with folds, and without a target, train is everything. */
 int train_load(struct training *t, struct err *e)
 {
     const struct column *target;
@@ -147,14 +147,15 @@ int train_load(struct training *t, struct err *e)
 
     train_step(t, 0, 0.05, "reading data");
     rc = read_data(t, t->plan.data, NULL, &all, e);
-    if (rc == 0) rc = need_column(all, t->plan.target, "target", &target, e);
+    if (rc == 0 && t->plan.target)
+        rc = need_column(all, t->plan.target, "target", &target, e);
     if (rc == 0) rc = check_cancel(t, e);
     if (rc < 0) {
         frame_free(all);
         return rc;
     }
     t->rows = all->n_rows;
-    if (!t->plan.valid && !t->plan.folds) {
+    if (t->plan.target && !t->plan.valid && !t->plan.folds) {
         rc = split_off_holdout(t, all, e);
         frame_free(all);
     } else {
@@ -282,6 +283,7 @@ static int compute(struct training *t, struct err *e)
     t->fit_s = (double)(clock_mono_us() - t0) / 1e6;
     if (rc < 0) return rc;
     train_step(t, 0.9, 1, "measuring");
+    if (!t->plan.target) return check_cancel(t, e); /* the fit has its own figures */
     if (t->valid) rc = train_measure(t, t->model, t->valid, t->measured, e);
     if (rc == 0) rc = train_measure(t, t->model, t->train, t->trained, e);
     return rc == 0 ? check_cancel(t, e) : rc;

@@ -48,6 +48,27 @@ static int read_learner(const struct val *args, struct train_plan *p, struct err
     return err_hint(e, "one of %s; or auto, which compares them", str_c(&known));
 }
 
+/* A target where one is learned from, and none where it would only mislead. */
+static int check_target(const struct train_plan *p, struct err *e)
+{
+    const struct learner *l = p->learner; /* NULL: several are compared */
+    bool finds = l && l->finds;
+
+    if (!finds && !p->target) {
+        err_set(e, ERR_USAGE, "--target is missing");
+        return err_hint(e, "--target: column to predict; kmeans and isolation_forest need none");
+    }
+    if (!p->target && (p->valid || p->folds || val_has(p->args, "holdout") || p->positive))
+        return err_set(e, ERR_INVALID, "%s: without a target there is nothing to measure against",
+                       p->valid ? "valid" : p->folds ? "folds" : p->positive ? "positive"
+                                                                             : "holdout");
+    if (!finds || !p->target || l->takes_labels) return 0;
+    err_set(e, ERR_INVALID, "target: %s learns without one and answers with groups of its own",
+            l->name);
+    return err_hint(e, "leave --target out, and keep the column from the features with --drop %s",
+                    p->target);
+}
+
 static int read_task(const struct val *args, struct train_plan *p, struct err *e)
 {
     enum task t;
@@ -137,8 +158,8 @@ static void read_drop(struct arena *a, const struct val *args, struct train_plan
 /* Columns the arguments name must not contradict each other. */
 static int check_columns(const struct train_plan *p, struct err *e)
 {
-    if (!*p->target) return err_set(e, ERR_INVALID, "target: is empty");
-    if (str_eq(p->weight, p->target))
+    if (p->target && !*p->target) return err_set(e, ERR_INVALID, "target: is empty");
+    if (p->target && str_eq(p->weight, p->target))
         return err_set(e, ERR_INVALID, "weight: '%s' is the target", p->weight);
     for (size_t i = 0; p->drop[i]; i++)
         if (str_eq(p->drop[i], p->target))
@@ -171,7 +192,7 @@ int train_plan_read(struct arena *a, const struct val *args, struct train_plan *
 {
     struct train_plan p = {
         .data = val_get_str(args, "data", ""),
-        .target = val_get_str(args, "target", ""),
+        .target = val_get_str(args, "target", NULL),
         .positive = val_get_str(args, "positive", NULL),
         .weight = val_get_str(args, "weight", NULL),
         .seed = (uint64_t)val_get_int(args, "seed", 0),
@@ -186,6 +207,7 @@ int train_plan_read(struct arena *a, const struct val *args, struct train_plan *
     if (rc == 0) rc = read_task(args, &p, e);
     if (rc == 0) rc = read_measure(args, &p, e);
     if (rc == 0) rc = read_search(args, &p, e);
+    if (rc == 0) rc = check_target(&p, e);
     if (rc < 0) return rc;
     read_drop(a, args, &p);
     rc = check_columns(&p, e);

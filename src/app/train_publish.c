@@ -71,8 +71,9 @@ static void params_asked_for(struct training *t)
     param_int(t, "seed", (long long)p->seed);
     if (p->valid) param(t, "valid", p->valid);
     else if (p->folds) param_int(t, "folds", p->folds);
-    else param_real(t, "holdout", p->holdout);
-    if (!p->valid) param(t, "split", val_get_str(p->args, "split", train_split_name(p->split)));
+    else if (p->target) param_real(t, "holdout", p->holdout);
+    if (p->target && !p->valid)
+        param(t, "split", val_get_str(p->args, "split", train_split_name(p->split)));
     for (size_t i = 0; p->drop[i]; i++) str_addf(&drop, "%s%s", i ? "," : "", p->drop[i]);
     if (drop.len) param(t, "drop", arena_strdup(t->c->arena, str_c(&drop)));
 }
@@ -224,6 +225,12 @@ static int log_metrics(struct training *t, struct val *result, struct err *e)
             val_set_real(all, train, t->trained[i]);
         }
     }
+    for (size_t i = 0; !t->plan.target && i < val_len(t->told); i++) {
+        const struct val *v = val_at(t->told, i);
+        if (val_type(v) != VAL_REAL) continue;
+        point(t, val_key(t->told, i), val_as_real(v, 0), step);
+        val_set_real(all, val_key(t->told, i), val_as_real(v, 0));
+    }
     return store_run_log_metrics(t->c->app->store, t->run_id, t->curve.points.p, t->curve.points.n,
                                  e);
 }
@@ -306,7 +313,7 @@ static void describe(struct training *t, struct val *r)
     struct val *params = val_set_obj(r, "params");
     for (size_t i = 0; i < t->params.n; i++)
         val_set_str(params, t->params.p[i].key, t->params.p[i].value);
-    model_describe(t->model, val_set_obj(r, "fit"));
+    val_set(r, "fit", t->told);
     val_set_real(r, "duration_s", (double)(clock_mono_us() - t->started_us) / 1e6);
     val_set_real(r, "fit_s", t->fit_s);
     if (!t->no_model) val_set_strf(r, "model_uri", "runs:/%s/model", t->run_id);
@@ -353,6 +360,8 @@ int train_publish(struct training *t, struct val *result, struct err *e)
 
     if (rc < 0) return rc;
     if (t->comparison) params_asked_for(t); /* those of the algorithm it became */
+    t->told = val_obj(t->c->arena);
+    if (t->model) model_describe(t->model, t->told);
     params_found(t);
     describe(t, result);
     rc = job_publish_begin(t->c, e);

@@ -43,6 +43,7 @@ struct training {
     bool draws_curve;
     /* outcome; by position in `metrics`, NaN: undefined */
     struct model *model;
+    struct val *told; /* by the learner, of its fit */
     double fit_s;
     double measured[TRAIN_METRICS_MAX], deviation[TRAIN_METRICS_MAX], trained[TRAIN_METRICS_MAX];
     struct comparison *comparison; /* of algorithms; NULL: none was asked for */

@@ -90,6 +90,8 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/learn/gbdt_tree.c \
 	%D%/learn/gram.c \
 	%D%/learn/gram.h \
+	%D%/learn/isolation_forest.c \
+	%D%/learn/kmeans.c \
 	%D%/learn/knn.c \
 	%D%/learn/lbfgs.c \
 	%D%/learn/lbfgs.h \

@@ -11,6 +11,7 @@ PROGRAM_TESTS += %D%/test_data_files.sh
 PROGRAM_TESTS += %D%/test_evaluate.sh
 PROGRAM_TESTS += %D%/test_data_metrics.sh
 PROGRAM_TESTS += %D%/test_demo.sh
+PROGRAM_TESTS += %D%/test_unsupervised.sh
 PROGRAM_TESTS += %D%/test_drift.sh
 PROGRAM_TESTS += %D%/test_ensembles.sh
 PROGRAM_TESTS += %D%/test_nets.sh

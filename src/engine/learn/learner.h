@@ -51,6 +51,12 @@ struct learner {
     enum encoding (*encoding_of)(const struct val *params);
     bool single; /* fit wants its matrices in float32: half the memory */
     const struct param *params;
+    /* Learners without a target: what they find (the name of what is predicted), and the classes
+     * they answer with; names NULL: 0, 1, …  A target may be given where takes_labels is set; its
+     * two labels stand for the classes then, and only measuring looks at it. */
+    const char *finds;
+    const char *const *(*groups)(const struct val *params, size_t *ret_n);
+    bool takes_labels;
     /* *ret is the learner's own state, freed by free. */
     int (*fit)(const struct engine *en, const struct fit_input *in, void **ret, struct err *e);
     /* One row: x has d values in the learner's encoding. out: 1 value for regression and

@@ -180,7 +180,8 @@ static int rows_prepare(const struct engine *en, const struct model *m, const st
     ret->y = mem_try(f->n_rows + 1, sizeof *ret->y);
     if (weight) ret->w = mem_try(f->n_rows + 1, sizeof *ret->w);
     if (!ret->y || (weight && !ret->w)) return no_memory(f->n_rows, e);
-    r = target_encode(&m->target, f, ret->y, e);
+    if (m->found) memset(ret->y, 0, f->n_rows * sizeof *ret->y);
+    else r = target_encode(&m->target, f, ret->y, e);
     if (r == 0 && weight) r = read_weights(f, weight, ret->w, e);
     return r < 0 ? r : drop_unlabelled(en, ret, e);
 }
@@ -206,7 +207,7 @@ static int skipped(struct model *m, const struct model_spec *spec, const struct 
 
     while (spec->drop && spec->drop[n]) n++;
     names = arena_array(&m->arena, n + 3, const char *);
-    names[at++] = spec->target;
+    names[at++] = m->target.name;
     if (spec->weight) names[at++] = spec->weight;
     for (size_t i = 0; i < n; i++) {
         if (!frame_col(f, spec->drop[i]))
@@ -221,10 +222,18 @@ static int skipped(struct model *m, const struct model_spec *spec, const struct 
 static int check_general(const struct model *m, struct err *e)
 {
     for (const struct param *p = model_general_params; p->name; p++)
-        if (m->target.task == TASK_REGRESSION && val_has(m->params, p->name))
+        if (m->found && val_has(m->params, p->name))
+            return err_set(e, ERR_INVALID, "%s: needs a target", p->name);
+        else if (m->target.task == TASK_REGRESSION && val_has(m->params, p->name))
             return err_set(e, ERR_INVALID, "%s: is for classes, but column %s is predicted as a "
                            "number", p->name, m->target.name);
     return 0;
+}
+
+/* Whether the target is what the learner finds rather than a column. */
+static bool found_by(const struct learner *l, const struct model_spec *spec)
+{
+    return l->finds && (!spec->target || !*spec->target);
 }
 
 /* Everything before numbers are needed: learner, parameters, target. */
@@ -232,18 +241,24 @@ static int interpret(struct model *m, const struct model_spec *spec, const struc
                      const struct frame *train, struct err *e)
 {
     struct target_wish wish = { spec->task, spec->positive, NULL };
-    const struct column *c = frame_col(train, spec->target);
+    const struct column *c = spec->target ? frame_col(train, spec->target) : NULL;
     int r = find_learner(spec->algorithm, &m->learner, e);
 
     if (r < 0) return r;
-    if (!c) return err_set(e, ERR_INVALID, "there is no target column %s", spec->target);
+    m->found = !like && found_by(m->learner, spec);
+    if (!c && !m->found)
+        return spec->target ? err_set(e, ERR_INVALID, "there is no target column %s", spec->target)
+                            : err_set(e, ERR_INVALID, "there is no target");
     r = model_bind_params(m->learner, &m->arena, spec->params, &m->params, e);
     if (r < 0) return err_prefix(e, "parameters of %s", m->learner->name);
+    if (c && m->learner->finds && !m->learner->takes_labels)
+        return err_set(e, ERR_INVALID, "%s learns without a target", m->learner->name);
     wish.learner = m->learner;
     if (like && !(m->learner->tasks & (unsigned)like->task))
         return err_set(e, ERR_INVALID, "%s does not do %s", m->learner->name,
                        task_name(like->task));
     if (like) m->target = target_copy(like);
+    else if (m->found) target_found(m->learner, m->params, &m->target);
     else r = target_fit(c, train->n_rows, &wish, &m->target, e);
     return r < 0 ? r : check_general(m, e);
 }

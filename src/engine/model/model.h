@@ -13,7 +13,7 @@ struct model;
 
 struct model_spec {
     const char *algorithm;      /* learner's name */
-    const char *target;         /* column of the frame */
+    const char *target;         /* column of the frame; NULL for learners that find it */
     const char *task;           /* "binary", "multiclass", "regression" or NULL: target.h says */
     const char *positive;       /* binary: class 1; NULL: of two labels the one that sorts last */
     const char *weight;         /* column of row weights; NULL: none; not a feature */

@@ -8,6 +8,7 @@
 struct model {
     const struct learner *learner;
     struct target target;
+    bool found; /* in the fit: nobody gave a target */
     struct encoder *enc;
     void *state; /* the learner's; NULL: composite */
     struct composite *composite; /* models this one is made of; NULL: none */

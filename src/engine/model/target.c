@@ -208,6 +208,23 @@ int target_fit(const struct column *c, size_t n_rows, const struct target_wish *
     return 0;
 }
 
+void target_found(const struct learner *l, const struct val *params, struct target *ret)
+{
+    size_t n;
+    const char *const *names = l->groups(params, &n);
+
+    *ret = (struct target){ .name = mem_strdup(l->finds),
+                            .type = COL_CATEGORY,
+                            .task = (enum task)l->tasks,
+                            .classes = dict_new() };
+    for (size_t i = 0; i < n; i++) {
+        STR_AUTO number = STR_INIT;
+        str_addf(&number, "%zu", i);
+        const char *name = names ? names[i] : str_c(&number);
+        dict_add(ret->classes, name, strlen(name));
+    }
+}
+
 /* ---- encoding ------------------------------------------------------------------------ */
 
 static double class_of(const struct target *t, const char *s)

@@ -30,6 +30,8 @@ struct target_wish {
 /* ERR_INVALID when column and wish do not fit. */
 int target_fit(const struct column *c, size_t n_rows, const struct target_wish *wish,
                struct target *ret, struct err *e);
+/* What a learner without a target finds. */
+void target_found(const struct learner *l, const struct val *params, struct target *ret);
 void target_done(struct target *t);
 struct target target_copy(const struct target *t); /* shares the labels */
 int target_n_classes(const struct target *t); /* 0: regression */

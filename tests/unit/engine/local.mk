@@ -27,7 +27,8 @@ ENGINE_TESTS = \
 	%D%/test_relation \
 	%D%/test_split \
 	%D%/test_target \
-	%D%/test_trees
+	%D%/test_trees \
+	%D%/test_unsupervised
 check_PROGRAMS += $(ENGINE_TESTS)
 TESTS += $(ENGINE_TESTS)
 %C%_test_baselines_LDADD = $(ENGINE_TEST_LIBS)
@@ -56,6 +57,7 @@ TESTS += $(ENGINE_TESTS)
 %C%_test_split_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_target_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_trees_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_unsupervised_LDADD = $(ENGINE_TEST_LIBS)
 endif
 EXTRA_DIST += %D%/enginetest.h %D%/gbdttest.h %D%/modeltest.h
 

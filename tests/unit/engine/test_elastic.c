@@ -1,6 +1,6 @@
 /* test_elastic.c: elastic nets: the conditions for a minimum (Karush, Kuhn, Tucker) on the rows
  * themselves, the path and the choice on it, files, threads, cancellation; and the coefficients of
- * scikit-learn where $SIGNALBOX_PEERS names a python that has it. */
+ * scikit-learn where $SIGNALBOX_PEERS is a virtual environment that has it. */
 #include "enginetest.h"
 
 #include "base/arena.h"
@@ -269,7 +269,7 @@ static void compare(const char *python, const char *folder, int classes, double 
     }
     str_addf(&path, "%s/rows.csv", folder);
     check_ok(file_write_atomic(str_c(&path), rows.p, rows.len, &e), &e);
-    str_addf(&command, "%s %s/fit.py %s %d %g %g", python, folder, str_c(&path), classes, l1_ratio,
+    str_addf(&command, "%s/bin/python %s/fit.py %s %d %g %g", python, folder, str_c(&path), classes, l1_ratio,
              lambda);
     struct linmodel *m = fit(&s, classes, false, asked(&a, l1_ratio, lambda), 2);
     FILE *f = popen(str_c(&command), "r");
@@ -294,7 +294,7 @@ static void test_peers(void **state)
 
     (void)state;
     if (!python || system(NULL) == 0) {
-        print_message("skipped: SIGNALBOX_PEERS names no python with scikit-learn\n");
+        print_message("skipped: SIGNALBOX_PEERS names no virtual environment\n");
         skip();
     }
     assert_non_null(mkdtemp(folder));

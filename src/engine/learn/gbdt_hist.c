@@ -21,10 +21,11 @@
 #define BLOCK_LEAST 64
 #define BLOCK_MOST  512
 #define GROUP       8           /* features a pass */
-#define PIECE       64          /* rows between two rounds of prefetching */
+#define PIECE       128         /* rows between two rounds of prefetching */
 #define LINE        64          /* bytes of a cache line */
 #define NEAR        (256 << 10) /* bytes of all records that stay in a cache anyway */
 #define WORTHWHILE  40000       /* updates below which other threads are not asked */
+#define TASKS       8           /* a thread, of a large leaf */
 #define FEATURES    4           /* of a search task */
 
 /* ---- memory ---- */
@@ -174,16 +175,18 @@ static void add_block(const struct gbdt_grower *gr, struct block *k, int64_t *hi
 struct build_job {
     struct gbdt_grower *gr;
     const struct gbdt_leaf *leaf;
+    size_t share; /* rows of a task */
 };
 
-static void build_task(void *arg, size_t chunk, int thread)
+static void build_task(void *arg, size_t task, int thread)
 {
     const struct build_job *job = arg;
     struct gbdt_grower *gr = job->gr;
     const struct gbdt_bins *b = gr->bins;
     const struct gbdt_leaf *l = job->leaf;
     struct gbdt_work *w = &gr->work[thread];
-    size_t from = chunk * GBDT_CHUNK, end = from + gbdt_chunk_rows(l->rows, chunk);
+    size_t from = task * job->share;
+    size_t end = l->rows - from < job->share ? l->rows : from + job->share;
     const uint64_t *items = gr->items[l->buf] + l->begin;
     int64_t *hist = thread ? w->hist : gbdt_slot(gr, l->slot);
     struct block k = { .a = { .stride = b->stride, .exact = gr->entry > 1, .gh = w->gh } };
@@ -211,13 +214,16 @@ static void build_task(void *arg, size_t chunk, int thread)
     }
 }
 
+/* Tasks are as many as keep all threads busy to the end: their bounds change nothing, since
+ * sums of integers are the same in any order. */
 void gbdt_hist_build(struct gbdt_grower *gr, const struct gbdt_leaf *l)
 {
-    struct build_job job = { gr, l };
+    struct build_job job = { gr, l, l->rows / (TASKS * (size_t)pool_size(gr->en->pool)) + 1 };
     bool serial = l->rows * gr->bins->m < WORTHWHILE;
 
+    if (job.share < GBDT_CHUNK / 4) job.share = GBDT_CHUNK / 4;
     memset(gbdt_slot(gr, l->slot), 0, gr->bins->hist_len * gr->entry * sizeof(int64_t));
-    gbdt_run(gr, gbdt_chunks(l->rows), serial, build_task, &job);
+    gbdt_run(gr, (l->rows + job.share - 1) / job.share, serial, build_task, &job);
 }
 
 /* Adds what threads hold of feature j to out, and clears it there. */

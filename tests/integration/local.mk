@@ -30,6 +30,7 @@ PROGRAM_TESTS += %D%/test_serve_clients.sh
 PROGRAM_TESTS += %D%/test_serve_prometheus.sh
 PROGRAM_TESTS += %D%/test_serve_rollout.sh
 PROGRAM_TESTS += %D%/test_sweep.sh
+PROGRAM_TESTS += %D%/test_sweep_regret.sh
 PROGRAM_TESTS += %D%/test_serve.sh
 PROGRAM_TESTS += %D%/test_serve_canary.sh
 TESTS += $(PROGRAM_TESTS)

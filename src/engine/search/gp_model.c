@@ -226,7 +226,7 @@ int gp_fit(struct gp *g, struct err *e)
     double *theta = mem_zalloc(g->d + 2, sizeof *theta);
     enum lbfgs_end end;
 
-    theta[g->d + 1] = log(1e-2);
+    theta[g->d + 1] = 0; /* from much noise: a broad trend is found before ripples are believed */
     int rc = lbfgs_minimise(&p, theta, &end, e);
     if (rc == 0) take(g, theta);
     free(theta);

@@ -14,6 +14,6 @@ TESTS += $(search_tests)
 %C%_test_space_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit/engine
 %C%_test_space_LDADD = $(ENGINE_LIBS) $(CMOCKA_LIBS)
 endif
-# regrets on known functions, for the comparison with Optuna: tests/unit/search/compare
-EXTRA_PROGRAMS += %D%/regret
+# regrets on known functions; test_sweep_regret.sh compares them with Optuna's
+check_PROGRAMS += %D%/regret
 %C%_regret_LDADD = $(ENGINE_LIBS)

@@ -57,3 +57,16 @@ struct kernel_gemm8 {
     int32_t *c;
     ptrdiff_t ldc;
 };
+
+/* Largest values of side x side windows of an image of w pixels a line, `stride` channels a pixel,
+ * a multiple of KERNEL_LANES; oh x ow windows. Backwards the gradient dy of a window goes to the
+ * first pixel that is equal to y, and nowhere if none is; the others of dx in windows become 0. */
+struct kernel_pool {
+    size_t oh, ow, w, stride, side;
+    const float *x;
+    float *y;        /* out; backwards in, where RELU may have set what was negative to 0 */
+    const float *dy; /* backwards */
+    float *dx;
+};
+/* relu: out[i] = max(x[i], 0); relu_back: d[i] = 0 unless y[i] > 0. n: a multiple of
+ * KERNEL_LANES. Like pool, equal everywhere. */

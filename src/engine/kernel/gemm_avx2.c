@@ -54,4 +54,24 @@ GEMM_TARGET void kernel_gemm8_avx2(const struct kernel_gemm8 *g)
     for (size_t j = 0; j < g->n; j += KERNEL_LANES)
         for (size_t first = 0; first < g->m; first += 4) bytes_4x8(g, first, j);
 }
+
+GEMM_TARGET void kernel_pool_avx2(const struct kernel_pool *p)
+{
+    body_pool(p);
+}
+
+GEMM_TARGET void kernel_pool_back_avx2(const struct kernel_pool *p)
+{
+    body_pool_back(p);
+}
+
+GEMM_TARGET void kernel_relu_avx2(const float *x, size_t n, float *out)
+{
+    body_relu(x, n, out);
+}
+
+GEMM_TARGET void kernel_relu_back_avx2(const float *y, size_t n, float *d)
+{
+    body_relu_back(y, n, d);
+}
 #endif

@@ -13,7 +13,7 @@
 #ifndef GEMM_TARGET /* any processor: product and addition are two roundings */
 #include <math.h>
 #define GEMM_TARGET
-#define GEMM_WIDE 0
+#define GEMM_WIDE         0
 #define GEMM_FMA(s, x, y) (s) += (x) * (y)
 #define GEMM_SQRT(to, x)                                                                           \
     do {                                                                                           \
@@ -23,11 +23,13 @@
 #endif
 
 typedef float v8f __attribute__((vector_size(32)));
+typedef int32_t v8m __attribute__((vector_size(32)));
 
-#define GEMM_SPLAT(x)  ((v8f){ (x), (x), (x), (x), (x), (x), (x), (x) })
-#define GEMM_GET(v, p) memcpy(&(v), (p), sizeof(v8f))
-#define GEMM_PUT(p, v) memcpy((p), &(v), sizeof(v8f))
-#define GEMM_TILE      GEMM_TARGET static inline __attribute__((always_inline)) void
+#define GEMM_SPLAT(x)      ((v8f){ (x), (x), (x), (x), (x), (x), (x), (x) })
+#define GEMM_GET(v, p)     memcpy(&(v), (p), sizeof(v8f))
+#define GEMM_PUT(p, v)     memcpy((p), &(v), sizeof(v8f))
+#define GEMM_PICK(m, a, b) ((v8f)(((m) & (v8m)(a)) | (~(m) & (v8m)(b))))
+#define GEMM_TILE          GEMM_TARGET static inline __attribute__((always_inline)) void
 
 #define ROWS_4(X) X(0) X(1) X(2) X(3)
 #define ROWS_6(X) ROWS_4(X) X(4) X(5)
@@ -159,5 +161,78 @@ GEMM_TILE body_adam(const struct kernel_adam *a)
         GEMM_PUT(a->w + i, w);
         GEMM_PUT(a->m + i, m);
         GEMM_PUT(a->v + i, v);
+    }
+}
+
+GEMM_TILE body_pool(const struct kernel_pool *p)
+{
+    size_t line = p->w * p->stride;
+    float *out = p->y;
+
+    for (size_t py = 0; py < p->oh; py++)
+        for (size_t px = 0; px < p->ow; px++) {
+            const float *at = p->x + py * p->side * line + px * p->side * p->stride;
+            for (size_t c = 0; c < p->stride; c += KERNEL_LANES, out += KERNEL_LANES) {
+                v8f top, v;
+                GEMM_GET(top, at + c);
+                for (size_t dy = 0; dy < p->side; dy++)
+                    for (size_t dx = 0; dx < p->side; dx++) {
+                        GEMM_GET(v, at + dy * line + dx * p->stride + c);
+                        top = GEMM_PICK(v > top, v, top);
+                    }
+                GEMM_PUT(out, top);
+            }
+        }
+}
+
+GEMM_TILE body_pool_back(const struct kernel_pool *p)
+{
+    size_t line = p->w * p->stride;
+    const float *y = p->y, *dy = p->dy;
+
+    for (size_t py = 0; py < p->oh; py++)
+        for (size_t px = 0; px < p->ow; px++) {
+            size_t at = py * p->side * line + px * p->side * p->stride;
+            for (size_t c = 0; c < p->stride; c += KERNEL_LANES) {
+                v8f top, left, v;
+                GEMM_GET(top, y);
+                GEMM_GET(left, dy);
+                y += KERNEL_LANES;
+                dy += KERNEL_LANES;
+                for (size_t i = 0; i < p->side; i++)
+                    for (size_t k = 0; k < p->side; k++) {
+                        size_t off = at + i * line + k * p->stride + c;
+                        GEMM_GET(v, p->x + off);
+                        v8m here = v == top;
+                        v8f part = (v8f)(here & (v8m)left);
+                        GEMM_PUT(p->dx + off, part);
+                        left = (v8f)(~here & (v8m)left);
+                    }
+            }
+        }
+}
+
+GEMM_TILE body_relu(const float *x, size_t n, float *out)
+{
+    const v8f zero = { 0 };
+
+    for (size_t i = 0; i < n; i += KERNEL_LANES) {
+        v8f v;
+        GEMM_GET(v, x + i);
+        v = (v8f)((v > zero) & (v8m)v);
+        GEMM_PUT(out + i, v);
+    }
+}
+
+GEMM_TILE body_relu_back(const float *y, size_t n, float *d)
+{
+    const v8f zero = { 0 };
+
+    for (size_t i = 0; i < n; i += KERNEL_LANES) {
+        v8f v, g;
+        GEMM_GET(v, y + i);
+        GEMM_GET(g, d + i);
+        g = (v8f)((v > zero) & (v8m)g);
+        GEMM_PUT(d + i, g);
     }
 }

@@ -1,7 +1,7 @@
 /* gemm_generic.c: the kernels of neural nets for any processor: product and addition are two
  * roundings. See gemm_body.h; any thread. */
-#include "engine/kernel/variants.h"
 #include "engine/kernel/gemm_body.h"
+#include "engine/kernel/variants.h"
 
 void kernel_gemm_generic(const struct kernel_gemm *g)
 {
@@ -30,4 +30,24 @@ void kernel_gemm8_generic(const struct kernel_gemm8 *g)
     for (size_t r = 0; r < g->m; r++)
         for (size_t j = 0; j < g->n; j++)
             g->c[(ptrdiff_t)r * g->ldc + (ptrdiff_t)j] = dot_bytes(g, r, j);
+}
+
+void kernel_pool_generic(const struct kernel_pool *p)
+{
+    body_pool(p);
+}
+
+void kernel_pool_back_generic(const struct kernel_pool *p)
+{
+    body_pool_back(p);
+}
+
+void kernel_relu_generic(const float *x, size_t n, float *out)
+{
+    body_relu(x, n, out);
+}
+
+void kernel_relu_back_generic(const float *y, size_t n, float *d)
+{
+    body_relu_back(y, n, d);
 }

@@ -5,6 +5,7 @@
  * variants give the same bits, so results never depend on the machine's instruction set: they
  * are compiled from one body (vec_body.h) in which the number of lanes is fixed and every
  * operation is written out; contraction into fused multiply-add is off for the whole build.
+ * (The products of nets do fuse where they can; see gemm.h.)
  *
  * Histograms hold packed sums: one int64 = gradient * 2^32 + hessian, both small integers, the
  * hessian's sum in [0, 2^31) and the gradient's in (-2^31, 2^31). One 64-bit addition adds

@@ -297,50 +297,28 @@ static void dropout_back(const struct net_train *t, struct net_group *g, size_t 
 
 /* ---- activations and pool ------------------------------------------------------------ */
 
-static void relu_back(const float *y, float *d, size_t n)
-{
-    const v8f zero = { 0 };
-
-    for (size_t i = 0; i < n; i += KERNEL_LANES) {
-        v8f v, dy;
-        NET_GET(v, y + i);
-        NET_GET(dy, d + i);
-        dy = NET_WHERE(v > zero, dy);
-        NET_PUT(d + i, dy);
-    }
-}
-
 static void tanh_back(const float *y, float *d, size_t n)
 {
     for (size_t i = 0; i < n; i++) d[i] *= 1 - y[i] * y[i];
 }
 
-/* The first of equal largest values gets it all. Behind a RELU in place y is not the largest but
- * 0 where that was negative; dy is 0 there. */
-static void pool_back(const struct net_layer *l, const float *x, const float *y, const float *dy,
-                      float *dx)
+/* Behind a RELU in place y is not the largest but 0 where that was negative; dy is 0 there. */
+static void pool_back(const struct net_train *t, const struct net_layer *l, struct net_group *g,
+                      size_t layer, size_t row)
 {
-    size_t stride = l->in.stride, line = l->in.w * stride;
+    size_t in = net_size(&l->in), out = net_size(&l->out);
+    float *dx = g->other + row * in;
 
-    memset(dx, 0, net_size(&l->in) * sizeof *dx);
-    for (size_t py = 0; py < l->out.h; py++)
-        for (size_t px = 0; px < l->out.w; px++) {
-            size_t at = py * l->side * line + px * l->side * stride;
-            for (size_t c = 0; c < stride;
-                 c += KERNEL_LANES, y += KERNEL_LANES, dy += KERNEL_LANES) {
-                v8f top, left, v;
-                NET_GET(top, y);
-                NET_GET(left, dy);
-                for (size_t i = 0; i < l->side * l->side; i++) {
-                    size_t off = at + i / l->side * line + i % l->side * stride + c;
-                    NET_GET(v, x + off);
-                    v8m here = v == top;
-                    v8f part = NET_WHERE(here, left);
-                    NET_PUT(dx + off, part);
-                    left = NET_WHERE(~here, left);
-                }
-            }
-        }
+    if (l->in.h % l->side || l->in.w % l->side) memset(dx, 0, in * sizeof *dx);
+    t->kernels->pool_back(&(struct kernel_pool){ .oh = l->out.h,
+                                                 .ow = l->out.w,
+                                                 .w = l->in.w,
+                                                 .stride = l->in.stride,
+                                                 .side = l->side,
+                                                 .x = g->act[layer] + row * in,
+                                                 .y = g->act[layer + 1] + row * out,
+                                                 .dy = g->delta + row * out,
+                                                 .dx = dx });
 }
 
 /* ---- products ------------------------------------------------------------------------ */
@@ -523,19 +501,17 @@ static void weighted_back(const struct net_train *t, struct net_group *g, size_t
 void net_back(const struct net_train *t, struct net_group *g, size_t layer)
 {
     const struct net_layer *l = layer_of(t, layer);
-    size_t in = net_size(&l->in), out = net_size(&l->out);
+    size_t out = net_size(&l->out);
 
     switch (l->op) {
     case NET_DENSE:
     case NET_CONV: weighted_back(t, g, layer); break;
-    case NET_RELU: relu_back(g->act[layer + 1], g->delta, g->rows * out); break;
+    case NET_RELU: t->kernels->relu_back(g->act[layer + 1], g->rows * out, g->delta); break;
     case NET_TANH: tanh_back(g->act[layer + 1], g->delta, g->rows * out); break;
     case NET_NORM: norm_back(t, g, layer); break;
     case NET_DROPOUT: dropout_back(t, g, layer); break;
     case NET_POOL:
-        for (size_t r = 0; r < g->rows; r++)
-            pool_back(l, g->act[layer] + r * in, g->act[layer + 1] + r * out, g->delta + r * out,
-                      g->other + r * in);
+        for (size_t r = 0; r < g->rows; r++) pool_back(t, l, g, layer, r);
         swap(g);
         break;
     }

@@ -1,6 +1,5 @@
 /* net_layer.c: the layers forwards, over a block of rows. Any thread with its own memory. */
 #include "engine/learn/net.h"
-#include "engine/learn/net_vec.h"
 
 #include <assert.h>
 #include <math.h>
@@ -82,37 +81,15 @@ static void dense(const struct net_pass *p, size_t layer, const float *in, float
     });
 }
 
-/* The largest of a window, lanes of channels at a time. */
-static void pool(const struct net_layer *l, const float *in, float *out)
+static void pool(const struct net_pass *p, const struct net_layer *l, const float *in, float *out)
 {
-    size_t stride = l->in.stride, line = l->in.w * stride;
-
-    for (size_t y = 0; y < l->out.h; y++)
-        for (size_t x = 0; x < l->out.w; x++) {
-            const float *at = in + y * l->side * line + x * l->side * stride;
-            for (size_t c = 0; c < stride; c += KERNEL_LANES, out += KERNEL_LANES) {
-                v8f top, v;
-                NET_GET(top, at + c);
-                for (size_t dy = 0; dy < l->side; dy++)
-                    for (size_t dx = 0; dx < l->side; dx++) {
-                        NET_GET(v, at + dy * line + dx * stride + c);
-                        top = NET_PICK(v > top, v, top);
-                    }
-                NET_PUT(out, top);
-            }
-        }
-}
-
-static void relu(const float *in, float *out, size_t n)
-{
-    const v8f zero = { 0 };
-
-    for (size_t i = 0; i < n; i += KERNEL_LANES) {
-        v8f v;
-        NET_GET(v, in + i);
-        v = NET_PICK(v > zero, v, zero);
-        NET_PUT(out + i, v);
-    }
+    p->kernels->pool(&(struct kernel_pool){ .oh = l->out.h,
+                                            .ow = l->out.w,
+                                            .w = l->in.w,
+                                            .stride = l->in.stride,
+                                            .side = l->side,
+                                            .x = in,
+                                            .y = out });
 }
 
 void net_layer_forward(const struct net_pass *p, size_t layer, const float *in, float *out)
@@ -123,13 +100,13 @@ void net_layer_forward(const struct net_pass *p, size_t layer, const float *in, 
     switch (l->op) {
     case NET_DENSE: dense(p, layer, in, out); break;
     case NET_CONV: conv(p, layer, in, out); break;
-    case NET_RELU: relu(in, out, n); break;
+    case NET_RELU: p->kernels->relu(in, n, out); break;
     case NET_TANH:
         for (size_t i = 0; i < n; i++) out[i] = tanhf(in[i]);
         break;
     case NET_POOL:
         for (size_t r = 0; r < p->rows; r++)
-            pool(l, in + r * net_size(&l->in), out + r * net_size(&l->out));
+            pool(p, l, in + r * net_size(&l->in), out + r * net_size(&l->out));
         break;
     case NET_NORM:
     case NET_DROPOUT: assert(!"a layer of training"); break;

@@ -82,7 +82,7 @@ bool model_has_ensemble(const struct model *m)
 
 bool model_has_dense(const struct model *m)
 {
-    return m->learner->to_dense != NULL;
+    return m->learner->to_dense && !val_has(m->params, "precision"); /* not in integers */
 }
 
 void model_to_ensemble(const struct model *m, struct arena *a, struct ensemble *ret)

@@ -1,9 +1,11 @@
 /* test_net.c: nets: gradients of every layer against finite differences, the kernels against
  * plain loops, and what mlp and cnn promise as learners. */
+#include "base/dense.h"
 #include "base/rng.h"
 #include "engine/kernel/kernel.h"
 #include "engine/learn/net_back.h"
 #include "engine/learn/net_int8.h"
+#include "engine/model/exchange.h"
 #include "engine/model/model.h"
 #include "enginetest.h"
 
@@ -153,6 +155,45 @@ static void test_adam(void **state)
                 check_near((double)w[i], bw[i], 1e-5, 1e-4, k->isa);
             }
         }
+    }
+}
+
+/* Windows of 2 over 5 x 6 pixels, the last line in none; ties go to the first. */
+static void test_pool(void **state)
+{
+    enum { H = 5, W = 6, C = 8, OUT = 2 * 3 * C, IN = H * W * C };
+    float x[IN], y[OUT], dy[OUT], dx[IN], sum;
+
+    (void)state;
+    fill(x, IN, 1, 1);
+    fill(dy, OUT, 1, 2);
+    memcpy(x + C, x, C * sizeof *x);
+    for (int isa = 0; isa < KERNEL_ISAS; isa++) {
+        const struct kernels *k = kernels_for(isa);
+        struct kernel_pool p = {
+            .oh = 2, .ow = 3, .w = W, .stride = C, .side = 2, .x = x, .y = y, .dy = dy, .dx = dx
+        };
+        if (!k) continue;
+        memset(dx, 0, sizeof dx);
+        k->pool(&p);
+        k->pool_back(&p);
+        for (size_t i = 0; i < OUT; i++) {
+            size_t at = i / C / 3 * 2 * W * C + i / C % 3 * 2 * C + i % C;
+            size_t four[4] = { at, at + C, at + (size_t)W * C, at + (size_t)(W + 1) * C }, top = at;
+            for (int q = 1; q < 4; q++)
+                if (x[four[q]] > x[top]) top = four[q];
+            assert_memory_equal(&y[i], &x[top], sizeof *y);
+            assert_memory_equal(&dx[top], &dy[i], sizeof *dx);
+            sum = fabsf(dx[four[0]]) + fabsf(dx[four[1]]) + fabsf(dx[four[2]]) + fabsf(dx[four[3]]);
+            check_near((double)sum, fabs((double)dy[i]), 0, 0, "only one");
+        }
+        k->relu(x, IN, dx);
+        for (size_t i = 0; i < IN; i++)
+            check_near((double)dx[i], fmax((double)x[i], 0), 0, 0, "relu");
+        memcpy(y, dy, sizeof y);
+        k->relu_back(x, OUT, y);
+        for (size_t i = 0; i < OUT; i++)
+            check_near((double)y[i], x[i] > 0 ? (double)dy[i] : 0, 0, 0, "relu back");
     }
 }
 
@@ -721,6 +762,7 @@ static void test_int8(void **state)
         check_near(accuracy(q, test), accuracy(m, test), 0.01, 0, names[i]);
         struct buf b = bytes_of(q), before = bytes_of(m);
         assert_true(b.n < before.n);
+        assert_false(model_has_dense(q));
         check_ok(model_open(b.p, b.n, &again, &e), &e);
         got = predict(again, test);
         assert_memory_equal(got, want, test->n_rows * 3 * sizeof *got);
@@ -738,13 +780,66 @@ static void test_int8(void **state)
     frame_free(test);
 }
 
+/* One row through the neutral form, by hand. */
+static double by_hand(const struct dense *d, const double *row)
+{
+    double x[64], y[64];
+
+    for (size_t i = 0; i < d->n_features; i++)
+        x[i] = (row[i] - d->scaling[i].mean) / d->scaling[i].scale;
+    for (size_t k = 0; k < d->n_layers; k++) {
+        const struct dense_layer *l = &d->layers[k];
+        for (size_t c = 0; c < l->out; c++) {
+            y[c] = l->b[c];
+            for (size_t i = 0; i < l->in; i++) y[c] += x[i] * l->w[i * l->out + c];
+            if (l->act == DENSE_TANH) y[c] = tanh(y[c]);
+            if (l->act == DENSE_RELU) y[c] = fmax(y[c], 0);
+        }
+        memcpy(x, y, sizeof x);
+    }
+    return x[0];
+}
+
+static void test_dense(void **state)
+{
+    enum { N = 100 };
+    struct frame *f = frame_new();
+    struct arena a = ARENA_INIT;
+    struct rng r;
+    struct dense d;
+
+    (void)state;
+    rng_seed(&r, 12);
+    for (int j = 0; j < 3; j++) {
+        double *v = add_num(f, (const char *const[]){ "a", "b", "y" }[j], COL_REAL, N);
+        for (size_t i = 0; i < N; i++) v[i] = 5 + 20 * rng_normal(&r);
+    }
+    for (int act = 0; act < 2; act++) {
+        struct model *m = fit(
+            "mlp", "y",
+            (const char *const[]){ "hidden", "12,5", "activation", act ? "tanh" : "relu", NULL }, f,
+            NULL);
+        double *p = predict(m, f);
+        assert_true(model_has_dense(m));
+        model_to_dense(m, &a, &d);
+        assert_int_equal(d.n_layers, 3);
+        for (size_t i = 0; i < N; i++)
+            check_near(by_hand(&d, (double[]){ f->cols[0].num[i], f->cols[1].num[i] }), p[i], 1e-4,
+                       1e-5, "dense");
+        free(p);
+        model_free(m);
+    }
+    arena_done(&a);
+    frame_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_gemm),  TEST(test_gemm8),   TEST(test_adam),       TEST(test_gradients),
         TEST(test_plans), TEST(test_learns),  TEST(test_regression), TEST(test_threads),
         TEST(test_bytes), TEST(test_hostile), TEST(test_cancel),     TEST(test_refusals),
-        TEST(test_int8),
+        TEST(test_pool),  TEST(test_int8),    TEST(test_dense),
     };
     return cmocka_run_group_tests_name("net", tests, NULL, NULL);
 }

@@ -545,12 +545,46 @@ static void test_count_score(void **state)
     }
 }
 
+/* Rows of a dense matrix: every variant to the bit, and the plain sums but for rounding. */
+static void test_dense_rows(void **state)
+{
+    enum { ROWS = 23, WIDE = 13, MOST = 5, SUMS = (WIDE + 1) * (WIDE + 1) };
+    const struct kernels *plain = kernels_for(KERNEL_GENERIC), *fast = kernels_for(KERNEL_AVX2);
+    double x[ROWS * WIDE], w[MOST * WIDE], s[ROWS], a[ROWS * MOST], b[ROWS * MOST], h[SUMS] = { 0 }, g[SUMS] = { 0 };
+    struct rng rng;
+
+    (void)state;
+    rng_seed(&rng, 11);
+    for (size_t i = 0; i < ROWS * WIDE; i++) x[i] = i % 4 ? rng_normal(&rng) : 0;
+    for (size_t i = 0; i < MOST * WIDE; i++) w[i] = rng_normal(&rng);
+    for (size_t i = 0; i < ROWS; i++) s[i] = rng_unit(&rng);
+    for (size_t n = 1; n <= ROWS; n++)
+        for (size_t k = 1; k <= MOST; k++) {
+            const struct kernel_rows rows = { x, n, WIDE };
+            plain->dots(&rows, w, k, a);
+            for (size_t i = 0; i < n * k; i++) {
+                double want = 0;
+                for (size_t j = 0; j < WIDE; j++) want += x[i / k * WIDE + j] * w[i % k * WIDE + j];
+                check_near(a[i], want, 1e-12, 0, "dot");
+            }
+            if (!fast) continue;
+            fast->dots(&rows, w, k, b);
+            assert_memory_equal(a, b, n * k * sizeof *a);
+            plain->products(&rows, s, h);
+            fast->products(&rows, s, g);
+            assert_memory_equal(h, g, sizeof h);
+            plain->slopes(&rows, s, h);
+            fast->slopes(&rows, s, g);
+            assert_memory_equal(h, g, sizeof h);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_exp),        TEST(test_logistic), TEST(test_quantise),    TEST(test_best_cut),
         TEST(test_move),       TEST(test_hist),     TEST(test_gather),      TEST(test_ranks),
-        TEST(test_tree_block), TEST(test_tree_row), TEST(test_count_score),
+        TEST(test_tree_block), TEST(test_tree_row), TEST(test_count_score), TEST(test_dense_rows),
     };
 
     printf("# best kernels here: %s\n", kernels_best()->isa);

@@ -5,8 +5,11 @@ Boosting: 100 rounds, rate 0.1, 31 leaves, 255 bins, at least 20 rows a leaf whe
 that. Forests: 100 trees, 2 rows a leaf, a root (numbers: a third) of the features; scikit-learn
 with categories as codes and as columns. Linear: scikit-learn one-hot and standardised, C = 1 or
 alpha = 1. Large sets are split once, as published, by time, or every fourth row measuring. On
-sets of up to 10,000 rows one split says little: there five folds are measured and the tolerance
+sets of up to 7,500 rows one split says little: there five folds are measured and the tolerance
 is at least two standard errors of the mean difference to the nearer peer.
+One row is known to be WORSE: the forest on nba_forecasts_538, whose categories (teams) are nearly
+noise. Over four seeds ours gives an AUC of .636, scikit-learn .643 with codes and .654 with columns;
+the order of levels that ours cuts is fitted to the training rows.
 Ours fails when it is worse than the worst peer by more than 0.002 of AUC or accuracy, or 1 % of
 RMSE. Being better than all is no fault."""
 import json
@@ -39,7 +42,7 @@ SETS = {
     "adult": ("income", ">50K", [], 32561),
     "electricity": ("class", "UP", ["date"], "time"),
     "nba_elo": ("team1_win", "1", ["date", "score1", "score2", "elo1_post", "elo2_post"], "time"),
-    "nba_forecasts_538": ("prob1_outcome", "1", ["date", "prob2", "prob2_outcome"], "folds"),
+    "nba_forecasts_538": ("prob1_outcome", "1", ["date", "prob2", "prob2_outcome"], "time"),
     "kdd99_10pct": ("label", "attack", [], "fourth"),
     "phishing_websites": ("Result", "-1", [], "fourth"),
     "california_housing": ("median_house_value", None, [], "fourth"),

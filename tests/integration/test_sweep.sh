@@ -107,7 +107,7 @@ sweep target.yaml "${on_table[@]}" --parallel 1 >target.json
 equal "$(field state <target.json)" stopped "state with a target reached"
 
 # -- stop, resume, cancel, resume; nobody follows -------------------------------------------------
-sed 's/value: 30/value: 300/; s/run_cap: 12/run_cap: 14/; /early/d' early.yaml >long.yaml
+sed 's/value: 30/value: 1000/; s/run_cap: 12/run_cap: 14/; /early/d' early.yaml >long.yaml
 sweep long.yaml "${on_table[@]}" --parallel 2 --no-wait >started
 id=$(field sweep_id <started)
 until_is running state "$id"

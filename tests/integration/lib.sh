@@ -36,4 +36,9 @@ exits() {
         die "exit $got instead of $want: $*"
     }
 }
+# The python of the virtual environment SIGNALBOX_PEERS, if it has these modules; fails otherwise.
+peer_python() { # "module, module…"
+    local python=${SIGNALBOX_PEERS:-/nowhere}/bin/python
+    "$python" -c "import $1" 2>/dev/null && echo "$python"
+}
 equal() { [ "$1" = "$2" ] || die "$3: '$1' instead of '$2'"; }

@@ -65,8 +65,7 @@ exits 2 box train --data "$dir/train.csv" --target income --algorithm logistic -
 exits 1 box train --data "$dir/train.csv" --target age --algorithm gbdt --task regression \
     --calibrate platt
 
-if [ -n "${SIGNALBOX_PEERS:-}" ] && "$SIGNALBOX_PEERS/bin/python" -c 'import sklearn, pandas' 2>/dev/null
-then
+if python=$(peer_python 'sklearn, pandas'); then
     fit sigmoid logistic --calibrate platt
-    "$SIGNALBOX_PEERS/bin/python" "$top_srcdir/tests/integration/calibration_peer.py" "$dir" || die 'scikit-learn disagrees'
+    "$python" "$top_srcdir/tests/integration/calibration_peer.py" "$dir" || die 'scikit-learn disagrees'
 fi

@@ -7,9 +7,9 @@ set -eu
 
 [ -n "${ACCURACY-}" ] || skip "takes long; ACCURACY=all SIGNALBOX_PEERS=VENV runs it"
 [ -f "$shared/data/adult.csv.gz" ] || skip "the real data sets are not in $shared/data"
-"${SIGNALBOX_PEERS:?names an environment}/bin/python" -c 'import lightgbm, xgboost, sklearn' ||
-    skip "no LightGBM, XGBoost and scikit-learn in $SIGNALBOX_PEERS"
+python=$(peer_python 'lightgbm, xgboost, sklearn') ||
+    skip "SIGNALBOX_PEERS names no environment with LightGBM, XGBoost and scikit-learn"
 sets=()
 [ "$ACCURACY" = all ] || read -ra sets <<<"$ACCURACY"
-"$SIGNALBOX_PEERS/bin/python" "$top_srcdir/tests/integration/data_accuracy.py" "$SIGNALBOX" \
+"$python" "$top_srcdir/tests/integration/data_accuracy.py" "$SIGNALBOX" \
     "$shared/data" "$dir" "${sets[@]}"

@@ -15,7 +15,7 @@ awk 'BEGIN { srand(3); print "x,y,colour,label,kind,price"
     >"$dir/table.csv"
 box init >"$dir/out"
 
-members=(--param members=gbdt,forest,logistic --param gbdt.n_estimators=20 --param gbdt.num_leaves=7
+members=(--param "members=gbdt,forest,logistic" --param gbdt.n_estimators=20 --param gbdt.num_leaves=7
     --param forest.n_estimators=20)
 train() { # name target drop algorithm arguments…
     local name=$1 target=$2 drop=$3 algorithm=$4

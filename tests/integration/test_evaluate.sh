@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test_evaluate.sh: evaluate through the program: figures against awk's on the same predictions,
 # intervals around them, equal for any number of threads, groups and fairness, costs, regression,
-# refusals; against scikit-learn and Fairlearn where SIGNALBOX_PEERS names a python that has them.
+# refusals; against scikit-learn and Fairlearn where the environment SIGNALBOX_PEERS has them.
 set -eu
 # shellcheck source=tests/integration/lib.sh
 . "${top_srcdir:-.}/tests/integration/lib.sh"
@@ -87,10 +87,9 @@ exits 2 box explain --model models:/tree/1 --text --tree 2
 box train --data "$dir/data.csv" --target bought --drop paid --algorithm knn --register near >"$dir/out"
 exits 2 box explain --model models:/near/1 --text
 
-[ -n "${SIGNALBOX_PEERS:-}" ] || exit 0
-"$SIGNALBOX_PEERS" -c 'import sklearn, fairlearn' 2>"$dir/out" || exit 0
+python=$(peer_python 'sklearn, fairlearn') || exit 0
 evaluate --threshold 0.3 --group sex --min-group 1 >"$dir/e.json"
-"$SIGNALBOX_PEERS" - "$dir/e.json" "$dir/p.csv" <<'END'
+"$python" - "$dir/e.json" "$dir/p.csv" <<'END'
 import csv, json, sys
 import numpy as np
 from fairlearn import metrics as fair

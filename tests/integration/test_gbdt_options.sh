@@ -86,13 +86,12 @@ wrong 'it wants feature:+1 or feature:-1' 'monotone=age'
 wrong 'objective binary is not for a regression target' objective=binary
 code=2 wrong 'objective' objective=nonsense
 
-if [ -n "${SIGNALBOX_PEERS:-}" ] && "$SIGNALBOX_PEERS/bin/python" -c 'import lightgbm, pandas' 2>/dev/null
-then
+if python=$(peer_python 'lightgbm, pandas'); then
     fit l2 objective=l2
     fit l1 objective=l1
     box model export models:/poisson/1 --format lightgbm --out "$dir/poisson.txt" >"$dir/out"
     box model export models:/poisson/1 --format xgboost-json --out "$dir/poisson.json" >"$dir/out"
-    "$SIGNALBOX_PEERS/bin/python" "$top_srcdir/tests/integration/gbdt_peer.py" "$dir"
+    "$python" "$top_srcdir/tests/integration/gbdt_peer.py" "$dir"
 else
     echo "SIGNALBOX_PEERS names no environment with LightGBM: not compared"
 fi

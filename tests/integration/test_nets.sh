@@ -3,7 +3,8 @@
 # images, an import of both, a net in int8 as a version and what it costs, errors for bad input.
 # With NETS_FULL=1 also the accuracies that are promised, on all 60,000 images (minutes).
 set -eu
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/integration/lib.sh
+. "${top_srcdir:-.}/tests/integration/lib.sh"
 
 test_images=$shared/data/mnist-t10k-images-idx3-ubyte.gz
 train_images=$shared/data/mnist-train-images-idx3-ubyte.gz

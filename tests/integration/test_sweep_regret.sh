@@ -1,22 +1,20 @@
 #!/usr/bin/env bash
 # test_sweep_regret.sh: our samplers beside Optuna's on the same functions, median regrets over
-# seeds. The python of SIGNALBOX_PEERS must have optuna (and torch for its gp), else it skips.
+# seeds. The environment SIGNALBOX_PEERS must have optuna (and torch for its gp), else it skips.
 # SWEEP_SEEDS: how many (5), SWEEP_TRIALS_TPE (100), SWEEP_TRIALS_GP (0: not compared). Medians of
 # few seeds scatter, so what fails is three times Optuna's regret; the table is what to read.
 set -eu
 # shellcheck source=tests/integration/lib.sh
 . "${top_srcdir:-.}/tests/integration/lib.sh"
 
-peers=${SIGNALBOX_PEERS:-}
-[ -n "$peers" ] || skip "SIGNALBOX_PEERS names no python"
-"$peers" -c 'import optuna' 2>/dev/null || skip "$peers has no optuna"
+python=$(peer_python optuna) || skip "SIGNALBOX_PEERS names no environment with optuna"
 regret=${top_builddir:-.}/tests/unit/search/regret
 [ -x "$regret" ] || skip "$regret is not built"
 seeds=${SWEEP_SEEDS:-5}
 
 compare() { # sampler, trials
     "$regret" "$1" "$seeds" "$2" >"$dir/ours"
-    "$peers" -W ignore "$top_srcdir/tests/unit/search/optuna_regret.py" "$1" "$seeds" "$2" >"$dir/theirs"
+    "$python" -W ignore "$top_srcdir/tests/unit/search/optuna_regret.py" "$1" "$seeds" "$2" >"$dir/theirs"
     local f a b
     for f in branin hartmann6 rosenbrock5 ackley5 mixed; do
         a=$(grep "\"$f\"" "$dir/ours" | field "median_$2")

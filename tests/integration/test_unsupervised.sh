@@ -31,8 +31,10 @@ if box train --data t.csv >out 2>&1; then die "gbdt took no target"; fi
 grep -q -- '--target is missing' out || die "gbdt does not ask for a target: $(cat out)"
 if box train --data t.csv --algorithm kmeans --folds 3 >out 2>&1; then die "folds without a target"; fi
 
-python=${SIGNALBOX_PEERS:-}/bin/python
-"$python" -c 'import sklearn, pandas' 2>/dev/null || { echo "SIGNALBOX_PEERS is no virtual environment with scikit-learn: peers are left out"; exit 0; }
+python=$(peer_python 'sklearn, pandas') || {
+    echo "SIGNALBOX_PEERS is no environment with scikit-learn: peers are left out"
+    exit 0
+}
 cat >peers.py <<'P'
 import sys
 import numpy as np, pandas as pd

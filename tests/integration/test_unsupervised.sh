@@ -3,7 +3,7 @@
 # register and explain; a target where it misleads, and none where one is needed, are refused.
 # Beside scikit-learn where SIGNALBOX_PEERS is a virtual environment that has it.
 set -eu
-# shellcheck source=lib.sh disable=SC1091
+# shellcheck source=tests/integration/lib.sh
 . "${top_srcdir:-.}/tests/integration/lib.sh"
 cd "$dir"
 box init >/dev/null

@@ -56,8 +56,7 @@ static enum codec_id output_format(const char *out, const struct ingest_report *
     const struct codec *c = str_eq(out, "-") ? NULL : codec_of_name(out);
 
     if (!c) c = codec_of_format(in->format);
-    if (c == &codecs[CODEC_IDX]) c = NULL;
-    return c ? (enum codec_id)(c - codecs) : CODEC_CSV;
+    return c && c->written ? (enum codec_id)(c - codecs) : CODEC_CSV;
 }
 
 /* Names of the output's columns, in the arena; *ret_n of them. */

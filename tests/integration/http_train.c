@@ -29,12 +29,12 @@ static int by_value(const void *a, const void *b)
 
 static int64_t one(int fd, int seed)
 {
-    char body[160], text[320];
+    char body[200], text[360];
     int64_t began;
 
     snprintf(body, sizeof body,
              "{\"data\": \"card_transactions\", \"target\": \"fraud\", \"algorithm\": \"gbdt\", "
-             "\"seed\": %d}",
+             "\"seed\": %d, \"param\": {\"n_estimators\": 3000}}",
              seed);
     snprintf(text, sizeof text,
              "POST /train HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n%s",

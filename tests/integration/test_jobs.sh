@@ -15,7 +15,7 @@ awk 'BEGIN { srand(3); print "x1,x2,x3,colour,y"
 box init >/dev/null
 
 # Seconds of training that the tests below can interrupt.
-long=(train --data "$dir/table.csv" --target y --param n_estimators=3000)
+long=(train --data "$dir/table.csv" --target y --param n_estimators=6000)
 short=(train --data "$dir/table.csv" --target y --algorithm logistic)
 
 job() { box -o json job show "$1"; }

@@ -109,6 +109,6 @@ void net_layer_forward(const struct net_pass *p, size_t layer, const float *in, 
             pool(p, l, in + r * net_size(&l->in), out + r * net_size(&l->out));
         break;
     case NET_NORM:
-    case NET_DROPOUT: assert(!"a layer of training"); break;
+    case NET_DROPOUT: assert(false); break; /* layers of training, folded away since */
     }
 }

@@ -128,7 +128,9 @@ static void test_adam(void **state)
         fill(w, N, 1, 5);
         memset(m, 0, sizeof m);
         memset(v, 0, sizeof v);
-        for (int i = 0; i < N; i++) bw[i] = (double)w[i], bm[i] = bv[i] = 0;
+        for (int i = 0; i < N; i++) bw[i] = (double)w[i];
+        memset(bm, 0, sizeof bm);
+        memset(bv, 0, sizeof bv);
         for (int t = 1; t <= 3; t++) {
             fill(g[0], N, 1, 10 + (uint64_t)t);
             fill(g[1], N, 1, 20 + (uint64_t)t);

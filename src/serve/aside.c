@@ -6,9 +6,11 @@
  * Nothing comes back to the I/O thread and nothing it uses is ever locked by the other, so what a
  * shadow costs the caller is turning his rows into its model's numbers and copying them. The
  * thread has the scheduling class for idle time (SCHED_IDLE): on a machine that has no time to
- * spare the ring fills, and what does not fit is dropped and counted. It is woken at most every
- * GATHER_US, whatever the rate of requests. Records that waited longer than LATE_US are dropped,
- * too: they would say something about a load that is over. */
+ * spare the ring fills, and what does not fit is dropped and counted. It looks every GATHER_US and
+ * falls asleep after IDLE_LOOKS in vain, so that the I/O thread has to wake it, which is what would
+ * cost it most, only for the first request after a pause. Records that waited longer than LATE_US
+ * are dropped, too: they would say something about a load that is over.
+ */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "serve/priv.h"
@@ -23,6 +25,7 @@
 #include <unistd.h>
 
 #define GATHER_US  20000
+#define IDLE_LOOKS 250 /* five seconds */
 #define LATE_US    10000000
 #define RING_BYTES ((size_t)4 << 20)
 
@@ -139,20 +142,25 @@ static bool anything(struct aside_pool *p)
     return false;
 }
 
+/* Nothing came for a while: until something does. */
+static void sleep_on(struct aside_pool *p)
+{
+    atomic_store(&p->asleep, true); /* then look again: a record may have come in between */
+    if (!anything(p) && !atomic_load(&p->stop)) sem_wait(&p->wake);
+    atomic_store(&p->asleep, false);
+}
+
 static void *aside_main(void *arg)
 {
     struct aside_pool *p = arg;
+    int in_vain = IDLE_LOOKS;
 
     pthread_setschedparam(pthread_self(), SCHED_IDLE, &(struct sched_param){ 0 });
     while (!atomic_load(&p->stop)) {
+        in_vain = anything(p) ? 0 : in_vain + 1;
         work(p);
         take_off(p, false);
-        atomic_store(&p->asleep, true); /* then look again: a record may have come in between */
-        if (anything(p)) {
-            atomic_store(&p->asleep, false);
-            continue;
-        }
-        sem_wait(&p->wake);
+        if (in_vain > IDLE_LOOKS) sleep_on(p);
         if (!atomic_load(&p->stop)) usleep(GATHER_US);
     }
     return NULL;
@@ -250,7 +258,7 @@ int score_aside(struct serve_io *io, const struct serve_route *route, size_t arm
     memcpy(r->x, x, n_x * sizeof *x);
     memcpy(r->x + n_x, stable, n_stable * sizeof *x);
     ring_commit(ring->ring);
-    atomic_thread_fence(memory_order_seq_cst); /* pairs with aside_main's second look */
+    atomic_thread_fence(memory_order_seq_cst); /* pairs with the look in sleep_on */
     if (atomic_load_explicit(&ring->pool->asleep, memory_order_relaxed) &&
         atomic_exchange(&ring->pool->asleep, false))
         sem_post(&ring->pool->wake);

@@ -205,3 +205,21 @@ static inline void forge_everywhere(const struct model *m)
         }
     buf_done(&b);
 }
+
+/* Mean over the rows of the squared distance from outputs to targets: Brier score for classes. */
+static inline double squared_error(const struct model *m, const struct frame *f)
+{
+    size_t k = (size_t)model_outputs(m);
+    double *p = predict(1, m, f), *y = malloc(f->n_rows * sizeof *y), sum = 0;
+    struct err e = ERR_INIT;
+
+    check_ok(model_encode_target(m, f, y, &e), &e);
+    for (size_t i = 0; i < f->n_rows; i++)
+        for (size_t c = 0; c < k; c++) {
+            double is = k == 1 ? y[i] : y[i] == (double)c;
+            sum += (p[i * k + c] - is) * (p[i * k + c] - is);
+        }
+    free(p);
+    free(y);
+    return sum / (double)f->n_rows;
+}

@@ -142,23 +142,6 @@ static struct frame *echoes(uint64_t seed)
     return f;
 }
 
-static double brier(const struct model *m, const struct frame *f)
-{
-    size_t k = (size_t)model_outputs(m);
-    double *p = predict(1, m, f), *y = malloc(f->n_rows * sizeof *y), sum = 0;
-    struct err e = ERR_INIT;
-
-    check_ok(model_encode_target(m, f, y, &e), &e);
-    for (size_t i = 0; i < f->n_rows; i++)
-        for (size_t c = 0; c < k; c++) {
-            double is = k == 1 ? y[i] : y[i] == (double)c;
-            sum += (p[i * k + c] - is) * (p[i * k + c] - is);
-        }
-    free(p);
-    free(y);
-    return sum / (double)f->n_rows;
-}
-
 static struct model_spec naive(struct arena *a, const char *target, const char *key,
                                const char *value)
 {
@@ -187,7 +170,7 @@ static void test_overconfidence_is_mended(void **state)
         for (size_t h = 0; h < 2; h++) {
             struct model_spec spec = naive(&a, targets[t], "calibrate", how[h]);
             struct model *m = fit_on(1, &spec, f, NULL);
-            double before = brier(sure, g), after = brier(m, g);
+            double before = squared_error(sure, g), after = squared_error(m, g);
             if (!(after < 0.93 * before))
                 fail_msg("%s %s: %g %g", targets[t], how[h], before, after);
             assert_true(model_fp_params(m) != model_fp_params(sure));

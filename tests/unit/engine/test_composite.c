@@ -66,23 +66,6 @@ static void test_voting_is_the_mean_of_its_members(void **state)
     frame_free(g);
 }
 
-static double error_of(const struct model *m, const struct frame *f)
-{
-    size_t k = (size_t)model_outputs(m);
-    double *p = predict(1, m, f), *y = malloc(f->n_rows * sizeof *y), sum = 0;
-    struct err e = ERR_INIT;
-
-    check_ok(model_encode_target(m, f, y, &e), &e);
-    for (size_t i = 0; i < f->n_rows; i++)
-        for (size_t c = 0; c < k; c++) {
-            double is = k == 1 ? y[i] : y[i] == (double)c;
-            sum += (p[i * k + c] - is) * (p[i * k + c] - is);
-        }
-    free(p);
-    free(y);
-    return sum / (double)f->n_rows;
-}
-
 /* A combiner learns which member to trust: one that knows next to nothing does little harm. */
 static void test_stacking_is_as_good_as_its_best_member(void **state)
 {
@@ -95,7 +78,7 @@ static void test_stacking_is_as_good_as_its_best_member(void **state)
         struct model_spec s = small_one(&a, "stacking", targets[t]);
         struct model_spec alone = spec_for(best[t], targets[t]);
         struct model *m = fit_on(2, &s, f, NULL), *n = fit_on(2, &alone, f, NULL);
-        double whole = error_of(m, g), one = error_of(n, g);
+        double whole = squared_error(m, g), one = squared_error(n, g);
         if (!(whole < 1.05 * one)) fail_msg("%s: %g, alone %g", targets[t], whole, one);
         model_free(m);
         model_free(n);

@@ -2,6 +2,7 @@
  * millisecond the random part is counted up, so ids of one process sort by creation. */
 #include "base/id.h"
 
+#include <ctype.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,4 +71,43 @@ bool id_is_ulid(const char *s)
 bool id_is_run(const char *s)
 {
     return strlen(s) == RUN_ID_LEN && strspn(s, "0123456789abcdef") == RUN_ID_LEN;
+}
+
+/* -1: not of the alphabet */
+static int digit(const char *alphabet, char c)
+{
+    const char *at = c ? strchr(alphabet, c) : NULL;
+    return at ? (int)(at - alphabet) : -1;
+}
+
+static int64_t ulid_time(const char *s)
+{
+    int64_t ms = 0;
+    if (strspn(s, crockford) != ULID_LEN) return -1;
+    for (int i = 0; i < 10; i++) ms = ms << 5 | digit(crockford, s[i]);
+    return ms >> 48 ? -1 : ms;
+}
+
+/* xxxxxxxx-xxxx-7xxx-xxxx-xxxxxxxxxxxx, the first twelve digits are the time. */
+static int64_t uuid7_time(const char *s)
+{
+    static const char shape[] = "xxxxxxxx-xxxx-7xxx-xxxx-xxxxxxxxxxxx", hex[] = "0123456789abcdef";
+    int64_t ms = 0;
+    for (size_t i = 0; i < sizeof shape - 1; i++) {
+        int d = digit(hex, s[i] >= 'A' && s[i] <= 'F' ? (char)(s[i] + 'a' - 'A') : s[i]);
+        if (shape[i] == 'x' ? d < 0 : s[i] != shape[i]) return -1;
+        if (i < 13 && i != 8) ms = ms << 4 | d;
+    }
+    return ms;
+}
+
+int64_t id_time_ms(const char *s)
+{
+    int64_t ms = ulid_time(s);
+    size_t n = ULID_LEN;
+    if (ms < 0) {
+        ms = uuid7_time(s);
+        n = 36;
+    }
+    return ms < 0 || isalnum((unsigned char)s[n]) ? -1 : ms;
 }

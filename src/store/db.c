@@ -1,9 +1,9 @@
 /* db.c: what all drivers share: statement cache, error vocabulary, transaction discipline.
  *
- * Statements are cached by text, at most CACHE_MAX a handle, least recently used first out. The
- * text is nearly always a literal, so the one that came from the same place is tried first. A
- * statement in use is never shared: asking for the same text again (a query inside a loop over
- * the same query) prepares another one.
+ * Statements are cached by text and rows, at most CACHE_MAX a handle, least recently used first
+ * out. The text is nearly always a literal, so the one that came from the same place is tried
+ * first. A statement in use is never shared: asking for the same text again (a query inside a
+ * loop over the same query) prepares another one.
  *
  * A transaction is `broken` after a failure that came from outside (no space, lost file): an
  * engine may have rolled back by itself then, and further statements would commit one by one.
@@ -31,7 +31,8 @@ const struct db_driver *const db_drivers[] = {
 struct db_stmt {
     struct db *db;
     void *st;
-    char *sql;
+    char *sql;        /* as it was asked for */
+    size_t rows;      /* that its $rows stands for; 0: it has none */
     const char *from; /* where the text was when it was asked for; a hint, it may be gone */
     int64_t used;     /* tick of the last use */
     bool busy;        /* between db_query and db_end */
@@ -141,12 +142,13 @@ struct db_arg db_f_or_null(double v)
 }
 
 /* -- the cache ---------------------------------------------------------------------------- */
-static struct db_stmt *cache_find(struct db *db, const char *sql)
+static struct db_stmt *cache_find(struct db *db, const char *sql, size_t rows)
 {
     for (int same_place = 1; same_place >= 0; same_place--) {
         for (size_t i = 0; i < db->n_cache; i++) {
             struct db_stmt *st = db->cache[i];
-            if ((st->from == sql) != same_place || st->busy || strcmp(st->sql, sql) != 0) continue;
+            if ((st->from == sql) != same_place || st->busy || st->rows != rows) continue;
+            if (strcmp(st->sql, sql) != 0) continue;
             st->from = sql;
             return st;
         }
@@ -167,14 +169,32 @@ static int cache_slot(struct db *db)
     return oldest;
 }
 
-static int stmt_make(struct db *db, const char *sql, struct db_stmt **ret, struct err *e)
+/* "VALUES $rows" becomes "VALUES ($1, $2), ($3, $4)" for two rows of two. */
+static void expand_rows(struct str *out, const char *sql, size_t rows, size_t width)
+{
+    const char *at = strstr(sql, "$rows");
+    assert(at && width);
+    str_addn(out, sql, (size_t)(at - sql));
+    for (size_t i = 0; i < rows * width; i++) {
+        bool first = i % width == 0, last = i % width == width - 1;
+        str_addf(out, "%s$%zu%s", first ? (i ? ", (" : "(") : ", ", i + 1, last ? ")" : "");
+    }
+    str_add(out, at + strlen("$rows"));
+}
+
+/* rows, width: of $rows; 0 where the text has none. */
+static int stmt_make(struct db *db, const char *sql, size_t rows, size_t width,
+                     struct db_stmt **ret, struct err *e)
 {
     void *raw = NULL;
-    if (db->drv->prepare(db->conn, sql, &raw) < 0) return fail(db, e);
+    STR_AUTO whole = STR_INIT;
+    if (rows) expand_rows(&whole, sql, rows, width);
+    if (db->drv->prepare(db->conn, rows ? str_c(&whole) : sql, &raw) < 0) return fail(db, e);
     struct db_stmt *st = mem_zalloc(1, sizeof *st);
     st->db = db;
     st->st = raw;
     st->sql = mem_strdup(sql);
+    st->rows = rows;
     st->from = sql;
     int slot = cache_slot(db);
     if (slot >= 0) {
@@ -198,15 +218,15 @@ static int bind_one(struct db_stmt *st, int i, const struct db_arg *a)
     return -1;
 }
 
-int db_query(struct db *db, struct db_stmt **ret, const char *sql, struct db_args args,
-             struct err *e)
+static int start(struct db *db, struct db_stmt **ret, const char *sql, size_t rows,
+                 struct db_args args, struct err *e)
 {
     if (db->broken)
         return err_set(e, ERR_STATE,
                        "workspace database: the transaction failed earlier and "
                        "takes no further statement");
-    struct db_stmt *st = cache_find(db, sql);
-    int r = st ? 0 : stmt_make(db, sql, &st, e);
+    struct db_stmt *st = cache_find(db, sql, rows);
+    int r = st ? 0 : stmt_make(db, sql, rows, rows ? args.n / rows : 0, &st, e);
     if (r < 0) return r;
     assert(st);
     st->busy = true;
@@ -220,6 +240,12 @@ int db_query(struct db *db, struct db_stmt **ret, const char *sql, struct db_arg
     }
     *ret = st;
     return 0;
+}
+
+int db_query(struct db *db, struct db_stmt **ret, const char *sql, struct db_args args,
+             struct err *e)
+{
+    return start(db, ret, sql, 0, args, e);
 }
 
 int db_step(struct db_stmt *st, struct err *e)
@@ -237,11 +263,11 @@ void db_end(struct db_stmt *st)
     if (!st->cached) stmt_free(st);
 }
 
-int db_exec(struct db *db, const char *sql, struct db_args args, int64_t *ret_changed,
-            struct err *e)
+int db_exec_rows(struct db *db, const char *sql, size_t rows, struct db_args args,
+                 int64_t *ret_changed, struct err *e)
 {
     struct db_stmt *st;
-    int r = db_query(db, &st, sql, args, e);
+    int r = start(db, &st, sql, rows, args, e);
     if (r < 0) return r;
     do {
         r = db_step(st, e);
@@ -249,6 +275,12 @@ int db_exec(struct db *db, const char *sql, struct db_args args, int64_t *ret_ch
     if (r == 0 && ret_changed) *ret_changed = db->drv->changes(db->conn);
     db_end(st);
     return r;
+}
+
+int db_exec(struct db *db, const char *sql, struct db_args args, int64_t *ret_changed,
+            struct err *e)
+{
+    return db_exec_rows(db, sql, 0, args, ret_changed, e);
 }
 
 int db_number(struct db *db, const char *sql, struct db_args args, int64_t dflt, int64_t *ret,

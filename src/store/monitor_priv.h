@@ -37,9 +37,11 @@ struct request {
 int64_t request_hash(const char *request);
 /* By hash, then row: neighbours in the table follow each other. */
 void request_sort(struct request *q, size_t n);
-/* Notes that the prediction comes into the log in this transaction; *ret_new false: it is there
- * already, at whatever time. */
-int request_claim(struct store *s, int64_t model, const struct request *q, bool *ret_new,
+void request_sort_by_time(struct request *q, size_t n);
+/* Notes that these predictions come into the log in this transaction. ret_new[q.row] is false for
+ * those that are there already, at whatever time, and for all but the first of one request. The
+ * new ones are left in q, sorted by hash, and counted in *n. */
+int request_claim(struct store *s, int64_t model, struct request *q, size_t *n, bool *ret_new,
                   struct err *e);
 /* Its prediction leaves the log. */
 int request_drop(struct store *s, int64_t model, const struct request *q, struct err *e);

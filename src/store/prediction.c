@@ -1,8 +1,8 @@
 /* prediction.c: writing the prediction log: predictions, labels, packed features' schemas, and
  * retention. Reading is in prediction_read.c.
  *
- * The hot path is prediction_add_all: two prepared statements a row. The first claims the
- * request and goes through the batch in the order of prediction_request, the second adds what is
+ * The hot path is prediction_add_all: two statements for every DB_ROWS rows. The first claims the
+ * requests and goes through the batch in the order of prediction_request, the second adds what is
  * new and goes in the order of time, so that both stay on the same few pages for long.
  * A label is kept in the row of its prediction, so reading a window is one scan and no join;
  * a label without a prediction waits in label_orphan, and only models that have such labels
@@ -53,19 +53,30 @@ static int check_prediction(const struct prediction *p, struct err *e)
 }
 
 /* -- predictions -------------------------------------------------------------------------- */
-static int insert(struct store *s, int64_t model, const struct prediction *p, struct err *e)
+/* q: of n new rows among p */
+static int insert_some(struct store *s, int64_t model, const struct prediction *p,
+                       const struct request *q, size_t n, struct err *e)
 {
+    enum { WIDTH = 9 };
     static const struct db_arg none = { .type = DB_NULL };
-    bool packed = p->schema_id != 0;
-    return store_exec(s,
-                      "INSERT INTO prediction (model, at_us, request, version, answer,"
-                      " probability, latency_ms, schema_id, features)"
-                      " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                      DB_ARGS(db_i(model), db_i(p->at_us), db_t(p->request_id), db_i(p->version),
-                              db_t(p->answer), db_f_or_null(p->probability),
-                              db_f_or_null(p->latency_ms), packed ? db_i(p->schema_id) : none,
-                              packed ? db_b(p->features, p->n_bytes) : none),
-                      NULL, e);
+    struct db_arg v[DB_ROWS * WIDTH], *at = v;
+    for (size_t i = 0; i < n; i++) {
+        const struct prediction *row = &p[q[i].row];
+        bool packed = row->schema_id != 0;
+        *at++ = db_i(model);
+        *at++ = db_i(row->at_us);
+        *at++ = db_t(row->request_id);
+        *at++ = db_i(row->version);
+        *at++ = db_t(row->answer);
+        *at++ = db_f_or_null(row->probability);
+        *at++ = db_f_or_null(row->latency_ms);
+        *at++ = packed ? db_i(row->schema_id) : none;
+        *at++ = packed ? db_b(row->features, row->n_bytes) : none;
+    }
+    return db_exec_rows(s->db,
+                        "INSERT INTO prediction (model, at_us, request, version, answer,"
+                        " probability, latency_ms, schema_id, features) VALUES $rows",
+                        n, (struct db_args){ v, n * WIDTH }, NULL, e);
 }
 
 /* Gives a new prediction the label that came before it. */
@@ -85,49 +96,19 @@ static int adopt(struct store *s, int64_t model, const struct prediction *p, str
     return r;
 }
 
-/* An earlier row of the batch is of the same request; q is sorted. */
-static bool repeats(const struct request *q, size_t i)
-{
-    for (size_t k = i; k-- > 0 && q[k].hash == q[i].hash;)
-        if (!strcmp(q[k].id, q[i].id)) return true;
-    return false;
-}
-
-/* Claims what is new; sorts q by hash. */
-static int claim_all(struct store *s, int64_t model, struct request *q, size_t n, bool *ret_new,
-                     struct err *e)
-{
-    int r = 0;
-    request_sort(q, n);
-    for (size_t i = 0; r == 0 && i < n; i++) {
-        bool *added = &ret_new[q[i].row];
-        if (repeats(q, i)) *added = false;
-        else r = request_claim(s, model, &q[i], added, e);
-    }
-    return r;
-}
-
-static int by_time(const void *a, const void *b)
-{
-    const struct request *x = a, *y = b;
-    if (x->at_us != y->at_us) return x->at_us < y->at_us ? -1 : 1;
-    return x->row < y->row ? -1 : x->row > y->row;
-}
-
 static int add_rows(struct store *s, const char *model, const struct prediction *p,
                     struct request *q, size_t n, bool *ret_new, struct err *e)
 {
     struct monitored m;
     int r = monitored_ensure(s, model, &m, e);
-    if (r == 0) r = claim_all(s, m.id, q, n, ret_new, e);
-    qsort(q, n, sizeof *q, by_time);
-    for (size_t i = 0; r == 0 && i < n; i++) {
-        const struct prediction *row = &p[q[i].row];
-        if (!ret_new[q[i].row]) continue;
-        r = insert(s, m.id, row, e);
-        if (r == 0) monitored_count(s, (struct monitored_news){ .rows = 1 });
-        if (r == 0 && m.orphans) r = adopt(s, m.id, row, e);
+    if (r == 0) r = request_claim(s, m.id, q, &n, ret_new, e);
+    request_sort_by_time(q, n);
+    for (size_t i = 0, k; r == 0 && i < n; i += k) {
+        k = db_rows(n - i);
+        r = insert_some(s, m.id, p, &q[i], k, e);
+        if (r == 0) monitored_count(s, (struct monitored_news){ .rows = (int64_t)k });
     }
+    for (size_t i = 0; r == 0 && m.orphans && i < n; i++) r = adopt(s, m.id, &p[q[i].row], e);
     return r;
 }
 

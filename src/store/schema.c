@@ -289,6 +289,9 @@ static const char sweeps[] =
     " sweep_id {text} NOT NULL, number {i64} NOT NULL, step {i64} NOT NULL, value {f64},"
     " PRIMARY KEY (sweep_id, number, step)) {table_by_key};";
 
+/* Hashes of requests follow their time now (prediction_request.c); they are filled in anew. */
+static const char requests_by_time[] = "DELETE FROM prediction_request;";
+
 /* In order of version; rows of one version run in one transaction. dialect NULL: every engine. */
 static const struct migration {
     int version;
@@ -308,6 +311,7 @@ static const struct migration {
     { 3, NULL, requests },
     { 3, NULL, slot_leases },
     { 4, NULL, sweeps },
+    { 5, NULL, requests_by_time },
 };
 
 int schema_latest(void)
@@ -333,7 +337,7 @@ static int run_migration(struct store *s, int version, struct err *e)
         int r = db_script(s->db, m->sql, e);
         if (r < 0) return r;
     }
-    int r = version == 3 ? request_fill(s, e) : 0; /* hashes are not for SQL */
+    int r = version == 5 ? request_fill(s, e) : 0; /* hashes are not for SQL */
     if (r < 0) return r;
     int64_t now = store_now(s);
     r = store_exec(s, "INSERT INTO schema_version (version, at_us) VALUES ($1, $2)",

@@ -120,6 +120,28 @@ static void test_changes_and_returning(void **state)
     assert_int_equal(fx_number(f, "SELECT count(*) FILTER (WHERE s = 'z') FROM t"), 1);
 }
 
+static void test_several_rows_at_once(void **state)
+{
+    static const char sql[] = "INSERT INTO t (k, s) VALUES $rows ON CONFLICT DO NOTHING";
+    struct fx *f = *state;
+    struct db_arg v[2 * DB_ROWS];
+    int64_t n = 0;
+    make_table(f);
+    for (int i = 0; i < DB_ROWS; i++) {
+        v[2 * i] = db_i(i);
+        v[2 * i + 1] = db_t(i % 2 ? "odd" : "even");
+    }
+    for (size_t rows = 1; rows <= DB_ROWS; rows *= 4) { /* each a statement of its own */
+        OK(db_exec_rows(f->s->db, sql, rows, (struct db_args){ v, 2 * rows }, &n, &f->e));
+        assert_int_equal(n, rows == 1 ? 1 : rows - rows / 4); /* less those that were there */
+    }
+    assert_int_equal(fx_number(f, "SELECT count(*) FROM t WHERE s = 'odd' AND k % 2 = 1"),
+                     DB_ROWS / 2);
+    size_t left = 2 * DB_ROWS + 6, statements = 0;
+    for (; left; left -= db_rows(left)) statements++;
+    assert_int_equal(statements, 5); /* 16 + 16 + 4 + 1 + 1 */
+}
+
 /* The same text while it is being stepped is another statement. */
 static void test_a_statement_in_use_is_not_shared(void **state)
 {
@@ -279,6 +301,7 @@ int main(void)
         STORE_TEST(test_constraints_have_kinds),
         STORE_TEST(test_transactions),
         STORE_TEST(test_changes_and_returning),
+        STORE_TEST(test_several_rows_at_once),
         STORE_TEST(test_a_statement_in_use_is_not_shared),
         STORE_TEST(test_the_cache_has_an_end),
         STORE_TEST(test_like_is_case_sensitive_and_counts_characters),

@@ -1,5 +1,6 @@
 /* test_prediction.c: the prediction log in one process: adding twice, labels before, after and
  * again, order of reading, unknown figures, counters, retention, limits, rollback. */
+#include "base/id.h"
 #include "store/monitor_priv.h"
 #include "store/prediction.h"
 #include "store/snapshot.h"
@@ -249,6 +250,52 @@ static void test_ids_of_one_hash_are_told_apart(void **state)
     assert_false(add_at(f, "d", T0 + 9));
     assert_true(add_at(f, "b", T0));
     assert_string_equal(all(f), "b=yes/- d=yes/-");
+}
+
+/* Of a batch of many statements some were there, one comes twice, and one has another's hash. */
+static void test_a_large_batch_finds_what_was_there(void **state)
+{
+    enum { N = 101 };
+    struct fx *f = *state;
+    struct prediction p[N];
+    bool added[N];
+    for (int i = 0; i < N; i++)
+        p[i] = make(arena_printf(&f->a, "r%02d", i), T0 + (i * 37 % N)); /* not in order of time */
+    for (int i = 0; i < N; i += 9) add(f, "m", &p[i]);
+    add_at(f, "other", T0 + 1000);
+    pretend_one_hash(f, "other", p[50].request_id);
+    p[70].request_id = p[20].request_id;
+    label(f, p[33].request_id, "late", T0);
+    OK(prediction_add_all(f->s, "m", p, N, added, &f->e));
+    for (int i = 0; i < N; i++) assert_int_equal(added[i], i % 9 != 0 && i != 70);
+    assert_int_equal(totals(f, "m").rows, N); /* one twice, and the other */
+    assert_int_equal(totals(f, "m").orphan_labels, 0);
+    counters_are_right(f);
+    requests_are_right(f);
+    OK(prediction_add_all(f->s, "m", p, N, added, &f->e));
+    for (int i = 0; i < N; i++) assert_false(added[i]);
+    assert_true(label(f, p[50].request_id, "1", T0).joined);
+    requests_are_right(f);
+}
+
+/* Ids that tell their time follow each other in prediction_request, whatever else is in it. */
+static void test_ids_with_a_time_follow_it(void **state)
+{
+    struct fx *f = *state;
+    char early[ULID_LEN + 1], late[ULID_LEN + 1];
+    id_ulid(early, T0);
+    id_ulid(late, T0 + 1000000);
+    assert_true(request_hash(early) < request_hash(late));
+    assert_true(request_hash(late) - request_hash(early) < 1LL << 27);
+    assert_true(request_hash("017f22e2-79b0-7cc3-98c4-dc0c0c07398f") <
+                request_hash("017f22e2-ffff-7cc3-98c4-dc0c0c07398f"));
+    /* the parts of a list, and ids of one millisecond, are told apart */
+    assert_true(request_hash(arena_printf(&f->a, "%s/1", early)) !=
+                request_hash(arena_printf(&f->a, "%s/2", early)));
+    /* what only looks like one is not bundled with its neighbours */
+    int64_t apart = request_hash("00000000000000000000000001") ^
+                    request_hash("00000000000000000000000002");
+    assert_true(apart >> 32 != 0);
 }
 
 /* -- labels ------------------------------------------------------------------------------- */
@@ -528,6 +575,8 @@ int main(void)
         STORE_TEST(test_order_is_time_then_request),
         STORE_TEST(test_a_batch_says_what_was_new),
         STORE_TEST(test_ids_of_one_hash_are_told_apart),
+        STORE_TEST(test_a_large_batch_finds_what_was_there),
+        STORE_TEST(test_ids_with_a_time_follow_it),
         STORE_TEST(test_the_newest_label_wins),
         STORE_TEST(test_a_label_waits_for_its_prediction),
         STORE_TEST(test_order_of_arrival_does_not_matter),

@@ -117,6 +117,26 @@ static void test_a_workspace_of_schema_1_is_moved_forward(void **state)
     assert_int_equal(fx_number(f, "SELECT count(*) FROM schema_version"), schema_latest());
 }
 
+/* Requests were found by another hash once. */
+static void test_a_workspace_of_schema_4_is_moved_forward(void **state)
+{
+    struct fx *f = *state;
+    struct prediction p = { .request_id = "01ARYZ6S41TSV4RRFFQ69G5FAV", .at_us = T0, .answer = "1" };
+    struct label_effect effect;
+    bool added = true;
+    fx_open(f);
+    OK(prediction_add(f->s, "m", &p, NULL, &f->e));
+    OK(db_exec(f->s->db, "UPDATE prediction_request SET hash = 1234567", DB_NOARGS, NULL, &f->e));
+    OK(db_exec(f->s->db, "DELETE FROM schema_version WHERE version = 5", DB_NOARGS, NULL, &f->e));
+    fx_reopen(f);
+    assert_int_equal(store_schema_version(f->s), schema_latest());
+    OK(prediction_add(f->s, "m", &p, &added, &f->e));
+    assert_false(added);
+    OK(label_add(f->s, "m", &(struct label){ p.request_id, "1", T0 }, &effect, &f->e));
+    assert_true(effect.joined);
+    assert_int_equal(fx_number(f, "SELECT count(*) FROM prediction_request"), 1);
+}
+
 /* Its log is known by request as before, and a slot that was claimed is done. */
 static void test_a_workspace_of_schema_2_is_moved_forward(void **state)
 {
@@ -413,6 +433,7 @@ int main(void)
         STORE_TEST_CLOSED(test_an_old_schema_is_moved_forward),
         STORE_TEST_CLOSED(test_a_workspace_of_schema_1_is_moved_forward),
         STORE_TEST_CLOSED(test_a_workspace_of_schema_2_is_moved_forward),
+        STORE_TEST_CLOSED(test_a_workspace_of_schema_4_is_moved_forward),
         STORE_TEST_CLOSED(test_not_a_database),
         STORE_TEST(test_damage_is_found),
         STORE_TEST_CLOSED(test_many_create_at_once),

@@ -107,6 +107,11 @@ void req_abandon(struct http_req *q)
 
 /* ---- connections --------------------------------------------------------------------- */
 
+static int64_t look_at_clock(struct http_io *io)
+{
+    return io->now_us = clock_mono_us();
+}
+
 /* bytes: of the body or answer that is to pass meanwhile; large ones get more time, so that a slow
  * but honest line is no slow client. */
 static void set_phase_for(struct http_conn *c, enum conn_phase phase, int64_t bytes)
@@ -119,7 +124,7 @@ static void set_phase_for(struct http_conn *c, enum conn_phase phase, int64_t by
 
     c->phase = phase;
     c->deadline_us =
-        allowed[phase] ? clock_mono_us() + allowed[phase] + bytes * 1000000 / LEAST_RATE : 0;
+        allowed[phase] ? c->io->now_us + allowed[phase] + bytes * 1000000 / LEAST_RATE : 0;
 }
 
 static void set_phase(struct http_conn *c, enum conn_phase phase)
@@ -213,8 +218,8 @@ static enum MHD_Result send_answer(struct http_req *q)
     enum MHD_Result ok = MHD_queue_response(q->mhd, (unsigned)q->status, r);
     MHD_destroy_response(r);
     q->state = REQ_SENDING;
+    server_answered(q, n, (double)(look_at_clock(q->io) - q->began_us) * 1e-6);
     set_phase_for(c, CONN_WRITE, (int64_t)n);
-    server_answered(q, n, (double)(clock_mono_us() - q->began_us) * 1e-6);
     return ok;
 }
 
@@ -373,7 +378,7 @@ static enum MHD_Result begin(struct http_req *q, const char *method, const char 
     struct err e = ERR_INIT;
     struct head h;
 
-    q->began_us = clock_mono_us();
+    q->began_us = look_at_clock(q->io);
     q->method = lasting_method(q, method);
     choose_id(q);
     head_init(&h);
@@ -512,6 +517,7 @@ static void turn(struct io_daemon *d)
     MHD_UNSIGNED_LONG_LONG wait = 1;
 
     for (int i = 0; i < TURNS; i++) {
+        look_at_clock(d->io);
         MHD_run(d->mhd);
         if (MHD_get_timeout(d->mhd, &wait) == MHD_NO || wait > 0) return;
     }

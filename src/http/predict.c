@@ -21,11 +21,10 @@ struct predict_req {
 
 /* ---- the answer ------------------------------------------------------------------------- */
 
-static void put_real(struct str *out, double v)
+/* buf need not be where the text is. */
+static const char *real_text(char buf[32], double v)
 {
-    char buf[32];
-
-    str_add(out, isfinite(v) ? str_real(buf, v) : "null");
+    return isfinite(v) ? str_real(buf, v) : "null";
 }
 
 /* Microseconds as milliseconds with four decimals at most. */
@@ -86,16 +85,24 @@ static void put_label(struct str *out, const char *label)
     else put_text(out, label);
 }
 
-static void put_probabilities(struct str *out, const struct model *m, const double *p)
+static double probability(const struct model *m, const double *p, int class)
+{
+    return model_outputs(m) > 1 ? p[class] : class ? *p : 1 - *p;
+}
+
+/* decided: the class whose probability is written already, as `confidence`. */
+static void put_probabilities(struct str *out, const struct model *m, const double *p, int decided,
+                              const char *confidence)
 {
     int n = model_classes(m);
+    char buf[32];
 
     str_add(out, ",\"probabilities\":{");
     for (int i = 0; i < n; i++) {
         if (i) str_addc(out, ',');
         put_text(out, model_class(m, i));
         str_addc(out, ':');
-        put_real(out, model_outputs(m) > 1 ? p[i] : i ? *p : 1 - *p);
+        str_add(out, i == decided ? confidence : real_text(buf, probability(m, p, i)));
     }
     str_addc(out, '}');
 }
@@ -103,16 +110,19 @@ static void put_probabilities(struct str *out, const struct model *m, const doub
 static void put_prediction(struct str *out, const struct model *m, const double *p)
 {
     int class = model_decide(m, p);
+    char buf[32];
+    const char *confidence;
 
     str_add(out, "{\"prediction\":");
     if (class < 0) {
-        put_real(out, *p);
+        str_add(out, real_text(buf, *p));
         return;
     }
     put_label(out, model_class(m, class));
     str_add(out, ",\"confidence\":");
-    put_real(out, model_outputs(m) > 1 ? p[class] : class ? *p : 1 - *p);
-    put_probabilities(out, m, p);
+    confidence = real_text(buf, probability(m, p, class));
+    str_add(out, confidence);
+    put_probabilities(out, m, p, class, confidence);
 }
 
 static void put_row(struct str *out, const struct predict_call *c, size_t row, double overhead_us)

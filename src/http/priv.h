@@ -117,6 +117,7 @@ struct http_io {
     struct posted *posts, **posts_tail;
     struct io_daemon *daemons;
     struct http_conn *conns;
+    int64_t now_us; /* monotonic; when this thread last looked, not longer ago than one request */
     unsigned n_conns;
     unsigned n_held;    /* requests that are not recycled yet */
     unsigned n_on_verb; /* of these, those a verb still runs for */

@@ -2,9 +2,9 @@
  *
  *   bench_ingest [ROWS]     ROWS for each case, 300,000 when not said otherwise
  *
- * A row has a request id of 36 characters and 120 bytes of packed features. Ids that rise with
- * time (ULIDs) extend the index by request; random ones (UUIDs) fall anywhere in it, which is
- * the worst case. Works in a folder under $TMPDIR or /tmp, which decides what an fsync costs.
+ * A row has a request id of 36 characters and 120 bytes of packed features. Ids that begin with
+ * their time (UUIDs of version 7, ULIDs) extend the index by request; random ones fall anywhere
+ * in it, which is the worst case. Works in a folder under $TMPDIR or /tmp, which decides what an fsync costs.
  * Prints JSON lines: rows per second by the clock, and by the CPU time of the process, which
  * says the same on a busy machine. */
 #include "base/clock.h"
@@ -51,11 +51,16 @@ static void report(const char *name, long rows, struct timer t, const char *unit
     fflush(stdout);
 }
 
-/* The id of row i: rising, or scattered by a bijection, so that it can be made again. */
+/* The id of row i: one that begins with the row's time, or scattered by a bijection, so that it
+ * can be made again. */
 static void make_id(char id[37], long i, bool scattered)
 {
-    uint64_t k = (uint64_t)i * (scattered ? 0x9e3779b97f4a7c15ULL : 1);
-    snprintf(id, 37, "%016llx-%019ld", (unsigned long long)k, i);
+    unsigned long long k = (unsigned long long)i * 0x9e3779b97f4a7c15ULL,
+                       ms = (unsigned long long)(START_US + i * STEP_US) / 1000;
+    if (scattered) snprintf(id, 37, "%016llx-%019ld", k, i);
+    else
+        snprintf(id, 37, "%08llx-%04llx-7%03llx-8%03llx-%012llx", ms >> 16 & 0xffffffff,
+                 ms & 0xffff, k >> 52, k & 0xfff, (unsigned long long)i & 0xffffffffffff);
 }
 
 /* One batch of the caller's, as monitor ingest makes them. */

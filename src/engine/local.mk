@@ -64,6 +64,8 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/kernel/vec_boost.h \
 	%D%/kernel/vec_generic.c \
 	%D%/learn/cnn.c \
+	%D%/learn/design.c \
+	%D%/learn/design.h \
 	%D%/learn/elastic.c \
 	%D%/learn/elastic.h \
 	%D%/learn/elastic_logistic.c \

@@ -156,14 +156,15 @@ static void square_rows(const void *arg, size_t from, size_t to, double *weight,
     }
 }
 
-static int square_sums(const struct engine *en, const struct matrix *x, const struct squares *s,
+static int square_sums(const struct engine *en, const struct matrix *m, const struct squares *s,
                        struct gram *ret, struct err *e)
 {
-    int r = gram_init(ret, x->n, x->d, e);
+    const struct design x = design_plain(m);
+    int r = gram_init(ret, &x, e);
 
     if (r < 0) return r;
-    gram_run(ret, en, x, square_rows, s);
-    quadratic_mirror(ret->h, x->d + 1);
+    gram_run(ret, en, &x, square_rows, s);
+    quadratic_mirror(ret->h, m->d + 1);
     return engine_cancelled(en) ? err_set(e, ERR_CANCELLED, "training was cancelled") : 0;
 }
 
@@ -222,11 +223,12 @@ static int cross_validate(const struct engine *en, const struct fit_input *in,
     if (!errors) return err_set(e, ERR_NOMEM, "no memory for %zu penalties", p->n);
     for (size_t f = 0; f < o->folds && r == 0; f++) {
         struct squares fold = *all;
+        const struct design x = design_plain(&in->train);
         struct gram test = { 0 }, train = { 0 };
         fold.fold = f;
         fold.folds = o->folds;
         r = square_sums(en, &in->train, &fold, &test, e);
-        if (r == 0) r = gram_init(&train, in->train.n, in->train.d, e);
+        if (r == 0) r = gram_init(&train, &x, e);
         if (r == 0) {
             size_t n = s->d + 1;
             memcpy(train.h, test.h, n * n * sizeof *train.h);

@@ -101,11 +101,13 @@ static double penalty(const struct passes *p)
 /* Value at the present point, and the present class's gradient; with its Hessian if asked. */
 static double pass(struct passes *p, bool hessian)
 {
+    const struct design x = design_plain(&p->x);
+
     if (hessian) {
-        gram_run(&p->s, p->en, &p->x, log_rows, p);
+        gram_run(&p->s, p->en, &x, log_rows, p);
         quadratic_mirror(p->s.h, p->x.d + 1);
     } else {
-        gram_run_slope(&p->s, p->en, &p->x, log_rows, p);
+        gram_run_slope(&p->s, p->en, &x, log_rows, p);
     }
     p->fresh = hessian;
     return p->s.loss + penalty(p);
@@ -200,6 +202,7 @@ static double start(struct passes *p)
 /* Mean loss on other rows. */
 static double loss_on(const struct passes *p, const struct passes *rows)
 {
+    const struct design x = design_plain(&rows->x);
     struct passes q = *p;
     double total = 0;
 
@@ -210,7 +213,7 @@ static double loss_on(const struct passes *p, const struct passes *rows)
     q.folds = rows->folds;
     q.inside = rows->inside;
     for (size_t i = 0; i < q.x.n; i++) total += weight_of(&q, i);
-    gram_run_slope(&q.s, q.en, &q.x, log_rows, &q);
+    gram_run_slope(&q.s, q.en, &x, log_rows, &q);
     return total > 0 ? q.s.loss / total : (double)NAN;
 }
 
@@ -319,12 +322,13 @@ int elastic_logistic(const struct engine *en, const struct fit_input *in, const 
     size_t n = m->d + 1;
     struct passes p = { .en = en, .o = o, .kernels = kernels_best(), .x = in->train, .y = in->y,
                         .w = in->w, .k = m->k };
+    const struct design x = design_plain(&in->train);
     int r;
 
     if (n > ELASTIC_COLUMNS)
         return err_set(e, ERR_LIMIT, "%zu encoded columns are too many for l1_ratio (%d at most)",
                        n - 1, ELASTIC_COLUMNS - 1);
-    r = gram_init(&p.s, in->train.n, m->d, e);
+    r = gram_init(&p.s, &x, e);
     p.c = mem_try_zero(m->k * n, sizeof *p.c);
     p.scratch = mem_try(2 * n, sizeof *p.scratch);
     if (r == 0 && (!p.c || !p.scratch))

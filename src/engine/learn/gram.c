@@ -1,5 +1,9 @@
 /* gram.c: see gram.h. Rows go through in batches that stay in the cache between the function that
- * weighs them and the kernels that add them up. */
+ * weighs them and the loops that add them up.
+ *
+ * A chunk's sums lie behind one another, in the design's order of columns: products of the full
+ * columns and 1 with each other, of the sparse ones with those, of the sparse ones with each
+ * other, slopes of the full ones and 1, of the sparse ones, the loss. */
 #include "engine/learn/gram.h"
 
 #include "base/mem.h"
@@ -12,26 +16,35 @@
 
 #define MAX_CHUNKS 32
 #define MIN_ROWS   512                /* of a chunk */
-#define MAX_BYTES  ((size_t)64 << 20) /* of all chunks, unless one alone is larger */
+#define MAX_BYTES  ((size_t)32 << 20) /* of all chunks, unless one alone is larger */
+#define PIECE      4096               /* values of the chunks' sums added up at a time */
 
-/* H, g and the loss of a chunk lie behind one another. */
-static size_t chunk_doubles(size_t d)
+static size_t product_doubles(const struct gram *s)
 {
-    return (d + 1) * (d + 1) + (d + 1) + 1;
+    size_t z = s->full + 1;
+
+    return z * z + s->sparse * (z + s->sparse);
 }
 
-int gram_init(struct gram *s, size_t n, size_t d, struct err *e)
+static size_t chunk_doubles(const struct gram *s)
 {
-    size_t bytes = chunk_doubles(d) * sizeof(double);
-    size_t chunks = n / MIN_ROWS < MAX_CHUNKS ? n / MIN_ROWS : MAX_CHUNKS;
+    return product_doubles(s) + s->d + 1 + 1;
+}
 
+int gram_init(struct gram *s, const struct design *x, struct err *e)
+{
+    size_t d = x->full + x->sparse, chunks = x->n / MIN_ROWS, bytes, own;
+
+    *s = (struct gram){ .d = d, .full = x->full, .sparse = x->sparse, .kernels = kernels_best() };
+    bytes = chunk_doubles(s) * sizeof(double);
+    if (chunks > MAX_CHUNKS) chunks = MAX_CHUNKS;
     if (chunks > MAX_BYTES / bytes) chunks = MAX_BYTES / bytes;
-    if (chunks == 0) chunks = 1;
-    *s = (struct gram){ .d = d, .chunks = chunks, .kernels = kernels_best() };
-    s->sums = mem_try(chunks, bytes);
+    s->chunks = chunks ? chunks : 1;
+    own = s->sparse ? (d + 1) * (d + 2) : 0;
+    s->sums = mem_try(s->chunks * chunk_doubles(s) + own, sizeof *s->sums);
     if (!s->sums) return err_set(e, ERR_NOMEM, "no memory for equations of %zu unknowns", d + 1);
-    s->h = s->sums;
-    s->g = s->sums + (d + 1) * (d + 1);
+    s->h = s->sparse ? s->sums + s->chunks * chunk_doubles(s) : s->sums;
+    s->g = s->h + (d + 1) * (d + 1);
     return 0;
 }
 
@@ -43,35 +56,64 @@ void gram_done(struct gram *s)
 
 struct gram_job {
     struct gram *s;
-    const struct matrix *m;
+    const struct design *x;
     gram_row_fn *fn;
     const void *arg;
     bool products; /* H too */
 };
 
+/* What a row's sparse columns add to the products; row: its full ones. */
+static void add_sparse_products(const struct gram *s, const struct design *x, size_t row,
+                                double weight, double *sums)
+{
+    const double *full = x->x + row * x->full;
+    size_t z = x->full + 1;
+    double *with_full = sums + z * z, *with_sparse = with_full + s->sparse * z;
+
+    for (uint64_t i = x->start[row]; i < x->start[row + 1]; i++) {
+        const struct design_entry *a = &x->entries[i];
+        double v = weight * a->value, *out = with_sparse + a->column * s->sparse;
+        vec_axpy(with_full + a->column * z, v, full, x->full);
+        with_full[a->column * z + x->full] += v;
+        for (uint64_t k = x->start[row]; k <= i; k++)
+            out[x->entries[k].column] += v * x->entries[k].value;
+    }
+}
+
+static void add_sparse_slopes(const struct design *x, size_t row, double slope, double *g)
+{
+    for (uint64_t i = x->start[row]; i < x->start[row + 1]; i++)
+        g[x->entries[i].column] += slope * x->entries[i].value;
+}
+
 static void add_batch(const struct gram_job *j, size_t from, size_t to, double *sums)
 {
-    size_t d = j->s->d;
+    const struct design *x = j->x;
     double weight[GRAM_BATCH], slope[GRAM_BATCH];
-    double *h = sums, *g = h + (d + 1) * (d + 1), *loss = g + d + 1;
-    const struct kernel_rows rows = { j->m->x + from * d, to - from, d };
+    double *g = sums + product_doubles(j->s), *g_sparse = g + x->full + 1;
+    const struct kernel_rows rows = { x->x + from * x->full, to - from, x->full };
 
-    j->fn(j->arg, from, to, weight, slope, loss);
-    if (j->products) j->s->kernels->products(&rows, weight, h);
+    j->fn(j->arg, from, to, weight, slope, g_sparse + x->sparse);
+    if (j->products) j->s->kernels->products(&rows, weight, sums);
     j->s->kernels->slopes(&rows, slope, g);
+    if (!x->sparse) return;
+    for (size_t i = from; i < to; i++) {
+        if (j->products) add_sparse_products(j->s, x, i, weight[i - from], sums);
+        add_sparse_slopes(x, i, slope[i - from], g_sparse);
+    }
 }
 
 /* Where in a chunk's sums the job begins to write. */
 static size_t first_written(const struct gram_job *j)
 {
-    return j->products ? 0 : (j->s->d + 1) * (j->s->d + 1);
+    return j->products ? 0 : product_doubles(j->s);
 }
 
 static void add_chunk(void *arg, size_t task, int thread)
 {
     const struct gram_job *j = arg;
-    size_t n = j->m->n, from = task * n / j->s->chunks, to = (task + 1) * n / j->s->chunks;
-    size_t size = chunk_doubles(j->s->d), first = first_written(j);
+    size_t n = j->x->n, from = task * n / j->s->chunks, to = (task + 1) * n / j->s->chunks;
+    size_t size = chunk_doubles(j->s), first = first_written(j);
     double *sums = j->s->sums + task * size;
 
     (void)thread;
@@ -80,25 +122,73 @@ static void add_chunk(void *arg, size_t task, int thread)
         add_batch(j, from, from + GRAM_BATCH < to ? from + GRAM_BATCH : to, sums);
 }
 
+/* A piece of the chunks' sums, added up in the first's. */
+static void add_up(void *arg, size_t task, int thread)
+{
+    const struct gram_job *j = arg;
+    struct gram *s = j->s;
+    size_t size = chunk_doubles(s), from = first_written(j) + task * PIECE;
+    size_t n = from + PIECE < size ? PIECE : size - from;
+
+    (void)thread;
+    for (size_t c = 1; c < s->chunks; c++)
+        vec_axpy(s->sums + from, 1, s->sums + c * size + from, n);
+}
+
+/* The k-th of the unknowns, as the sums have them, in the matrix's order. */
+static size_t unknown(const struct gram *s, const struct design *x, size_t k)
+{
+    if (k == s->full) return s->d;
+    return design_column(x, k < s->full ? k : k - 1);
+}
+
+/* A row of products, of unknown k with the n first. */
+static void put_products(const struct gram *s, const struct design *x, size_t k, size_t n,
+                         const double *from, size_t first)
+{
+    size_t row = unknown(s, x, k);
+
+    for (size_t i = 0; i < n; i++) {
+        size_t column = unknown(s, x, first + i);
+        s->h[row > column ? row * (s->d + 1) + column : column * (s->d + 1) + row] = from[i];
+    }
+}
+
+/* The sums in the matrix's order, to h and g. */
+static void put_in_order(const struct gram_job *j)
+{
+    const struct gram *s = j->s;
+    const double *from = s->sums;
+    size_t z = s->full + 1;
+
+    for (size_t k = 0; j->products && k <= s->d; k++)
+        put_products(s, j->x, k, k < z ? k + 1 : z, from + k * z, 0);
+    from += z * (s->d + 1);
+    for (size_t k = 0; j->products && k < s->sparse; k++)
+        put_products(s, j->x, z + k, k + 1, from + k * s->sparse, z);
+    from += s->sparse * s->sparse;
+    for (size_t k = 0; k <= s->d; k++) s->g[unknown(s, j->x, k)] = from[k];
+}
+
 static void run(struct gram_job *j, const struct engine *en)
 {
     struct gram *s = j->s;
-    size_t size = chunk_doubles(s->d), first = first_written(j);
+    size_t size = chunk_doubles(s);
 
     pool_run(en->pool, s->chunks, add_chunk, j);
-    for (size_t c = 1; c < s->chunks; c++)
-        vec_axpy(s->sums + first, 1, s->sums + c * size + first, size - first);
+    if (s->chunks > 1) pool_run(en->pool, (size - first_written(j) + PIECE - 1) / PIECE, add_up, j);
     s->loss = s->sums[size - 1];
+    if (s->sparse) put_in_order(j);
 }
 
-void gram_run(struct gram *s, const struct engine *en, const struct matrix *m, gram_row_fn *fn,
+void gram_run(struct gram *s, const struct engine *en, const struct design *x, gram_row_fn *fn,
               const void *arg)
 {
-    run(&(struct gram_job){ s, m, fn, arg, true }, en);
+    run(&(struct gram_job){ s, x, fn, arg, true }, en);
 }
 
-void gram_run_slope(struct gram *s, const struct engine *en, const struct matrix *m,
+void gram_run_slope(struct gram *s, const struct engine *en, const struct design *x,
                     gram_row_fn *fn, const void *arg)
 {
-    run(&(struct gram_job){ s, m, fn, arg, false }, en);
+    run(&(struct gram_job){ s, x, fn, arg, false }, en);
 }

@@ -72,12 +72,13 @@ static int fit_ridge(const struct engine *en, const struct fit_input *in, struct
     struct target t = { in->y, in->w, weighted_mean(in->y, in->w, in->train.n) };
     double l2 = val_get_real(in->params, "l2", 1);
     MEM_AUTO double *scratch = mem_try(3 * (d + 1), sizeof *scratch);
+    const struct design x = design_plain(&in->train);
     struct gram s = { 0 };
-    int r = gram_init(&s, in->train.n, d, e);
+    int r = gram_init(&s, &x, e);
 
     if (r == 0 && !scratch) r = err_set(e, ERR_NOMEM, "no memory for %zu coefficients", d);
     if (r == 0) {
-        gram_run(&s, en, &in->train, row_terms, &t);
+        gram_run(&s, en, &x, row_terms, &t);
         for (size_t j = 0; j < d; j++) s.h[j * (d + 1) + j] += l2;
         solve_spd(s.h, d + 1, s.g, scratch);
         for (size_t j = 0; j < d; j++) m->w[j] = s.g[j];

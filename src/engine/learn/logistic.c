@@ -6,7 +6,7 @@
  * which is scikit-learn's LogisticRegression with C = 1/l2, on the encoder's columns. The
  * function is convex and, with l2 > 0, has one minimum, so two ways lead to the same place:
  *   binary, up to NEWTON_MAX columns: Newton's method with step halving; a pass sums loss,
- *     gradient and, while steps are large, the Hessian;
+ *     gradient and, while steps are large, the Hessian, and passes over zeros (design.h);
  *   otherwise: L-BFGS, one pass an iteration. Multinomial coefficients are kept for all k
  *     classes (the penalty makes them unique).
  * Rows are summed in fixed chunks, chunks in order: same bytes for any thread count. */
@@ -25,15 +25,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NEWTON_MAX   500
+#define NEWTON_MAX   1000
 #define MAX_HALVINGS 30
 #define GOOD_STEP    8
 #define SAMPLE       16
 #define SAMPLED_ROWS 16384 /* tables of so many rows are worth a sample … */
 #define SAMPLE_ROWS  20    /* … if it has so many times the columns */
 #define BORROWED_MAX 20    /* iterations with its Hessian */
-#define CHUNKS       64     /* at most, for the gradient of L-BFGS */
-#define CHUNK_ROWS   256    /* at least */
+#define CHUNKS       64    /* at most, for the gradient of L-BFGS */
+#define CHUNK_ROWS   256   /* at least */
 
 static const struct param params[] = {
     { "l2", PARAM_REAL, 0, "1", 0, 1e15, NULL,
@@ -165,28 +165,11 @@ static double batch_loss(double *z, const double *y, const double *w, size_t n,
     return sum;
 }
 
-static void newton_rows(const void *arg, size_t from, size_t to, double *weight, double *slope,
-                        double *loss)
-{
-    const struct fitting *f = arg;
-    const struct matrix *x = &f->in->train;
-    const struct kernel_rows rows = { x->x + from * x->d, to - from, x->d };
-    const double *y = f->in->y + from, *w = f->in->w ? f->in->w + from : NULL;
-    double p[GRAM_BATCH];
-
-    f->kernels->dots(&rows, f->m->w, 1, p);
-    for (size_t i = 0; i < rows.n; i++) p[i] += f->m->b[0];
-    *loss += batch_loss(p, y, w, rows.n, f->kernels);
-    for (size_t i = 0; i < rows.n; i++) {
-        double v = w ? w[i] : 1;
-        slope[i] = v * (p[i] - y[i]);
-        weight[i] = v * p[i] * (1 - p[i]);
-    }
-}
-
 /* Newton's method, and how fresh its Hessian is. */
 struct newton {
     struct fitting *f;
+    struct design x; /* of the rows to learn from */
+    double *w;       /* the present coefficients in its order */
     struct gram s;   /* s.h: the decomposed Hessian */
     double *scratch; /* 5 (d + 1): a point, a step, and what solve.h needs */
     size_t rank;
@@ -194,19 +177,39 @@ struct newton {
     double value; /* at the model's present coefficients, with the penalty */
 };
 
+static void newton_rows(const void *arg, size_t from, size_t to, double *weight, double *slope,
+                        double *loss)
+{
+    const struct newton *t = arg;
+    const struct fitting *f = t->f;
+    const double *y = f->in->y + from, *w = f->in->w ? f->in->w + from : NULL;
+    double p[GRAM_BATCH];
+    size_t n = to - from;
+
+    design_dots(&t->x, f->kernels, from, to, t->w, p);
+    for (size_t i = 0; i < n; i++) p[i] += f->m->b[0];
+    *loss += batch_loss(p, y, w, n, f->kernels);
+    for (size_t i = 0; i < n; i++) {
+        double v = w ? w[i] : 1;
+        slope[i] = v * (p[i] - y[i]);
+        weight[i] = v * p[i] * (1 - p[i]);
+    }
+}
+
 /* Value and gradient at the model's present coefficients; with_hessian: that too. */
 static double newton_pass(struct newton *t, bool with_hessian)
 {
     const struct fitting *f = t->f;
     size_t d = f->m->d;
 
+    design_order(&t->x, f->m->w, t->w);
     if (with_hessian) {
-        gram_run(&t->s, f->en, &f->in->train, newton_rows, f);
+        gram_run(&t->s, f->en, &t->x, newton_rows, t);
         for (size_t j = 0; j < d; j++) t->s.h[j * (d + 1) + j] += f->l2;
         t->rank = solve_factor(t->s.h, d + 1, t->scratch + 2 * (d + 1));
         t->scale = 1;
     } else {
-        gram_run_slope(&t->s, f->en, &f->in->train, newton_rows, f);
+        gram_run_slope(&t->s, f->en, &t->x, newton_rows, t);
     }
     vec_axpy(t->s.g, f->l2, f->m->w, d);
     return t->s.loss + f->l2 / 2 * squares(f->m);
@@ -282,11 +285,13 @@ static int newton(struct newton *t, struct err *e)
 static int newton_init(struct newton *t, struct fitting *f, struct err *e)
 {
     size_t n = f->m->d + 1;
-    int r = gram_init(&t->s, f->in->train.n, f->m->d, e);
+    int r = design_sparse(f->en, &f->in->train, &t->x, e);
 
+    if (r == 0) r = gram_init(&t->s, &t->x, e);
     t->f = f;
-    t->scratch = mem_try(5 * n, sizeof *t->scratch);
+    t->scratch = mem_try(6 * n, sizeof *t->scratch);
     if (r == 0 && !t->scratch) r = err_set(e, ERR_NOMEM, "no memory for %zu coefficients", n);
+    t->w = t->scratch + 5 * n;
     return r;
 }
 
@@ -294,6 +299,7 @@ static void newton_done(struct newton *t)
 {
     free(t->scratch);
     gram_done(&t->s);
+    design_done(&t->x);
 }
 
 /* Every SAMPLEth row of a large table gives a start that is right to a few percent, at that share

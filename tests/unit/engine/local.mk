@@ -8,6 +8,7 @@ ENGINE_TESTS = \
 	%D%/test_calibration \
 	%D%/test_composite \
 	%D%/test_demo \
+	%D%/test_design \
 	%D%/test_elastic \
 	%D%/test_encoder \
 	%D%/test_explain \
@@ -36,6 +37,7 @@ TESTS += $(ENGINE_TESTS)
 %C%_test_calibration_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_composite_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_demo_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_design_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_elastic_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_encoder_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_explain_LDADD = $(ENGINE_TEST_LIBS)

@@ -259,9 +259,27 @@ static void noisy_classes(size_t n, size_t d, int classes, double *x, double *y,
     }
 }
 
+/* As noisy_classes, but of the columns from 3 on each row has one or two that are not 0. */
+static void one_hot_classes(size_t n, size_t d, int classes, double *x, double *y, double *w)
+{
+    struct rng rng;
+
+    noisy_classes(n, d, classes, x, y, w);
+    rng_seed(&rng, 8);
+    for (size_t i = 0; i < n; i++) {
+        size_t level = 3 + rng_below(&rng, d - 3);
+        memset(x + i * d + 3, 0, (d - 3) * sizeof *x);
+        x[i * d + level] = 1;
+        x[i * d + 3 + rng_below(&rng, d - 3)] = -0.5;
+        if (level % 2) y[i] = level % (unsigned)classes;
+    }
+}
+
+typedef void fill_fn(size_t n, size_t d, int classes, double *x, double *y, double *w);
+
 /* At the minimum the penalised gradient is 0: intercepts sum of w (p - y) = 0, coefficients
  * sum of w (p - y) x = -l2 c. Only predictions are seen, so c comes from their differences. */
-static void check_optimum(size_t n, int classes, size_t d, double l2)
+static void check_optimum(fill_fn *fill, size_t n, int classes, size_t d, double l2)
 {
     double *x = calloc(n * d, sizeof *x), *y = calloc(n, sizeof *y), *w = calloc(n, sizeof *w);
     size_t k = classes == 2 ? 1 : (size_t)classes;
@@ -274,7 +292,7 @@ static void check_optimum(size_t n, int classes, size_t d, double l2)
 
     val_set_real(params, "tol", 1e-9);
     val_set_int(params, "max_iter", 1000);
-    noisy_classes(n, d, classes, x, y, w);
+    fill(n, d, classes, x, y, w);
     void *s = fit("logistic", classes == 2 ? TASK_BINARY : TASK_MULTICLASS, classes, &m, y, w,
                   params, &curve);
     assert_true(curve.calls >= 3 && curve.last_train < curve.first_train);
@@ -312,25 +330,29 @@ static void check_optimum(size_t n, int classes, size_t d, double l2)
 static void test_logistic_is_at_the_minimum(void **state)
 {
     (void)state;
-    check_optimum(1500, 2, 5, 1); /* Newton */
-    check_optimum(1500, 2, 5, 100);
-    check_optimum(110000, 2, 3, 1); /* Newton, begun on a sample */
-    check_optimum(600, 2, 520, 5);  /* L-BFGS */
-    check_optimum(1500, 3, 5, 1);
-    check_optimum(1500, 5, 11, 0.5);
+    check_optimum(noisy_classes, 1500, 2, 5, 1); /* Newton */
+    check_optimum(noisy_classes, 1500, 2, 5, 100);
+    check_optimum(one_hot_classes, 3000, 2, 40, 1);
+    check_optimum(noisy_classes, 110000, 2, 3, 1); /* Newton, begun on a sample */
+    check_optimum(one_hot_classes, 50000, 2, 23, 1);
+    check_optimum(noisy_classes, 600, 2, 1020, 5); /* L-BFGS */
+    check_optimum(noisy_classes, 1500, 3, 5, 1);
+    check_optimum(noisy_classes, 1500, 5, 11, 0.5);
 }
 
 /* Enough rows for many chunks: their sums are added in the same order by any number of threads. */
 static void test_same_bytes_for_any_thread_count(void **state)
 {
-    enum { N = 20000, D = 7 };
+    enum { N = 20000, D = 12 };
     static const struct {
         const char *name;
         enum task task;
         int classes;
-    } kinds[] = { { "logistic", TASK_BINARY, 2 },
-                  { "logistic", TASK_MULTICLASS, 4 },
-                  { "linear", TASK_REGRESSION, 9 } };
+        fill_fn *fill;
+    } kinds[] = { { "logistic", TASK_BINARY, 2, noisy_classes },
+                  { "logistic", TASK_BINARY, 2, one_hot_classes },
+                  { "logistic", TASK_MULTICLASS, 4, noisy_classes },
+                  { "linear", TASK_REGRESSION, 9, noisy_classes } };
     double *x = calloc(N * D, sizeof *x), *y = calloc(N, sizeof *y), *w = calloc(N, sizeof *w);
     struct matrix m = { N, D, x, NULL };
 
@@ -338,7 +360,7 @@ static void test_same_bytes_for_any_thread_count(void **state)
     for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
         const struct learner *l = learner_find(kinds[k].name);
         struct buf bytes[3] = { BUF_INIT, BUF_INIT, BUF_INIT };
-        noisy_classes(N, D, kinds[k].classes, x, y, w);
+        kinds[k].fill(N, D, kinds[k].classes, x, y, w);
         for (threads = 1; threads <= 3; threads++) {
             void *s = fit(kinds[k].name, kinds[k].task, kinds[k].classes, &m, y, w, NULL, NULL);
             struct buf *b = &bytes[threads - 1];

@@ -130,6 +130,23 @@ static double loss_of(const struct trees_model *m, double y, const double *p)
     return best != (int)y;
 }
 
+/* What the model's features see of a training row. */
+static void codes_of(const struct oob_job *job, size_t row, uint16_t *codes)
+{
+    const struct trees_orders *o = &job->in->orders;
+    const struct trees_model *m = job->m;
+    const struct gbdt_bins *b = job->in->bins;
+
+    for (uint32_t j = 0; j < b->m; j++) {
+        unsigned bin = trees_bin(b, j, row);
+        for (uint32_t k = 0; k < (o->number[j] ? o->n : 1); k++) {
+            const uint16_t *rank = trees_rank(o, k, j);
+            uint32_t at = trees_feature(o, b->m, k, j);
+            codes[at] = trees_code(&m->f[at], rank ? rank[bin] : bin);
+        }
+    }
+}
+
 static void oob_task(void *arg, size_t chunk, int thread)
 {
     const struct oob_job *job = arg;
@@ -143,9 +160,7 @@ static void oob_task(void *arg, size_t chunk, int thread)
     uint8_t drawn[CHUNK];
 
     (void)thread;
-    for (size_t i = 0; i < n; i++)
-        for (uint32_t j = 0; j < m->m; j++)
-            codes[i * m->m + j] = trees_code(&m->f[j], trees_bin(b, j, from + i));
+    for (size_t i = 0; i < n; i++) codes_of(job, from + i, codes + i * m->m);
     for (uint32_t t = 0; t < m->n_trees; t++) {
         uint64_t key = trees_draw_key(job->in, t);
         for (size_t i = 0; i < n; i++) {
@@ -217,7 +232,7 @@ int forest_fit(const struct learner *l, bool extra, const struct engine *en,
     if (p.max_features <= 0 && in->task == TASK_REGRESSION) p.max_features = 1.0 / 3;
     if (r == 0) r = gbdt_bin(en, &in->train, &binning, &bins, e);
     trees_draw_init(&f.in);
-    if (r == 0) trees_order(&f.in);
+    if (r == 0) r = trees_order(&f.in, e);
     if (r == 0 && !make_work(&f))
         r = err_set(e, ERR_NOMEM, "%s: no memory for %zu rows", l->name, bins.n);
     if (r == 0) r = grow_all(&f, e);
@@ -225,6 +240,7 @@ int forest_fit(const struct learner *l, bool extra, const struct engine *en,
         r = trees_model_make(&f.in, in->task, in->train.d, f.grown, (size_t)p.n_estimators, &m, e);
     if (r == 0 && p.bootstrap) tell_oob(&f.in, m);
     forest_done(&f);
+    trees_orders_done(&f.in.orders);
     gbdt_bins_done(&bins);
     if (r == 0) *ret = m;
     return r;

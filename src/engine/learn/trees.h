@@ -1,7 +1,7 @@
 /* trees.h: what the files of decision trees and forests share; nothing outside learn/ uses it.
  *
  *   tree.c forest.c  learners: parameters, bagging, out-of-bag estimate
- *   trees_order.c    categories in an order worth cutting
+ *   trees_order.c    categories in orders worth cutting
  *   trees_grow.c     one tree, depth first
  *   trees_count.c    the search for splits among yes and no
  *   trees_model.c    the model: prediction, bytes
@@ -9,7 +9,8 @@
  *
  * Values are seen as bins only, in training and in prediction (gbdt.h says what bins are), so
  * a node is eight bytes: a feature, a bin, and where the right child is; the left child is the
- * next node. The bins of a category are renumbered once and then cut as numbers are. Leaves
+ * next node. The bins of a category are put in an order and then cut as numbers are; each order
+ * is a feature of the model. Leaves
  * hold the mean target of their training rows (Breiman 2001): for a binary task the share of
  * class 1, for several classes the share of each. */
 #pragma once
@@ -26,7 +27,7 @@ struct trees_params {
 #define TREES_LEAF     0x7fff /* in place of a feature */
 #define TREES_MISSING  0x8000 /* flag on a feature: missing values go left */
 #define TREES_FEATURES 0x7ffe /* features at most */
-#define TREES_CODES    16384  /* codes kept on the stack in prediction */
+#define TREES_CODES    32768  /* codes kept on the stack in prediction */
 #define TREES_NONE     0xffff /* code of a missing value; else it is the bin */
 
 struct trees_node {
@@ -67,6 +68,27 @@ void trees_grown_done(struct trees_grown *g);
 
 /* ---- growing: trees_grow.c ---- */
 
+/* Orders of the bins of categories. Tree t has number t % n. */
+struct trees_orders {
+    uint32_t n, n_cats;
+    uint32_t *cat;    /* n_cats: their features */
+    uint32_t *number; /* by feature: its place among them + 1; 0: a number */
+    size_t *at;       /* n_cats: where in an order the ranks of its bins begin */
+    size_t size;      /* of an order */
+    uint16_t *rank;   /* n orders: of each bin its rank, of the missing one itself */
+};
+/* NULL: a number. */
+static inline const uint16_t *trees_rank(const struct trees_orders *o, size_t order, uint32_t j)
+{
+    return o->number[j] ? o->rank + order * o->size + o->at[o->number[j] - 1] : NULL;
+}
+/* Which of a model's features it is, m of them being in bins. */
+static inline uint32_t trees_feature(const struct trees_orders *o, uint32_t m, size_t order,
+                                     uint32_t j)
+{
+    return order && o->number[j] ? m + (uint32_t)(order - 1) * o->n_cats + o->number[j] - 1 : j;
+}
+
 #define TREES_DRAWN 64 /* times that a row is drawn for a tree, at most */
 struct trees_input {
     const struct engine *en;
@@ -77,6 +99,7 @@ struct trees_input {
     bool binary; /* targets are 0 or 1, and there are no weights */
     const struct kernels *kern;
     double drawn[TREES_DRAWN]; /* chance to be drawn n times or less */
+    struct trees_orders orders;
 };
 void trees_draw_init(struct trees_input *in); /* sets drawn */
 static inline unsigned trees_bin(const struct gbdt_bins *b, uint32_t j, size_t row)
@@ -84,8 +107,9 @@ static inline unsigned trees_bin(const struct gbdt_bins *b, uint32_t j, size_t r
     return j < b->m_bytes ? b->records[row * b->stride + j]
                           : b->wide[(j - b->m_bytes) * b->n + row];
 }
-/* Renumbers the bins of categories in in->bins: trees_order.c. */
-void trees_order(const struct trees_input *in);
+/* Fills in in->orders: trees_order.c. ERR_NOMEM. */
+int trees_order(struct trees_input *in, struct err *e);
+void trees_orders_done(struct trees_orders *o);
 struct trees_work;                                               /* memory of one thread */
 struct trees_work *trees_work_new(const struct trees_input *in); /* NULL: no memory */
 void trees_work_free(struct trees_work *w);
@@ -111,7 +135,8 @@ static inline unsigned trees_drawn(const struct trees_input *in, uint64_t key, s
 
 /* ---- model: trees_model.c ---- */
 
-/* Takes the features out of in->bins and the trees together; grown trees are emptied. */
+/* Puts the features of in->bins, whose cuts it takes, and the trees together; grown trees are
+ * emptied. */
 int trees_model_make(const struct trees_input *in, enum task task, size_t d,
                      struct trees_grown *grown, size_t n_trees, struct trees_model **ret,
                      struct err *e);

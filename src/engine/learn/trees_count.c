@@ -22,16 +22,18 @@ bool trees_count_init(const struct trees_input *in, size_t most, struct trees_co
     if (!in->binary) return true;
     ret->stride = most;
     ret->hist = mem_try_zero(TREES_GROUP * most, sizeof *ret->hist);
+    ret->ranked = mem_try_zero(most, sizeof *ret->ranked);
     ret->mark = mem_try_zero(most / 64 + 1, sizeof *ret->mark);
     ret->prefix = mem_try(most + 4, sizeof *ret->prefix);
     ret->bin = mem_try(most + 4, sizeof *ret->bin);
     ret->score = mem_try(most + 4, sizeof *ret->score);
-    return ret->hist && ret->mark && ret->prefix && ret->bin && ret->score;
+    return ret->hist && ret->ranked && ret->mark && ret->prefix && ret->bin && ret->score;
 }
 
 void trees_count_free(struct trees_count *c)
 {
     free(c->hist);
+    free(c->ranked);
     free(c->mark);
     free(c->prefix);
     free(c->bin);
@@ -61,7 +63,7 @@ bool trees_count_sum(struct trees_work *w, const struct span *t)
 
 /* ---- histograms ---- */
 
-/* A large node: all byte features at once, one visit of each record. */
+/* A large node: all byte features at once, one visit of each record. By bin, not by rank. */
 static void fill_group(const struct search *s, const struct span *t, const uint32_t *f, size_t n)
 {
     const struct trees_work *w = s->w;
@@ -162,6 +164,17 @@ static size_t collect_marked(const struct trees_count *c, uint32_t bins, uint64_
     return n;
 }
 
+/* The histogram of a category by rank; what was by bin is cleared. */
+static uint64_t *by_rank(const struct trees_count *c, const uint16_t *rank, uint32_t bins,
+                         uint64_t *h)
+{
+    for (uint32_t b = 0; b <= bins; b++) {
+        c->ranked[rank[b]] = h[b];
+        h[b] = 0;
+    }
+    return c->ranked;
+}
+
 /* ---- the search ---- */
 
 static void keep_best(struct search *s, uint32_t j, size_t n, size_t values, bool missing_left)
@@ -245,6 +258,7 @@ size_t trees_count_search(struct search *s, const struct span *t, const uint32_t
         uint64_t *h = c->hist + g * c->stride;
         bool marked = false;
         if (!group || j >= s->in->bins->m_bytes) marked = fill_one(s, t, j, h);
+        else if (s->w->rank[j]) h = by_rank(c, s->w->rank[j], s->in->bins->f[j].n_bins, h);
         varied += search_feature(s, j, h, marked);
     }
     return varied;

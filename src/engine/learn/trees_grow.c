@@ -40,6 +40,7 @@ void trees_work_free(struct trees_work *w)
     free(w->items);
     free(w->other);
     free(w->order);
+    free(w->rank);
     free(w->hist);
     free(w->used);
     free(w->mark);
@@ -64,6 +65,7 @@ struct trees_work *trees_work_new(const struct trees_input *in)
     w->items = mem_try(b->n + 1, sizeof *w->items);
     w->other = mem_try(b->n + 1, sizeof *w->other);
     w->order = mem_try(b->m + 1, sizeof *w->order);
+    w->rank = mem_try(b->m + 1, sizeof *w->rank);
     w->hist = mem_try_zero(TREES_GROUP * w->stride, sizeof *w->hist);
     w->used = mem_try(most, sizeof *w->used);
     w->mark = mem_try_zero(most / 64 + 1, sizeof *w->mark);
@@ -71,8 +73,8 @@ struct trees_work *trees_work_new(const struct trees_input *in)
     w->total = mem_try(c, sizeof *w->total);
     w->near = mem_try_aligned(NEAR / b->stride + 1, b->stride);
     w->origin = mem_try(NEAR / b->stride + 1, sizeof *w->origin);
-    if (w->items && w->other && w->order && w->hist && w->used && w->mark && w->left && w->total &&
-        w->near && w->origin && trees_count_init(in, most, &w->count))
+    if (w->items && w->other && w->order && w->rank && w->hist && w->used && w->mark && w->left &&
+        w->total && w->near && w->origin && trees_count_init(in, most, &w->count))
         return w;
     trees_work_free(w);
     return NULL;
@@ -345,7 +347,7 @@ static size_t partition(const struct trees_input *in, struct trees_work *w, cons
     const struct gbdt_bins *b = in->bins;
     const unsigned missing = c->missing_left ? b->f[c->feature].n_bins : TREES_NONE, cut = c->cut;
     struct item *left = w->items + t->begin, *right = w->other, *end = w->items + t->end;
-    const bool bytes = c->feature < b->m_bytes;
+    const bool bytes = c->feature < b->m_bytes && (t->near || !w->rank[c->feature]);
     const uint8_t *bins = w->records + (bytes ? c->feature : 0);
     const size_t step = b->stride;
 
@@ -362,10 +364,16 @@ static size_t partition(const struct trees_input *in, struct trees_work *w, cons
     return (size_t)(left - w->items);
 }
 
+static void rank_column(uint8_t *bins, size_t stride, size_t n, const uint16_t *rank)
+{
+    for (size_t i = 0; i < n; i++) bins[i * stride] = (uint8_t)rank[bins[i * stride]];
+}
+
 /* Puts the records of a node that is small enough side by side, for all nodes below it. */
 static void come_near(const struct trees_input *in, struct trees_work *w, struct span *t)
 {
     const struct gbdt_bins *b = in->bins;
+    const struct trees_orders *o = &in->orders;
     size_t n = t->end - t->begin;
 
     if (t->near) return;
@@ -378,6 +386,8 @@ static void come_near(const struct trees_input *in, struct trees_work *w, struct
         w->origin[i] = it->row;
         it->row = (uint32_t)i;
     }
+    for (uint32_t c = 0; c < o->n_cats && o->cat[c] < b->m_bytes; c++)
+        rank_column(w->near + o->cat[c], b->stride, n, w->rank[o->cat[c]]);
     w->records = w->near;
     t->near = true;
 }
@@ -439,7 +449,8 @@ static void grow_node(struct search *s, struct span *t, struct trees_grown *g, s
     }
     const struct cand c = s->best;
     struct trees_node nd = {
-        .feature = (uint16_t)(c.feature | (c.missing_left ? TREES_MISSING : 0)),
+        .feature = (uint16_t)(trees_feature(&in->orders, in->bins->m, s->order, c.feature) |
+                              (c.missing_left ? TREES_MISSING : 0)),
         .cut = (uint16_t)c.cut,
     };
     size_t middle = partition(in, w, t, &c);
@@ -473,7 +484,11 @@ int trees_grow(const struct trees_input *in, struct trees_work *w, uint32_t tree
     size_t n_stack = 0;
 
     rng_stream(&rng, in->en->seed, tree + UINT64_C(1));
-    for (uint32_t j = 0; j < in->bins->m; j++) w->order[j] = j;
+    s.order = in->orders.n ? tree % in->orders.n : 0;
+    for (uint32_t j = 0; j < in->bins->m; j++) {
+        w->order[j] = j;
+        w->rank[j] = trees_rank(&in->orders, s.order, j);
+    }
     *ret = (struct trees_grown){ .importance = mem_zalloc(in->bins->m + 1, sizeof(double)) };
     if (root.end == 0) { /* nothing was drawn: the rows as they are */
         for (size_t i = 0; i < in->bins->n; i++)

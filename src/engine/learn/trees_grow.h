@@ -32,6 +32,7 @@ struct cand { /* the best split so far */
 
 struct trees_count {  /* of trees_count.c */
     uint64_t *hist;   /* TREES_GROUP histograms */
+    uint64_t *ranked; /* one of them, by rank */
     uint64_t *mark;   /* bit set of bins */
     uint64_t *prefix; /* sums of the bins in use, up to and with each */
     uint32_t *bin;    /* their numbers */
@@ -46,6 +47,7 @@ struct trees_work {
     uint8_t *near;          /* records of a small node and those below, side by side */
     uint32_t *origin;       /* their rows */
     uint32_t *order;        /* features, the drawn ones first */
+    const uint16_t **rank;  /* of each feature's bins, as the tree orders them; NULL: a number */
     double *hist;           /* TREES_GROUP histograms of channels * bins */
     size_t stride;          /* doubles from one histogram to the next */
     uint32_t *used;         /* bins in use, ascending */
@@ -63,15 +65,24 @@ struct search {
     struct rng *rng;
     struct cand best;
     double node_weight;
+    size_t order; /* of the bins of categories */
     bool counted; /* this node's sums fit the words of trees_count.c */
 };
 
+/* Of a row the bin, or the rank that the tree gives it; records that are near have ranks. */
 static inline unsigned item_bin(const struct gbdt_bins *b, const struct trees_work *w, uint32_t j,
                                 uint32_t row)
 {
-    if (j < b->m_bytes) return w->records[row * b->stride + j];
-    if (w->records == w->near) row = w->origin[row];
-    return b->wide[(j - b->m_bytes) * b->n + row];
+    const bool near = w->records == w->near;
+    unsigned bin;
+
+    if (j < b->m_bytes) {
+        bin = w->records[row * b->stride + j];
+        if (near) return bin;
+    } else {
+        bin = b->wide[(j - b->m_bytes) * b->n + (near ? w->origin[row] : row)];
+    }
+    return w->rank[j] ? w->rank[j][bin] : bin;
 }
 
 /* A cut at random between the lowest and the highest bin in use. */

@@ -49,7 +49,8 @@ static bool room(struct trees_model *m)
     return m->importance && m->trees && m->nodes && m->leaves;
 }
 
-static void append(struct trees_model *m, struct trees_tree *t, struct trees_grown *g)
+static void append(struct trees_model *m, uint32_t features, struct trees_tree *t,
+                   struct trees_grown *g)
 {
     *t = (struct trees_tree){ .node = m->n_nodes,
                               .leaf = m->n_leaves,
@@ -57,10 +58,44 @@ static void append(struct trees_model *m, struct trees_tree *t, struct trees_gro
                               .n_leaves = (uint32_t)(g->n_leaves / (size_t)m->k) };
     memcpy(m->nodes + m->n_nodes, g->nodes, g->n_nodes * sizeof *m->nodes);
     if (g->n_leaves) memcpy(m->leaves + m->n_leaves, g->leaves, g->n_leaves * sizeof *m->leaves);
-    for (uint32_t j = 0; j < m->m; j++) m->importance[j] += g->importance[j];
+    for (uint32_t j = 0; j < features; j++) m->importance[j] += g->importance[j];
     m->n_nodes += g->n_nodes;
     m->n_leaves += g->n_leaves;
     trees_grown_done(g);
+}
+
+/* A level's bin is its rank. false: no memory. */
+static bool put_in_order(struct gbdt_feature *f, const struct gbdt_feature *from,
+                         const uint16_t *rank)
+{
+    *f = *from;
+    f->code_bin = mem_try(from->levels + 1, sizeof *f->code_bin);
+    for (uint32_t i = 0; f->code_bin && i < f->levels; i++)
+        f->code_bin[i] = rank[from->code_bin[i]];
+    return f->code_bin != NULL;
+}
+
+/* Takes the features out of the bins, and makes those that categories in their orders are. */
+static bool take_features(struct trees_model *m, const struct trees_orders *o,
+                          struct gbdt_bins *bins)
+{
+    uint32_t n = bins->m, all = n + (o->n > 1 ? (o->n - 1) * o->n_cats : 0);
+
+    m->f = mem_try_zero((size_t)all + 1, sizeof *m->f);
+    if (!m->f) return false;
+    m->m = all;
+    for (size_t k = o->n; k-- > 0;)
+        for (uint32_t c = 0; c < o->n_cats; c++) {
+            const struct gbdt_feature *from = &bins->f[o->cat[c]];
+            uint32_t to = trees_feature(o, n, k, o->cat[c]);
+            if (!put_in_order(&m->f[to], from, trees_rank(o, k, o->cat[c]))) return false;
+        }
+    for (uint32_t j = 0; j < n; j++) {
+        if (o->number[j]) continue;
+        m->f[j] = bins->f[j];
+        bins->f[j].cuts = NULL;
+    }
+    return true;
 }
 
 int trees_model_make(const struct trees_input *in, enum task task, size_t d,
@@ -68,25 +103,20 @@ int trees_model_make(const struct trees_input *in, enum task task, size_t d,
                      struct err *e)
 {
     struct trees_model *m = mem_zalloc(1, sizeof *m);
-    struct gbdt_bins *bins = in->bins;
 
-    *m = (struct trees_model){ .task = task, .d = d, .k = in->k, .m = bins->m, .n_trees = n_trees };
+    *m = (struct trees_model){ .task = task, .d = d, .k = in->k, .n_trees = n_trees };
     for (size_t i = 0; i < n_trees; i++) {
         m->n_nodes += grown[i].n_nodes;
         m->n_leaves += grown[i].n_leaves;
     }
-    if (!room(m)) {
+    if (!take_features(m, &in->orders, in->bins) || !room(m)) {
         size_t n = m->n_nodes;
-        m->m = 0;
         trees_model_free(m);
         err_set(e, ERR_NOMEM, "no memory for trees of %zu nodes", n);
         return err_hint(e, "grow fewer or smaller trees: n_estimators, min_samples_leaf");
     }
-    m->f = bins->f;
-    bins->f = NULL;
-    bins->m = 0;
     m->n_nodes = m->n_leaves = 0;
-    for (size_t i = 0; i < n_trees; i++) append(m, &m->trees[i], &grown[i]);
+    for (size_t i = 0; i < n_trees; i++) append(m, in->bins->m, &m->trees[i], &grown[i]);
     *ret = m;
     return 0;
 }

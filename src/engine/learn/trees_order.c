@@ -1,10 +1,19 @@
-/* trees_order.c: renumbers the bins of categories so that cutting them as numbers makes sense.
+/* trees_order.c: in which order a tree sees the levels of a category, so that cutting them as
+ * numbers makes sense.
  *
- * One output: in the order of their mean target, in which the best of all two-part groupings of
- * the whole table is a cut (Fisher 1958). Several: in the order of the first principal
- * component of their class shares (Coppersmith, Hong and Hosking 1999). Ordering once, on the
- * whole table, is as good for forests as sorting anew in every node, and does not let a node of
- * few rows pick the grouping that fits them best (Wright and Koenig 2019). */
+ * One output: in the order of their mean target, in which the best of all two-part groupings is
+ * a cut (Fisher 1958). Several: in the order of the first principal component of their class
+ * shares (Coppersmith, Hong and Hosking 1999). Ordering once, before the tree, is as good for
+ * forests as sorting anew in every node, and does not let a node of few rows pick the grouping
+ * that fits them best (Wright and Koenig 2019).
+ *
+ * A tree of drawn rows is given the order that the rows it did not draw show. Ordered by the
+ * very rows the tree then learns from, a category of many levels fits those better than any
+ * number can, is cut too soon, and the forest does worse than with the levels in any order at
+ * all. A level that no such row has takes the place of their mean.
+ *
+ * To the model a category in another order is another feature of the same column. So that the
+ * codes of a row stay few, several trees may share an order, which then is that of the first. */
 #include "base/mem.h"
 #include "engine/learn/trees.h"
 
@@ -13,6 +22,8 @@
 #include <string.h>
 
 #define POWER_STEPS 64
+#define FEATURES    (TREES_CODES / 16) /* of a model with all orders, if one has fewer */
+#define LEVELS      ((size_t)4 << 20)  /* the same of the levels of all features together */
 
 struct place {
     double key;
@@ -27,16 +38,32 @@ static int by_key_then_bin(const void *a, const void *b)
     return x->bin < y->bin ? -1 : 1;
 }
 
-/* Per bin: weight of each class, or weight and sum of targets. */
-static void count(const struct trees_input *in, uint32_t j, size_t width, double *sums)
+/* What one order is made from: by bin, the weight of each class, or weight and sum of targets. */
+struct sums {
+    const struct trees_input *in;
+    size_t width;
+    double *at; /* all categories, one after the other as in the order's ranks */
+};
+
+/* The rows that tree number `order` does not learn from; all rows where it learns from all. */
+static void count(const struct sums *s, uint32_t order)
 {
+    const struct trees_input *in = s->in;
+    const struct trees_orders *o = &in->orders;
+    uint64_t key = trees_draw_key(in, order);
+
     for (size_t i = 0; i < in->bins->n; i++) {
-        double w = in->w ? in->w[i] : 1, *s = sums + trees_bin(in->bins, j, i) * width;
-        if (in->k > 1) {
-            s[(size_t)in->y[i]] += w;
-        } else {
-            s[0] += w;
-            s[1] += w * in->y[i];
+        if (in->p->bootstrap && trees_drawn(in, key, i) > 0) continue;
+        double w = in->w ? in->w[i] : 1;
+        for (uint32_t c = 0; c < o->n_cats; c++) {
+            uint32_t bin = trees_bin(in->bins, o->cat[c], i);
+            double *to = s->at + (o->at[c] + bin) * s->width;
+            if (in->k > 1) {
+                to[(size_t)in->y[i]] += w;
+            } else {
+                to[0] += w;
+                to[1] += w * in->y[i];
+            }
         }
     }
 }
@@ -79,52 +106,101 @@ static void component(const double *sums, size_t bins, size_t k, double *v)
     for (int i = 0; i < POWER_STEPS; i++) power_step(sums, bins, k, mean, v, mean + k);
 }
 
-static void order_feature(const struct trees_input *in, uint32_t j)
+/* Weight of a bin, and what it is ordered by times that. */
+static double weigh(const struct sums *s, const double *bin, const double *v, double *ret)
 {
-    struct gbdt_bins *b = in->bins;
-    const struct gbdt_feature *f = &b->f[j];
-    size_t k = in->k > 1 ? (size_t)in->k : 2, bins = f->n_bins;
-    MEM_AUTO double *sums = mem_zalloc((bins + 1) * k, sizeof *sums);
-    MEM_AUTO double *v = mem_zalloc(k, sizeof *v);
-    MEM_AUTO struct place *places = mem_alloc(bins * sizeof *places);
-    MEM_AUTO uint16_t *to = mem_alloc((bins + 1) * sizeof *to);
+    double w = bin[0], dot = bin[1];
 
-    count(in, j, k, sums);
-    if (in->k > 1) component(sums, bins, k, v);
-    for (size_t i = 0; i < bins; i++) {
-        const double *s = sums + i * k;
-        double w = in->k > 1 ? 0 : s[0], dot = in->k > 1 ? 0 : s[1];
-        for (size_t c = 0; in->k > 1 && c < k; c++) {
-            w += s[c];
-            dot += s[c] * v[c];
-        }
-        places[i] = (struct place){ w > 0 ? dot / w : 0, (uint32_t)i };
+    if (s->in->k == 1) {
+        *ret = dot;
+        return w;
+    }
+    w = dot = 0;
+    for (size_t c = 0; c < s->width; c++) {
+        w += bin[c];
+        dot += bin[c] * v[c];
+    }
+    *ret = dot;
+    return w;
+}
+
+static void rank_bins(const struct sums *s, const double *at, size_t bins, uint16_t *rank)
+{
+    MEM_AUTO double *v = mem_zalloc(s->width, sizeof *v);
+    MEM_AUTO struct place *places = mem_alloc((bins + 1) * sizeof *places);
+    double all = 0, sum = 0, mean, dot;
+
+    if (s->in->k > 1) component(at, bins, s->width, v);
+    for (size_t b = 0; b < bins; b++) {
+        all += weigh(s, at + b * s->width, v, &dot);
+        sum += dot;
+    }
+    mean = all > 0 ? sum / all : 0;
+    for (size_t b = 0; b < bins; b++) {
+        double w = weigh(s, at + b * s->width, v, &dot);
+        places[b] = (struct place){ w > 0 ? dot / w : mean, (uint32_t)b };
     }
     qsort(places, bins, sizeof *places, by_key_then_bin);
-    for (size_t i = 0; i < bins; i++) to[places[i].bin] = (uint16_t)i;
-    to[bins] = (uint16_t)bins;
-    for (size_t i = 0; i < b->n; i++) {
-        if (j < b->m_bytes) {
-            uint8_t *bin = &b->records[i * b->stride + j];
-            *bin = (uint8_t)to[*bin];
-        } else {
-            uint16_t *bin = &b->wide[(j - b->m_bytes) * b->n + i];
-            *bin = to[*bin];
-        }
-    }
-    for (uint32_t i = 0; i < f->levels; i++) f->code_bin[i] = to[f->code_bin[i]];
+    for (size_t b = 0; b < bins; b++) rank[places[b].bin] = (uint16_t)b;
+    rank[bins] = (uint16_t)bins;
 }
 
-static void order_task(void *arg, size_t feature, int thread)
+static void order_task(void *arg, size_t order, int thread)
 {
     const struct trees_input *in = arg;
+    const struct trees_orders *o = &in->orders;
+    struct sums s = { in, in->k > 1 ? (size_t)in->k : 2, NULL };
 
     (void)thread;
-    if (in->bins->f[feature].cat) order_feature(in, (uint32_t)feature);
+    s.at = mem_zalloc(o->size * s.width, sizeof *s.at);
+    count(&s, (uint32_t)order);
+    for (uint32_t c = 0; c < o->n_cats; c++)
+        rank_bins(&s, s.at + o->at[c] * s.width, in->bins->f[o->cat[c]].n_bins,
+                  o->rank + order * o->size + o->at[c]);
+    free(s.at);
 }
 
-void trees_order(const struct trees_input *in)
+/* How many orders there is room for. */
+static uint32_t how_many(const struct trees_input *in, size_t levels)
 {
-    /* a task writes bytes of its own feature only */
-    pool_run(in->en->pool, in->bins->m, order_task, (void *)(uintptr_t)in);
+    const struct trees_orders *o = &in->orders;
+    size_t most = in->p->bootstrap ? (size_t)in->p->n_estimators : 1;
+    size_t features = FEATURES > in->bins->m ? (FEATURES - in->bins->m) / o->n_cats + 1 : 1;
+
+    if (most > features) most = features;
+    if (most > LEVELS / (levels + 1)) most = LEVELS / (levels + 1);
+    return most > 0 ? (uint32_t)most : 1;
+}
+
+int trees_order(struct trees_input *in, struct err *e)
+{
+    struct trees_orders *o = &in->orders;
+    const struct gbdt_bins *b = in->bins;
+    size_t levels = 0;
+
+    o->number = mem_zalloc((size_t)b->m + 1, sizeof *o->number);
+    o->cat = mem_zalloc((size_t)b->m + 1, sizeof *o->cat);
+    o->at = mem_zalloc((size_t)b->m + 1, sizeof *o->at);
+    for (uint32_t j = 0; j < b->m; j++) {
+        if (!b->f[j].cat) continue;
+        o->number[j] = o->n_cats + 1;
+        o->at[o->n_cats] = o->size;
+        o->cat[o->n_cats++] = j;
+        o->size += b->f[j].n_bins + 1;
+        levels += b->f[j].levels;
+    }
+    if (o->n_cats == 0) return 0;
+    o->n = how_many(in, levels);
+    o->rank = mem_try(o->n * o->size, sizeof *o->rank);
+    if (!o->rank) return err_set(e, ERR_NOMEM, "no memory for the order of %zu levels", levels);
+    pool_run(in->en->pool, o->n, order_task, in);
+    return 0;
+}
+
+void trees_orders_done(struct trees_orders *o)
+{
+    free(o->number);
+    free(o->cat);
+    free(o->at);
+    free(o->rank);
 }

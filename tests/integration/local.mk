@@ -23,6 +23,7 @@ PROGRAM_TESTS += %D%/test_model_onnx.sh
 PROGRAM_TESTS += %D%/test_model_replay.sh
 PROGRAM_TESTS += %D%/test_monitor.sh
 PROGRAM_TESTS += %D%/test_monitor_replay.sh
+PROGRAM_TESTS += %D%/test_published.sh
 PROGRAM_TESTS += %D%/test_readme.sh
 PROGRAM_TESTS += %D%/test_report.sh
 PROGRAM_TESTS += %D%/test_serve_predict.sh

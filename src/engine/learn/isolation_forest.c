@@ -17,6 +17,7 @@
 #include "base/val.h"
 #include "engine/learn/learner.h"
 #include "engine/pool.h"
+#include "engine/stats/sample.h"
 
 #include <float.h>
 #include <math.h>
@@ -218,8 +219,7 @@ static double score(const struct forest *m, const double *x, size_t stride)
 
     for (size_t t = 0; t < m->n_trees; t++) {
         const struct node *tree = m->node + m->root[t], *n = tree;
-        while (n->column >= 0)
-            n = tree + n->left + (x[(size_t)n->column * stride] > n->value);
+        while (n->column >= 0) n = tree + n->left + (x[(size_t)n->column * stride] > n->value);
         sum += n->value;
     }
     return exp2(-sum / (double)m->n_trees / m->normal);
@@ -248,28 +248,23 @@ static void score_block(void *arg, size_t task, int thread)
         s->out[i] = score(s->m, s->x->x + i * s->step, s->x->n);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-
-    return (*x > *y) - (*x < *y);
-}
-
 /* Where the share `contamination` of the training scores begins. */
 static int find_threshold(const struct engine *en, struct forest *m, const struct matrix *x,
                           double contamination, struct err *e)
 {
     size_t step = (x->n + SCORED - 1) / SCORED, n = (x->n + step - 1) / step, at, above = 0;
     MEM_AUTO double *s = mem_try(n, sizeof *s);
+    struct sample sorted;
 
     if (!s) return err_set(e, ERR_NOMEM, "no memory for the scores of %zu rows", n);
-    pool_run(en->pool, (n + BLOCK - 1) / BLOCK, score_block,
-             &(struct scoring){ m, x, step, n, s });
-    qsort(s, n, sizeof *s, by_value);
+    pool_run(en->pool, (n + BLOCK - 1) / BLOCK, score_block, &(struct scoring){ m, x, step, n, s });
+    int r = sample_new(s, n, &sorted, e);
+    if (r < 0) return r;
     at = (size_t)(contamination * (double)n + 0.5);
-    m->threshold = fmin(fmax(s[n - (at > 0 ? at : 1)], 1e-9), 1 - 1e-9);
-    while (above < n && s[n - 1 - above] >= m->threshold) above++;
+    m->threshold = fmin(fmax(sorted.x[n - (at > 0 ? at : 1)], 1e-9), 1 - 1e-9);
+    while (above < n && sorted.x[n - 1 - above] >= m->threshold) above++;
     m->flagged = (double)above / (double)n;
+    sample_done(&sorted);
     return 0;
 }
 

@@ -1,7 +1,8 @@
 /* knn.c: k nearest neighbours, a baseline without a model: the training rows are the model.
  *
- * Distances are Euclidean on the encoder's standardised columns and found by looking at every
- * row kept, which is exact and, for the tens of thousands of rows that are kept at most,
+ * Distances are Euclidean on the encoder's standardised columns, of pixels on columns scaled
+ * alike (a border pixel that is hardly ever set would otherwise decide), and found by looking at
+ * every row kept, which is exact and, for the tens of thousands of rows that are kept at most,
  * quick enough; more rows are thinned out evenly. Of rows equally far the earlier one counts.
  * Rows are kept in single precision, a block of LANES side by side, so that a block's distances
  * are computed together. */
@@ -28,6 +29,7 @@ static const struct param params[] = {
       "all count the same, or by the inverse of their distance" },
     { "max_rows", PARAM_INT, 0, "20000", 1, 10000000, NULL,
       "rows kept at most; more are thinned out evenly" },
+    INPUT_PARAM,
     { 0 },
 };
 
@@ -285,6 +287,7 @@ const struct learner learner_knn = {
     .title = "k nearest neighbours",
     .tasks = TASK_BINARY | TASK_MULTICLASS | TASK_REGRESSION,
     .encoding = ENC_DENSE,
+    .encoding_of = input_encoding,
     .params = params,
     .fit = fit,
     .predict_row = predict_row,

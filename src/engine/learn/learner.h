@@ -96,5 +96,12 @@ struct learner {
     bool composite, combines;
 };
 
+/* The parameter of learners that take tables and images alike, and what it chooses. */
+#define INPUT_PARAM                                                                                \
+    { "input", PARAM_ENUM, 0, "auto", 0, 0, "auto|columns|image",                                  \
+      "scale each column, or all alike; auto: image for 64 or more columns of whole numbers in "   \
+      "0..255" }
+enum encoding input_encoding(const struct val *params);
+
 extern const struct learner *const learners[]; /* NULL-terminated, in learners.def's order */
 const struct learner *learner_find(const char *name); /* NULL: unknown */

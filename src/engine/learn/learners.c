@@ -6,6 +6,7 @@
 #include "engine/learn/learner.h"
 
 #include "base/str.h"
+#include "base/val.h"
 
 #define LEARNER(name) extern const struct learner learner_##name;
 #include "engine/learn/learners.def"
@@ -23,4 +24,11 @@ const struct learner *learner_find(const char *name)
     for (const struct learner *const *l = learners; *l; l++)
         if (str_eq((*l)->name, name)) return *l;
     return NULL;
+}
+
+enum encoding input_encoding(const struct val *params)
+{
+    const char *input = val_get_str(params, "input", "auto");
+
+    return str_eq(input, "auto") ? ENC_EITHER : str_eq(input, "image") ? ENC_IMAGE : ENC_DENSE;
 }

@@ -12,9 +12,7 @@
 static const struct param params[] = {
     { "hidden", PARAM_STR, 0, "128,64", 0, 0, NULL, "units of the hidden layers, first to last" },
     { "dropout", PARAM_REAL, 0, "0", 0, 0.95, NULL, "share of hidden units left out a step" },
-    { "input", PARAM_ENUM, 0, "auto", 0, 0, "auto|columns|image",
-      "scale each column, or all alike; auto: image for 64 or more columns of whole numbers in "
-      "0..255" },
+    INPUT_PARAM,
     NET_PARAMS,
     { 0 },
 };
@@ -52,28 +50,15 @@ static int fit(const struct engine *en, const struct fit_input *in, void **ret, 
     return r < 0 ? r : net_fit(en, in, &plan, &recipe, ret, e);
 }
 
-static enum encoding encoding_of(const struct val *v)
-{
-    const char *input = val_get_str(v, "input", "auto");
-
-    return str_eq(input, "auto") ? ENC_EITHER : str_eq(input, "image") ? ENC_IMAGE : ENC_DENSE;
-}
-
 extern const struct learner learner_mlp;
 const struct learner learner_mlp = {
     .name = "mlp",
     .title = "multi-layer perceptron",
     .tasks = TASK_BINARY | TASK_MULTICLASS | TASK_REGRESSION,
     .encoding = ENC_DENSE,
-    .encoding_of = encoding_of,
-    .single = true,
+    .encoding_of = input_encoding,
     .params = params,
     .fit = fit,
-    .work = net_predict_work,
-    .predict_in = net_predict,
-    .quantise = net_quantise,
     .to_dense = net_to_dense,
-    .save = net_save,
-    .load = net_load,
-    .free = net_free,
+    NET_MODEL,
 };

@@ -40,6 +40,11 @@ struct net_recipe {
             "never"                                                                                \
     }
 
+/* What they have in common besides: the model. */
+#define NET_MODEL                                                                                  \
+    .single = true, .work = net_predict_work, .predict_in = net_predict, .quantise = net_quantise, \
+    .save = net_save, .load = net_load, .free = net_free
+
 void net_recipe_read(const struct val *params, struct net_recipe *ret);
 enum net_op net_activation(const struct val *params);
 

@@ -6,8 +6,10 @@
 #include "app/alertval.h"
 #include "app/monitor.h"
 #include "app/retrain.h"
+#include "app/runval.h"
 #include "app/settings.h"
 #include "app/verb.h"
+#include "store/snapshot.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -60,7 +62,8 @@ static void text_events(struct str *s, struct arena *a, const struct val *events
 {
     for (size_t i = 0; i < val_len(events); i++) {
         const struct val *ev = val_at(events, i);
-        str_addf(s, "  %s  %-8s", val_get_str(ev, "at", ""), val_get_str(ev, "type", ""));
+        str_addf(s, "  %.19s  %-8s", val_get_str(ev, "window_end", val_get_str(ev, "at", "")),
+                 val_get_str(ev, "type", ""));
         if (val_has(ev, "to"))
             str_addf(s, " %s -> %s", val_get_str(ev, "from", ""), val_get_str(ev, "to", ""));
         str_addf(s, "  %s: ", val_get_str(ev, "actor", ""));
@@ -77,6 +80,7 @@ static char *as_text(struct arena *a, const struct val *v)
 
     str_addf(&s, "%s  %s  %s (%s)\n", val_get_str(v, "model", ""), val_get_str(v, "rule", ""),
              val_get_str(v, "state", ""), val_get_str(v, "severity", ""));
+    if (val_has(v, "about")) str_addf(&s, "%s\n", val_get_str(v, "about", ""));
     str_addf(&s, "%s %.6g against %.6g, n %" PRId64 ", %" PRId64 " in a row\n",
              val_get_str(val_get(v, "detail"), "metric", "value"),
              val_get_real(v, "value", (double)NAN), val_get_real(v, "threshold", (double)NAN),
@@ -93,6 +97,18 @@ static char *as_text(struct arena *a, const struct val *v)
     return arena_strdup(a, str_c(&s));
 }
 
+/* The window that made a step: checks may come late or all at once, so the time of the event
+ * says little. */
+static int set_window(struct app *app, struct val *o, const struct alert_event *ev, struct err *e)
+{
+    struct window w = { 0 };
+    int rc = ev->snapshot_seq > 0 ? snapshot_window(app->store, ev->snapshot_seq, &w, e) : 0;
+
+    if (rc == -ERR_NOTFOUND) rc = 0;
+    val_set_time(o, "window_end", str_eq(ev->type, "state") ? w.end_us : 0);
+    return rc;
+}
+
 int verb_alert_show(struct app *app, const struct val *args, struct reply *r, struct err *e)
 {
     struct arena *a = &r->arena;
@@ -105,9 +121,13 @@ int verb_alert_show(struct app *app, const struct val *args, struct reply *r, st
     if (rc) return rc;
     r->v = alert_to_val(a, &al, clock_now(app->clock));
     struct val *list = val_set_list(r->v, "events");
-    for (size_t i = 0; i < n; i++) val_push(list, alert_event_to_val(a, &events[i]));
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        struct val *o = alert_event_to_val(a, &events[i]);
+        rc = set_window(app, o, &events[i], e);
+        val_push(list, o);
+    }
     r->text = as_text(a, r->v);
-    return 0;
+    return rc;
 }
 
 /* ---- what operators do ------------------------------------------------------------------------

@@ -41,12 +41,14 @@ struct val *alert_to_val(struct arena *a, const struct alert *al, int64_t now_us
     val_set_str(o, "model", al->model);
     val_set_str(o, "rule", al->rule);
     val_set_str(o, "kind", al->kind);
+    set_str_or_null(a, o, "about", esc_rule_about(al->rule));
     val_set_str(o, "severity", al->severity);
     val_set_str(o, "state", al->state);
     val_set_real(o, "value", al->value);
     val_set_real(o, "threshold", al->threshold);
     val_set_int(o, "n", al->n);
     val_set_int(o, "breach_streak", al->streak);
+    val_set_int(o, "clean_streak", al->clean);
     val_set_int(o, "escalation_level", level_of(al->state));
     val_set_str(o, "recommended_action", al->recommended_action);
     val_set_time(o, "since", al->since_us);

@@ -10,10 +10,16 @@
 #include "engine/pool.h"
 
 static const struct reply_column columns[] = {
-    { "name", "feature", NULL },        { "method", "method", NULL },
-    { "statistic", "statistic", "real" }, { "p_adjusted", "p adj.", "real" },
-    { "effect", "effect", "real" },     { "psi", "psi", "real" },
-    { "state", "verdict", NULL },       { "note", "note", NULL },
+    { "name", "feature", NULL },
+    { "method", "method", NULL },
+    { "n_current", "n", NULL },
+    { "statistic", "statistic", "real" },
+    { "p_adjusted", "p adj.", "real" },
+    { "effect", "effect", "real" },
+    { "effect_floor", "floor", "real" },
+    { "psi", "psi", "real" },
+    { "state", "verdict", NULL },
+    { "note", "note", NULL },
     { NULL, NULL, NULL },
 };
 
@@ -53,6 +59,11 @@ static void write_report(struct reply *r, const struct drift_profile *p,
         val_set_str(r->v, "multivariate", NULL);
     }
     reply_table(r, "features", columns);
+    r->note = arena_printf(&r->arena, "%s: %zu of %zu features drifted, %zu rows against %zu\n"
+                           "profile %s: %s",
+                           val_get_bool(r->v, "drift", false) ? "drift" : "no drift", d->drifted,
+                           d->tested, d->rows_cur, d->rows_ref, p->name,
+                           val_get_str(r->v, "rule", ""));
 }
 
 /* The profile, with the tests the caller chose instead of its own. */

@@ -109,6 +109,19 @@ static const struct esc_rule default_rules[] = {
 #undef RULE
 };
 
+const char *esc_rule_about(const char *name)
+{
+    static const char *const about[][2] = {
+#define RULE(n, k, m, o, v, c, rows, for_w, keep, act, help) { n, help },
+#include "app/rules.def"
+#undef RULE
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(about); i++)
+        if (str_eq(about[i][0], name)) return about[i][1];
+    return NULL;
+}
+
 /* What a rule of the settings is where it does not say so. */
 static const struct esc_rule own_rule = {
     .kind = "performance", .op = "<", .value = (double)NAN, .critical = (double)NAN, .for_windows = 1,

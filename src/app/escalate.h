@@ -61,6 +61,7 @@ const char *esc_action(const struct esc_rule *r, enum esc_state s, bool bad_data
  * refer to a figure it lacks are left out. Strings stay where they are. */
 int esc_rules(struct arena *a, const struct val *monitoring, const struct val *baseline,
               struct esc_rule **ret, size_t *n, struct err *e);
+const char *esc_rule_about(const char *name); /* what a rule of rules.def means; NULL: not there */
 /* A rule as a value and back, exactly: how the log of an alert keeps what was in force. */
 struct val *esc_rule_to_val(struct arena *a, const struct esc_rule *r);
 struct esc_rule esc_rule_from_val(const struct val *v, const char *name);

@@ -3,8 +3,11 @@
 #include "app/alertval.h"
 #include "app/monitor.h"
 #include "app/verb.h"
+#include "base/clock.h"
 #include "base/mem.h"
 
+#include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 /* Fields of the reply, and where a snapshot has them; figures are objects with a value. */
@@ -130,6 +133,99 @@ static int set_model(const struct ask *q, const char *model, struct val *o, stru
     return rc;
 }
 
+/* ---- for people ------------------------------------------------------------------------------ */
+
+/* "accuracy  0.9069 (0.8709 to 0.9336)", for the figures there are. */
+static void text_figures(struct str *s, const struct val *performance)
+{
+    for (size_t i = 0; i < val_len(performance); i++) {
+        const struct val *v = val_at(performance, i);
+        double low = val_get_real(v, "low", (double)NAN);
+        if (val_type(v) != VAL_OBJ || !val_has(v, "value")) continue;
+        str_addf(s, "  %-10s  %.4f", val_key(performance, i), val_get_real(v, "value", (double)NAN));
+        if (!isnan(low)) str_addf(s, " (%.4f to %.4f)", low, val_get_real(v, "high", (double)NAN));
+        str_addc(s, '\n');
+    }
+}
+
+static void text_drift(struct str *s, const struct val *snapshot)
+{
+    const struct val *drift = val_get(snapshot, "drift"), *list = val_get(drift, "features");
+    bool any = false;
+
+    if (val_type(drift) != VAL_OBJ) return;
+    str_addf(s, "  %-10s  %" PRId64 " of %" PRId64 " features", "drift",
+             val_get_int(drift, "drifted", 0), val_get_int(drift, "tested", 0));
+    for (size_t i = 0; i < val_len(list); i++) {
+        if (!val_get_bool(val_at(list, i), "drifted", false)) continue;
+        str_addf(s, "%s%s", any ? ", " : ": ", val_get_str(val_at(list, i), "name", ""));
+        any = true;
+    }
+    if (val_get_bool(val_get(snapshot, "prediction_drift"), "drifted", false))
+        str_add(s, "; predictions too");
+    str_addc(s, '\n');
+}
+
+static void text_window(struct str *s, const struct val *v)
+{
+    const struct val *snapshot = val_get(v, "snapshot");
+    int64_t issues = val_get_int(val_get(snapshot, "quality"), "issues", 0);
+
+    str_addf(s, "  %-10s  %s to %s\n", "window", val_get_str(v, "window_start", "none yet"),
+             val_get_str(v, "window_end", ""));
+    str_addf(s, "  %-10s  %" PRId64 ", %" PRId64 " with labels (%.0f %%)\n", "predicted",
+             val_get_int(v, "volume", 0), val_get_int(v, "labels", 0),
+             100 * val_get_real(v, "label_coverage", 0));
+    text_figures(s, val_get(snapshot, "performance"));
+    if (val_has(v, "estimated_accuracy"))
+        str_addf(s, "  %-10s  %.4f accuracy, without labels\n", "estimated",
+                 val_get_real(v, "estimated_accuracy", (double)NAN));
+    if (val_has(v, "p50_ms"))
+        str_addf(s, "  %-10s  p50 %.4g, p95 %.4g, p99 %.4g ms\n", "latency",
+                 val_get_real(v, "p50_ms", 0), val_get_real(v, "p95_ms", 0),
+                 val_get_real(v, "p99_ms", 0));
+    text_drift(s, snapshot);
+    str_addf(s, "  %-10s  ", "quality");
+    if (issues) str_addf(s, "%" PRId64 " issues\n", issues);
+    else str_add(s, "nothing found\n");
+}
+
+static void text_age(struct str *s, const struct val *v, const char *key, const char *title)
+{
+    char age[16];
+
+    if (val_has(v, key))
+        str_addf(s, "  %-10s  %s ago\n", title,
+                 clock_age(age, (int64_t)(val_get_real(v, key, 0) * 1e6)));
+}
+
+/* What somebody wants to know who is woken: how bad, since when, what to do. The rest is in the
+ * other forms of output. */
+static char *as_text(struct arena *a, const struct val *v)
+{
+    STR_AUTO s = STR_INIT;
+    const struct val *worst = val_get(v, "escalation"), *alerts = val_get(v, "alerts");
+    const char *state = val_get_str(worst, "state", "none");
+
+    str_addf(&s, "%s: %s", val_get_str(v, "model", ""), str_eq(state, "none") ? "ok" : state);
+    if (val_has(worst, "rule"))
+        str_addf(&s, " (%s), to do: %s", val_get_str(worst, "rule", ""),
+                 val_get_str(worst, "recommended_action", ""));
+    str_addc(&s, '\n');
+    text_window(&s, v);
+    text_age(&s, v, "data_freshness_s", "newest");
+    text_age(&s, v, "pipeline_freshness_s", "ingested");
+    if (val_len(alerts)) str_add(&s, "alerts\n");
+    for (size_t i = 0; i < val_len(alerts); i++) {
+        const struct val *al = val_at(alerts, i);
+        str_addf(&s, "  %-10s  %-18s %10.4g against %-10.4g %3" PRId64 " in a row, since %.16s\n",
+                 val_get_str(al, "state", ""), val_get_str(al, "rule", ""),
+                 val_get_real(al, "value", (double)NAN), val_get_real(al, "threshold", (double)NAN),
+                 val_get_int(al, "breach_streak", 0), val_get_str(al, "since", ""));
+    }
+    return arena_strdup(a, str_c(&s));
+}
+
 static const struct reply_column columns[] = {
     { "model", "model", NULL },
     { "escalation.state", "state", NULL },
@@ -153,7 +249,11 @@ int verb_monitor_status(struct app *app, const struct val *args, struct reply *r
 
     if (rc) return rc;
     r->v = val_obj(&r->arena);
-    if (name) return set_model(&q, name, r->v, e);
+    if (name) {
+        rc = set_model(&q, name, r->v, e);
+        if (!rc) r->text = as_text(&r->arena, r->v);
+        return rc;
+    }
     struct val *list = val_set_list(r->v, "models");
     rc = prediction_models(app->store, &r->arena, &models, e);
     for (size_t i = 0; rc == 0 && models[i]; i++)

@@ -14,6 +14,7 @@ struct reply {
     const char *rows;           /* key of the list that is the table; NULL: v itself */
     const struct reply_column *columns; /* key NULL ends; NULL: all scalar fields */
     const char *text;           /* human text printed instead of the table (in the arena) */
+    const char *note;           /* said below the table, for people only (in the arena) */
     int exit;                   /* 0, or 3 for "the check says no" with a full reply */
 };
 void reply_init(struct reply *r);

@@ -132,6 +132,7 @@ static void as_table(struct str *out, const struct reply *r, const struct table_
     } else {
         table_rows(out, rows, r->columns, st);
     }
+    if (r->note) str_addf(out, "%s\n", r->note);
 }
 
 void render_reply(struct str *out, const struct reply *r, const struct render_style *st)

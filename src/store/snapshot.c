@@ -202,6 +202,14 @@ int snapshot_get(struct store *s, struct arena *a, const char *model, struct win
     return r < 0 ? r : 0;
 }
 
+int snapshot_window(struct store *s, int64_t seq, struct window *ret, struct err *e)
+{
+    int r = store_one(s, NULL, "SELECT start_us, end_us FROM snapshot WHERE seq = $1",
+                      DB_ARGS(db_i(seq)), read_window, ret, e);
+    if (r == 0) return err_set(e, ERR_NOTFOUND, "there is no snapshot %" PRId64, seq);
+    return r < 0 ? r : 0;
+}
+
 int snapshot_history(struct store *s, struct arena *a, const char *model, struct snapshot **ret,
                      size_t *n, struct err *e)
 {

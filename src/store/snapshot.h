@@ -41,6 +41,8 @@ int snapshot_list(struct store *s, struct arena *a, const char *model, int64_t f
 /* One version of a window; ERR_NOTFOUND. */
 int snapshot_get(struct store *s, struct arena *a, const char *model, struct window w,
                  int64_t version, struct snapshot *ret, struct err *e);
+/* The window that the snapshot of this seq measured; ERR_NOTFOUND. */
+int snapshot_window(struct store *s, int64_t seq, struct window *ret, struct err *e);
 /* Every version in order of seq, for replay. model NULL: all. */
 int snapshot_history(struct store *s, struct arena *a, const char *model, struct snapshot **ret,
                      size_t *n, struct err *e);

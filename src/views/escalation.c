@@ -75,14 +75,50 @@ const char *action_text(const char *action)
     return action ? action : "–";
 }
 
+const char *alert_number(char buf[FMT_LEN], const struct val *alert, const char *key)
+{
+    static const struct {
+        const char *end; /* of the metric's path into a snapshot */
+        const char *unit;
+        double factor;
+    } units[] = {
+        { "share", " %", 100 }, { "_ms", " ms", 1 },         { "_issues", "", 1 },
+        { "alarms", "", 1 },    { "windows_silent", "", 1 },
+    };
+    const char *metric = val_get_str(val_get(alert, "detail"), "metric", "");
+    double v = val_get_real(alert, key, (double)NAN);
+    bool rate = str_eq(val_get_str(alert, "kind", ""), "budget"); /* of burning, no such figure */
+    for (size_t i = 0; isfinite(v) && !rate && i < ARRAY_LEN(units); i++) {
+        if (!str_ends(metric, units[i].end)) continue;
+        snprintf(buf, FMT_LEN, "%.3g%s", v * units[i].factor, units[i].unit);
+        return buf;
+    }
+    return fmt_metric(buf, v);
+}
+
+/* On which side of its limit a measurement is amiss. */
+static const char *side_of(const char *op)
+{
+    static const char *const words[][2] = {
+        { "<", "below" }, { "drop", "below" },     { "<=", "at or below" },
+        { ">", "above" }, { ">=", "at or above" }, { "rise", "above" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (str_eq(words[i][0], op)) return words[i][1];
+    return NULL;
+}
+
 void alert_sentence(char *buf, size_t cap, const struct val *alert)
 {
+    const struct val *rule = val_get(val_get(alert, "detail"), "rule");
+    bool budget = str_eq(val_get_str(alert, "kind", ""), "budget");
+    const char *side = budget ? "above" : side_of(val_get_str(rule, "op", NULL));
     char value[FMT_LEN], limit[FMT_LEN], streak[48] = "";
     long long n = val_get_int(alert, "breach_streak", 0);
-    if (n > 1) snprintf(streak, sizeof streak, ", %lld windows in a row", n);
-    snprintf(buf, cap, "%.40s %s, threshold %s%s", val_get_str(alert, "rule", "?"),
-             fmt_metric(value, val_get_real(alert, "value", (double)NAN)),
-             fmt_metric(limit, val_get_real(alert, "threshold", (double)NAN)), streak);
+    if (n > 1) snprintf(streak, sizeof streak, " for %lld windows", n);
+    snprintf(buf, cap, "%.40s %s, %s%s %s%s", val_get_str(alert, "rule", "?"),
+             alert_number(value, alert, "value"), n || !side ? "" : "no longer ",
+             side ? side : "limit", alert_number(limit, alert, "threshold"), streak);
 }
 
 bool alert_is_muted(const struct val *alert)

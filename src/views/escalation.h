@@ -15,7 +15,9 @@ void draw_escalation(struct canvas *cv, struct rect at, const struct listing_ctx
 void draw_ladder(struct canvas *cv, struct rect at, const char *state);
 /* What is recommended, in words. */
 const char *action_text(const char *recommended_action);
-/* "auc 0.8412, threshold 0.9104, 3 windows in a row". */
+/* Field value or threshold of an alert in the unit of its metric: "0.8412", "60 %", "310 ms", "3". */
+const char *alert_number(char buf[FMT_LEN], const struct val *alert, const char *key);
+/* "auc 0.8412, below 0.9104 for 3 windows"; "auc 0.9200, no longer below 0.9104". */
 void alert_sentence(char *buf, size_t cap, const struct val *alert);
 /* How many alerts of a reply of alert list are in a state and neither silenced nor explained by
  * another. */

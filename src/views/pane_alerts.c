@@ -144,18 +144,30 @@ static void draw_action(struct canvas *cv, struct rect at, const struct listing_
     canvas_fit(cv, at, ROLE_TEXT, action_text(val_as_str(fmt_path(c->row, col->path), NULL)));
 }
 
+static void draw_number(struct canvas *cv, struct rect at, const struct listing_ctx *c,
+                        const struct listing_column *col)
+{
+    char text[FMT_LEN];
+    canvas_right(cv, at, ROLE_TEXT, alert_number(text, c->row, col->path));
+}
+
 static const struct listing_column columns[] = {
     { .title = "model", .path = "model", .width = 9, .draw = draw_model },
     { .title = "state", .path = "state", .width = 12, .draw = draw_escalation },
     { .title = "asi", .path = "acked_by", .width = 3, .draw = draw_marks, .drop = 3 },
     { .title = "rule", .path = "rule" },
-    { .title = "value", .path = "value", .format = "real", .width = 7, .right = true, .drop = 4 },
-    { .title = "limit",
-      .path = "threshold",
-      .format = "real",
+    { .title = "value",
+      .path = "value",
       .width = 7,
       .right = true,
-      .drop = 5 },
+      .drop = 4,
+      .draw = draw_number },
+    { .title = "limit",
+      .path = "threshold",
+      .width = 7,
+      .right = true,
+      .drop = 5,
+      .draw = draw_number },
     { .title = "row",
       .path = "breach_streak",
       .format = "int",
@@ -169,12 +181,27 @@ static const struct listing_column columns[] = {
 
 /* -- details ---------------------------------------------------------------------------- */
 
+/* An alert outlasts its breach: what must still come to end it. */
+static void draw_clearing(struct page *p, const struct val *alert)
+{
+    const struct val *rule = val_get(val_get(alert, "detail"), "rule");
+    long long need = val_get_int(rule, "clear_after", 0);
+    long long keep = val_get_int(rule, "keep_firing_for", 0);
+    long long clean = val_get_int(alert, "clean_streak", 0);
+    char text[100];
+    if (clean <= 0 || need <= 0 || escalation_rank(val_get_str(alert, "state", NULL)) <= 0) return;
+    snprintf(text, sizeof text, "%lld of %lld clean windows in a row", clean, need + keep);
+    page_fact(p, "clears at", ROLE_OK, text);
+}
+
 static void draw_standing(struct page *p, const struct val *alert, int64_t now_us)
 {
     char text[200], a[FMT_LEN], b[FMT_LEN];
     const char *since = val_get_str(alert, "since", NULL);
+    if (p->r.h >= 12) page_fact(p, "about", ROLE_TEXT, val_get_str(alert, "about", NULL));
     alert_sentence(text, sizeof text, alert);
     page_fact(p, "measured", ROLE_STRONG, text);
+    draw_clearing(p, alert);
     snprintf(text, sizeof text, "%s, %s", fmt_time(a, since), fmt_ago(b, since, now_us));
     page_fact(p, "since", ROLE_TEXT, since ? text : NULL);
     page_fact(p, "do", ROLE_STRONG, action_text(val_get_str(alert, "recommended_action", NULL)));
@@ -353,25 +380,37 @@ static void draw_changed(struct page *p, const struct val *map, const struct foc
     draw_moved(p, map, at);
 }
 
-/* The newest steps of the ladder, and what was done about it. */
+/* The reason of a step begins with "METRIC = ", which is said above already. */
+static const char *after_metric(const char *reason, const char *metric)
+{
+    size_t n = metric ? strlen(metric) : 0;
+    return n && strncmp(reason, metric, n) == 0 && str_starts(reason + n, " = ") ? reason + n + 3
+                                                                                 : reason;
+}
+
+/* The newest steps of the ladder, each with the end of the window that made it, and what people
+ * did about it. */
 static void draw_history(struct page *p, const struct val *show, const struct focus *focus,
                          int64_t now_us)
 {
     const struct val *events = val_get(show, "events");
+    const char *metric = val_get_str(val_get(show, "detail"), "metric", NULL);
     bool begun = false;
     for (size_t i = 0; i < val_len(events) && p->r.h > 1; i++) {
         const struct val *e = val_at(events, i);
         const char *type = val_get_str(e, "type", ""), *at = val_get_str(e, "at", NULL);
-        char text[300], age[FMT_LEN], step[80];
+        char text[300], when[FMT_LEN], step[80];
         bool state = str_eq(type, "state");
+        const char *window = val_get_str(e, "window_end", NULL);
         if (str_eq(type, "rule") || (focus->at_us && moment_us(at) > focus->at_us)) continue;
         if (!begun) page_section(p, "History", "newest first");
         begun = true;
         snprintf(step, sizeof step, "%.12s → %.12s", val_get_str(e, "from", ""),
                  val_get_str(e, "to", ""));
         snprintf(text, sizeof text, "%s%s%.30s: %.160s", state ? step : type, state ? "" : " by ",
-                 state ? "" : val_get_str(e, "actor", "?"), val_get_str(e, "reason", ""));
-        page_fact(p, fmt_ago(age, at, now_us),
+                 state ? "" : val_get_str(e, "actor", "?"),
+                 after_metric(val_get_str(e, "reason", ""), metric));
+        page_fact(p, window ? moment_text(when, window) : fmt_ago(when, at, now_us),
                   state ? escalation_look(val_get_str(e, "to", NULL)).role : ROLE_TEXT, text);
     }
 }

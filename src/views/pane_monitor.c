@@ -42,11 +42,29 @@ double monitor_figure(const struct val *status, const char *metric)
     return val_as_real(v, (double)NAN);
 }
 
+/* The figure that the worst alert is about: what one comes here to see. NULL: it has no chart. */
+static const char *in_trouble(const struct val *status)
+{
+    static const char *const charts[][2] = {
+        /* rule, metric; others have the metric's name */
+        { "drift", "share_drifted" },
+        { "latency", "p99_ms" },
+    };
+    const char *rule = val_get_str(val_get(status, "escalation"), "rule", "");
+    for (size_t i = 0; i < ARRAY_LEN(charts); i++)
+        if (str_eq(charts[i][0], rule)) rule = charts[i][1];
+    for (size_t i = 0; i < ARRAY_LEN(metrics); i++)
+        if (str_eq(metrics[i], rule) && isfinite(monitor_figure(status, rule))) return metrics[i];
+    return NULL;
+}
+
 const char *monitor_metric(const struct view *v)
 {
     const struct monitor *s = v->state;
     const struct val *status = view_data(v, MF_MODEL);
     if (s->metric[0]) return s->metric;
+    const char *trouble = in_trouble(status);
+    if (trouble) return trouble;
     for (size_t i = 0; i < ARRAY_LEN(metrics); i++)
         if (isfinite(monitor_figure(status, metrics[i]))) return metrics[i];
     return "share_drifted";

@@ -150,31 +150,37 @@ static const struct listing_column columns[] = {
 
 /* -- details ---------------------------------------------------------------------------- */
 
-/* "! accuracy_drop  0.0646 of 0.0500  95 % 0.02 to 0.11  n 333"; then what it says. */
+/* "0.0646 of 0.0500  95 % 0.02 to 0.11  n 333". */
+static void add_figures(struct str *s, const struct val *e)
+{
+    char value[FMT_LEN], limit[FMT_LEN], low[FMT_LEN], high[FMT_LEN], n[FMT_LEN];
+    str_addf(s, "%s of %s", fmt_metric(value, val_get_real(e, "value", (double)NAN)),
+             fmt_metric(limit, val_get_real(e, "threshold", (double)NAN)));
+    if (!val_has(e, "low")) return;
+    str_addf(s, "  95 %% %s to %s", fmt_metric(low, val_get_real(e, "low", 0)),
+             fmt_metric(high, val_get_real(e, "high", 0)));
+    str_addf(s, "  n %s", fmt_count(n, val_get_int(e, "n", 0)));
+}
+
+/* "! accuracy_drop  0.0646 of 0.0500 …", then what it says where the figures do not: of what
+ * nobody counted (somebody asked, a slot came) the words are all. */
 static void draw_vote(struct page *p, const struct val *e)
 {
-    char value[FMT_LEN], limit[FMT_LEN], low[FMT_LEN], high[FMT_LEN], n[FMT_LEN], text[200];
-    bool vote = val_get_bool(e, "vote", false);
+    bool vote = val_get_bool(e, "vote", false), counted = val_get_int(e, "n", 0) > 0;
     const char *words = val_get_str(e, "detail", "");
     STR_AUTO s = STR_INIT;
     if (p->r.h <= 0) return;
-    str_addf(&s, "%s of %s", fmt_metric(value, val_get_real(e, "value", (double)NAN)),
-             fmt_metric(limit, val_get_real(e, "threshold", (double)NAN)));
-    if (val_has(e, "low"))
-        str_addf(&s, "  95 %% %s to %s", fmt_metric(low, val_get_real(e, "low", 0)),
-                 fmt_metric(high, val_get_real(e, "high", 0)));
-    if (val_get_int(e, "n", 0)) str_addf(&s, "  n %s", fmt_count(n, val_get_int(e, "n", 0)));
+    if (counted) add_figures(&s, e);
+    if (!counted || !val_has(e, "low")) str_addf(&s, "%s%s", counted ? "  " : "", words);
     struct rect at = page_take(p, 1);
     canvas_text(p->cv, at.x, at.y, vote ? ROLE_WARN : ROLE_DIM, vote ? "!" : "·");
     canvas_fit(p->cv, rect_make(at.x + 2, at.y, 14, 1), vote ? ROLE_STRONG : ROLE_TEXT,
                val_get_str(e, "rule", ""));
-    bool known = val_has(e, "value");
-    snprintf(text, sizeof text, "%.190s", known ? str_c(&s) : words);
     canvas_fit(p->cv, rect_make(at.x + 17, at.y, at.w - 17, 1),
-               vote    ? ROLE_WARN
-               : known ? ROLE_TEXT
-                       : ROLE_DIM,
-               text);
+               vote      ? ROLE_WARN
+               : counted ? ROLE_TEXT
+                         : ROLE_DIM,
+               str_c(&s));
 }
 
 static void draw_evidence(struct page *p, const struct val *d)

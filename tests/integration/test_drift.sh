@@ -27,6 +27,10 @@ grep -q '"drift": false' out
 expect 0 "$SIGNALBOX" drift --reference ref.csv --current moved.csv -o json
 grep -q '"drift": true' out
 grep -q '"features_drifted": 2' out
+expect 0 "$SIGNALBOX" drift --reference ref.csv --current moved.csv -o table
+grep -Eq '^feature +method +n +statistic +p adj\. +effect +floor +psi +verdict' out
+grep -q '^drift: 2 of 3 features drifted, 2000 rows against 2000$' out
+grep -q '^profile sound: .*Benjamini-Hochberg' out
 expect 3 "$SIGNALBOX" drift --reference ref.csv --current moved.csv --fail-on-drift -o json
 expect 3 "$SIGNALBOX" drift --reference ref.csv --current moved.csv --fail-on-drift --profile seed -o json
 grep -q 'PSI' out

@@ -67,6 +67,12 @@ equal "$(check | field windows)" 0 'windows after labels that changed nothing'
 status=$(box -o json monitor status fraud)
 equal "$(printf '%s' "$status" | field window_start)" 2026-04-13T00:00:00Z 'newest window'
 equal "$(printf '%s' "$status" | field label_coverage)" 1.0 'coverage'
+text=$(box -o table monitor status fraud)
+for line in '^fraud: incident' '^  window      2026-04-13T00:00:00Z to 2026-04-14' \
+    '^  accuracy    0\.[0-9]{4} \(0\.[0-9]{4} to 0\.[0-9]{4}\)$' '^  drift       [0-9]+ of [0-9]+ features: ' \
+    '^  quality     nothing found$' '^  incident    drift '; do
+    printf '%s\n' "$text" | grep -Eq "$line" || die "no '$line' in: $text"
+done
 awk -v s="$(printf '%s' "$status" | field share_drifted)" 'BEGIN { exit !(s > 0.2) }' ||
     die "share drifted: $status"
 trend=$(box -o json monitor trend fraud --metric share_drifted)

@@ -144,6 +144,33 @@ static void breaches_climb_and_clean_windows_clear(void **state)
     assert_string_equal(story(f, "drift"), "none>active active>watch watch>incident incident>none");
 }
 
+/* Checks that come late, or all at once, do not blur when things happened. */
+static void steps_name_their_window(void **state)
+{
+    struct fixture *f = *state;
+    struct val *in = val_obj(&f->a);
+    struct reply r;
+    for (int day = 0; day < 5; day++) share(f, day, day < 3 ? 0.5 : 0.1);
+    val_set_str(in, "alert", get(f, "drift").id);
+    reply_init(&r);
+    if (verb_call(&f->app, verb_find("alert show"), in, &r, &f->e)) fail_msg("%s", f->e.msg);
+    assert_string_equal(val_get_str(r.v, "about", ""),
+                        "share of drifted features, of which the profile sound asks for two at "
+                        "least");
+    assert_int_equal(val_get_int(r.v, "clean_streak", -1), get(f, "drift").clean);
+    const struct val *events = val_get(r.v, "events");
+    static const char *const ends[] = { "2026-01-06T00:00:00Z", "2026-01-04T00:00:00Z",
+                                        "2026-01-03T00:00:00Z", "2026-01-02T00:00:00Z", NULL };
+    assert_int_equal(val_len(events), ARRAY_LEN(ends)); /* the oldest: the rule came in force */
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        const char *end = val_get_str(val_at(events, i), "window_end", NULL);
+        if (ends[i]) assert_string_equal(end, ends[i]);
+        else assert_null(end);
+    }
+    assert_non_null(strstr(r.text, "2026-01-04T00:00:00  state    watch -> incident"));
+    reply_done(&r);
+}
+
 static void the_features_that_moved_most(void **state)
 {
     struct fixture *f = *state;
@@ -666,6 +693,7 @@ int main(void)
 {
     const struct CMUnitTest t[] = {
         cmocka_unit_test_setup_teardown(breaches_climb_and_clean_windows_clear, setup, teardown),
+        cmocka_unit_test_setup_teardown(steps_name_their_window, setup, teardown),
         cmocka_unit_test_setup_teardown(the_features_that_moved_most, setup, teardown),
         cmocka_unit_test_setup_teardown(broken_data_mutes_drift, setup, teardown),
         cmocka_unit_test_setup_teardown(receivers_hear_what_is_not_muted, setup, teardown),

@@ -54,6 +54,10 @@ static void t_object(void **state)
     expect(&r, OUTPUT_JSON, false, "{\n  \"name\": \"a\",\n  \"n\": null\n}\n");
     expect(&r, OUTPUT_JSONL, false, "{\"name\":\"a\",\"n\":null}\n");
     expect(&r, OUTPUT_CSV, false, "name,n\na,\n");
+    r.note = "in short";
+    expect(&r, OUTPUT_TABLE, false, "name  a\nn     -\nin short\n");
+    expect(&r, OUTPUT_CSV, false, "name,n\na,\n");
+    r.note = NULL;
     r.text = "said so";
     expect(&r, OUTPUT_TABLE, false, "said so\n");
     expect(&r, OUTPUT_JSONL, false, "{\"name\":\"a\",\"n\":null}\n");

@@ -153,6 +153,11 @@ static void test_lists(void **state)
     assert_int_equal(n, 1);
     assert_int_equal(l[0].at_us, T0 + HOUR);
     assert_int_equal(l[0].end_us - l[0].start_us, HOUR);
+    struct window w = { 0 };
+    OK(snapshot_window(f->s, l[0].seq, &w, &f->e));
+    assert_int_equal(w.start_us, l[0].start_us);
+    assert_int_equal(w.end_us, l[0].end_us);
+    assert_int_equal(snapshot_window(f->s, l[0].seq + 1, &w, &f->e), -ERR_NOTFOUND);
 }
 
 static int64_t backlog(struct fx *f)

@@ -29,27 +29,43 @@ char *str_steal(struct str *s)
     return p;
 }
 
-void str_reserve(struct str *s, size_t extra)
+static void grow(struct str *s, size_t extra)
 {
     size_t need;
     if (__builtin_add_overflow(s->len, extra, &need) || need == (size_t)-1) abort();
-    if (s->cap > need) return;
     size_t cap = s->cap ? s->cap : 32;
     while (cap <= need) cap *= 2;
     s->p = mem_realloc(s->p, cap);
     s->cap = cap;
 }
 
+/* Texts are added in small pieces, so that there is room already is what has to be quick. */
+static inline void need(struct str *s, size_t extra)
+{
+    if (__builtin_expect(extra >= s->cap - s->len, 0)) grow(s, extra);
+}
+
+void str_reserve(struct str *s, size_t extra)
+{
+    need(s, extra);
+}
+
 void str_addn(struct str *s, const char *text, size_t n)
 {
-    str_reserve(s, n);
+    need(s, n);
     if (n) memcpy(s->p + s->len, text, n);
     s->len += n;
     s->p[s->len] = '\0';
 }
 
 void str_add(struct str *s, const char *text) { str_addn(s, text, strlen(text)); }
-void str_addc(struct str *s, char c) { str_addn(s, &c, 1); }
+
+void str_addc(struct str *s, char c)
+{
+    need(s, 1);
+    s->p[s->len++] = c;
+    s->p[s->len] = '\0';
+}
 
 void str_pad(struct str *s, char c, size_t n)
 {

@@ -128,6 +128,7 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/learn/trees_grow.h \
 	%D%/learn/trees_model.c \
 	%D%/learn/trees_order.c \
+	%D%/learn/trees_sum.c \
 	%D%/learn/vec.h \
 	%D%/metric/bootstrap.c \
 	%D%/metric/bootstrap.h \

@@ -4,6 +4,7 @@
  *   trees_order.c    categories in orders worth cutting
  *   trees_grow.c     one tree, depth first
  *   trees_count.c    the search for splits among yes and no
+ *   trees_sum.c      the same among numbers and classes
  *   trees_model.c    the model: prediction, bytes
  *   trees_ensemble.c the model as an ensemble
  *

@@ -1,14 +1,9 @@
 /* trees_grow.c: grows one classification or regression tree on bins, depth first.
  *
- * A node is an interval of the tree's rows; splitting it puts the left rows first. Its
- * histograms are built for as many randomly chosen features as asked for (more, as long as all
- * of them are constant in the node), eight at a time in one pass over the rows. A small node's
- * histogram is mostly empty, so the bins in use are found from the rows and only those are
- * visited and cleared: the cost of a node follows its rows, not the number of bins.
- *
- * The score of a side is |sum of targets|^2 / weight: maximising it is least squares for
- * numbers and the Gini index for classes, where the targets are indicator vectors. A bin thus
- * has a weight and a sum of targets, or the weight of each class.
+ * A node is an interval of the tree's rows; splitting it puts the left rows first. Splits are
+ * searched among as many randomly chosen features as asked for (more, as long as all of them
+ * are constant in the node), eight at a time: trees_count.c where sums are small whole numbers,
+ * trees_sum.c elsewhere.
  *
  * One tree is one thread's work; everything random comes from the seed and the tree's number. */
 #include "engine/learn/trees_grow.h"
@@ -23,17 +18,6 @@
 #define MAX_NODES (UINT32_C(1) << 30)
 #define NEAR      (64 << 10) /* bytes of records that are worth having side by side */
 
-/* Numbers a bin has; the last one is that of its rows. */
-static int channels(const struct trees_input *in)
-{
-    return in->k > 1 ? in->k + 1 : 3;
-}
-
-static double rows_of(const struct trees_input *in, const double *sums)
-{
-    return sums[channels(in) - 1];
-}
-
 void trees_work_free(struct trees_work *w)
 {
     if (!w) return;
@@ -42,6 +26,7 @@ void trees_work_free(struct trees_work *w)
     free(w->order);
     free(w->rank);
     free(w->hist);
+    free(w->ranked);
     free(w->used);
     free(w->mark);
     free(w->left);
@@ -57,7 +42,7 @@ struct trees_work *trees_work_new(const struct trees_input *in)
 {
     struct trees_work *w = mem_zalloc(1, sizeof *w);
     const struct gbdt_bins *b = in->bins;
-    size_t most = KERNEL_BINS, c = (size_t)channels(in);
+    size_t most = KERNEL_BINS, c = trees_channels(in->k);
 
     for (uint32_t j = 0; j < b->m; j++)
         if (b->f[j].n_bins + 1 > most) most = b->f[j].n_bins + 1;
@@ -67,14 +52,15 @@ struct trees_work *trees_work_new(const struct trees_input *in)
     w->order = mem_try(b->m + 1, sizeof *w->order);
     w->rank = mem_try(b->m + 1, sizeof *w->rank);
     w->hist = mem_try_zero(TREES_GROUP * w->stride, sizeof *w->hist);
-    w->used = mem_try(most, sizeof *w->used);
+    w->ranked = mem_try_zero(w->stride, sizeof *w->ranked);
+    w->used = mem_try(most + 1, sizeof *w->used);
     w->mark = mem_try_zero(most / 64 + 1, sizeof *w->mark);
     w->left = mem_try(c, sizeof *w->left);
     w->total = mem_try(c, sizeof *w->total);
     w->near = mem_try_aligned(NEAR / b->stride + 1, b->stride);
     w->origin = mem_try(NEAR / b->stride + 1, sizeof *w->origin);
-    if (w->items && w->other && w->order && w->rank && w->hist && w->used && w->mark && w->left &&
-        w->total && w->near && w->origin && trees_count_init(in, most, &w->count))
+    if (w->items && w->other && w->order && w->rank && w->hist && w->ranked && w->used && w->mark &&
+        w->left && w->total && w->near && w->origin && trees_count_init(in, most, &w->count))
         return w;
     trees_work_free(w);
     return NULL;
@@ -90,34 +76,7 @@ void trees_draw_init(struct trees_input *in)
     }
 }
 
-/* ---- histograms ---- */
-
-/* Adds the rows into the histograms of features order[from, from + n). */
-static void fill(const struct trees_input *in, struct trees_work *w, const struct span *t,
-                 size_t from, size_t n)
-{
-    const struct gbdt_bins *b = in->bins;
-    const struct item *end = w->items + t->end,
-                      *near = end - t->begin > w->items + AHEAD ? end - AHEAD : w->items + t->begin;
-
-    for (const struct item *i = w->items + t->begin; i < end; i++) {
-        if (i < near) __builtin_prefetch(w->records + i[AHEAD].row * b->stride);
-        for (size_t g = 0; g < n; g++) {
-            unsigned bin = item_bin(b, w, w->order[from + g], i->row);
-            double *h = w->hist + g * w->stride;
-            if (in->k > 1) {
-                h += bin * ((unsigned)in->k + 1);
-                h[(unsigned)i->y] += (double)i->w;
-                h[in->k] += 1;
-            } else {
-                h += 3 * bin;
-                h[0] += (double)i->w;
-                h[1] += (double)i->w * i->y;
-                h[2] += 1;
-            }
-        }
-    }
-}
+/* ---- the search ---- */
 
 static double weight_of(const struct trees_input *in, const double *sums)
 {
@@ -135,89 +94,6 @@ static double score_of(const struct trees_input *in, const double *sums, double 
     return s / weight;
 }
 
-/* Ascending list of the bins that rows of the node are in. */
-static size_t bins_in_use(const struct trees_input *in, struct trees_work *w, const struct span *t,
-                          uint32_t j, const double *h)
-{
-    size_t bins = in->bins->f[j].n_bins + 1, n = 0;
-
-    if (t->end - t->begin >= bins) {
-        for (uint32_t b = 0; b < bins; b++)
-            if (rows_of(in, h + b * (size_t)channels(in)) > 0) w->used[n++] = b;
-        return n;
-    }
-    for (size_t i = t->begin; i < t->end; i++) {
-        unsigned b = item_bin(in->bins, w, j, w->items[i].row);
-        w->mark[b / 64] |= UINT64_C(1) << b % 64;
-    }
-    for (size_t i = 0; i <= (bins - 1) / 64; i++) {
-        for (uint64_t m = w->mark[i]; m; m &= m - 1)
-            w->used[n++] = (uint32_t)(i * 64 + (unsigned)__builtin_ctzll(m));
-        w->mark[i] = 0;
-    }
-    return n;
-}
-
-static void clear(const struct trees_input *in, const struct trees_work *w, size_t n_used,
-                  double *h)
-{
-    size_t c = (size_t)channels(in);
-
-    for (size_t i = 0; i < n_used; i++) memset(h + w->used[i] * c, 0, c * sizeof *h);
-}
-
-/* ---- the search ---- */
-
-static void add_to(const struct trees_input *in, double *left, const double *bin)
-{
-    for (int c = 0; c < channels(in); c++) left[c] += bin[c];
-}
-
-/* Score of the split whose left side is w->left; negative where a side is too small. */
-static double both_sides(const struct search *s)
-{
-    const struct trees_input *in = s->in;
-    const double *l = s->w->left, *total = s->w->total;
-    double lw = weight_of(in, l), rw = s->node_weight - lw, least = in->p->min_samples_leaf;
-    double rows = rows_of(in, l);
-
-    if (rows < least || rows_of(in, total) - rows < least || lw <= 0 || rw <= 0) return -1;
-    if (in->k == 1) {
-        double r = total[1] - l[1];
-        return l[1] * l[1] / lw + r * r / rw;
-    }
-    double a = 0, b = 0;
-    for (int c = 0; c < in->k; c++) {
-        a += l[c] * l[c];
-        b += (total[c] - l[c]) * (total[c] - l[c]);
-    }
-    return a / lw + b / rw;
-}
-
-/* All cuts of a number. values: bins in use without the missing one. */
-static void best_cut(struct search *s, uint32_t j, const double *h, size_t values,
-                     const double *missing)
-{
-    const struct trees_input *in = s->in;
-    struct trees_work *w = s->w;
-    size_t c = (size_t)channels(in);
-
-    for (int left = 0; left <= (missing != NULL); left++) {
-        memset(w->left, 0, c * sizeof *w->left);
-        if (left) add_to(in, w->left, missing);
-        size_t last = missing && !left ? values : values - 1;
-        for (size_t i = 0; i < last; i++) {
-            add_to(in, w->left, h + w->used[i] * c);
-            double score = both_sides(s);
-            if (!(score > s->best.score)) continue;
-            uint32_t b = w->used[i], gap = i + 1 < values ? w->used[i + 1] - b : 1;
-            s->best = (struct cand){
-                .score = score, .feature = j, .cut = b + gap / 2, .missing_left = left
-            };
-        }
-    }
-}
-
 uint32_t trees_random_cut(struct search *s, uint32_t j, uint32_t lo, uint32_t hi)
 {
     const struct gbdt_cuts *cuts = s->in->bins->f[j].cuts;
@@ -227,44 +103,6 @@ uint32_t trees_random_cut(struct search *s, uint32_t j, uint32_t lo, uint32_t hi
     double a = cuts->bound[lo], b = cuts->bound[hi - 1];
     uint32_t cut = gbdt_cuts_rank1(cuts, a + rng_unit(s->rng) * (b - a), 0);
     return cut < lo ? lo : cut > hi - 1 ? hi - 1 : cut;
-}
-
-/* One cut of a number, at random between its extremes in the node. */
-static void random_cut(struct search *s, uint32_t j, const double *h, size_t values,
-                       const double *missing)
-{
-    const struct trees_input *in = s->in;
-    struct trees_work *w = s->w;
-    size_t c = (size_t)channels(in);
-    uint32_t lo = w->used[0], hi = values ? w->used[values - 1] : lo;
-    bool missing_left = missing && rng_u64(s->rng) >> 63;
-    uint32_t cut = trees_random_cut(s, j, lo, hi);
-
-    memset(w->left, 0, c * sizeof *w->left);
-    if (missing_left) add_to(in, w->left, missing);
-    for (size_t i = 0; i < values && w->used[i] <= cut; i++)
-        add_to(in, w->left, h + w->used[i] * c);
-    double score = both_sides(s);
-    if (score > s->best.score)
-        s->best =
-            (struct cand){ .score = score, .feature = j, .cut = cut, .missing_left = missing_left };
-}
-
-/* Searches one filled histogram and clears it. False: the feature is constant here. */
-static bool search_feature(struct search *s, const struct span *t, uint32_t j, double *h)
-{
-    const struct trees_input *in = s->in;
-    const struct gbdt_feature *f = &in->bins->f[j];
-    size_t n = bins_in_use(in, s->w, t, j, h);
-
-    if (n > 1) {
-        bool missing = s->w->used[n - 1] == f->n_bins;
-        const double *m = missing ? h + f->n_bins * (size_t)channels(in) : NULL;
-        if (in->p->extra) random_cut(s, j, h, n - missing, m);
-        else best_cut(s, j, h, n - missing, m);
-    }
-    clear(in, s->w, n, h);
-    return n > 1;
 }
 
 static size_t features_wanted(const struct trees_input *in, size_t m)
@@ -292,13 +130,8 @@ static void search_node(struct search *s, const struct span *t)
             w->order[at] = w->order[i];
             w->order[i] = f;
         }
-        if (s->counted) {
-            varied += trees_count_search(s, t, w->order + drawn, n);
-        } else {
-            fill(in, w, t, drawn, n);
-            for (size_t g = 0; g < n; g++)
-                varied += search_feature(s, t, w->order[drawn + g], w->hist + g * w->stride);
-        }
+        varied += s->counted ? trees_count_search(s, t, w->order + drawn, n)
+                             : trees_sum_search(s, t, w->order + drawn, n);
         drawn += n;
     }
 }
@@ -410,8 +243,8 @@ static bool sum_node(struct search *s, const struct span *t)
 
     s->counted = in->binary && trees_count_sum(w, t);
     if (s->counted) return w->total[1] <= 0 || w->total[1] >= w->total[0];
-    memset(w->total, 0, (size_t)channels(in) * sizeof *w->total);
-    w->total[channels(in) - 1] = (double)(t->end - t->begin);
+    memset(w->total, 0, trees_channels(in->k) * sizeof *w->total);
+    w->total[trees_rows_at(in->k)] = (double)(t->end - t->begin);
     for (size_t i = t->begin; i < t->end; i++) {
         const struct item *it = &w->items[i];
         same &= it->y == w->items[t->begin].y;

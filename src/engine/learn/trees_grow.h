@@ -1,4 +1,5 @@
-/* trees_grow.h: what trees_grow.c and trees_count.c share: the memory of a thread that grows trees.
+/* trees_grow.h: what trees_grow.c, trees_count.c and trees_sum.c share: the memory of a thread that
+ * grows trees.
  *
  * For yes-or-no targets without weights the sums of a bin are three small integers, which fit a
  * word: see trees_count.c. Items then have that word in place of the target. */
@@ -48,7 +49,8 @@ struct trees_work {
     uint32_t *origin;       /* their rows */
     uint32_t *order;        /* features, the drawn ones first */
     const uint16_t **rank;  /* of each feature's bins, as the tree orders them; NULL: a number */
-    double *hist;           /* TREES_GROUP histograms of channels * bins */
+    double *hist;           /* TREES_GROUP histograms of channels * bins: trees_sum.c */
+    double *ranked;         /* one of them, by rank */
     size_t stride;          /* doubles from one histogram to the next */
     uint32_t *used;         /* bins in use, ascending */
     uint64_t *mark;         /* bit set of bins */
@@ -85,6 +87,18 @@ static inline unsigned item_bin(const struct gbdt_bins *b, const struct trees_wo
     return w->rank[j] ? w->rank[j][bin] : bin;
 }
 
+/* Numbers of a bin: weight, weighted sum of targets and rows, and one that is not used, as four are
+ * added faster than three; or the weight of each of k classes and rows. */
+#define TREES_ROWS1 2
+static inline size_t trees_rows_at(int k)
+{
+    return k > 1 ? (size_t)k : TREES_ROWS1;
+}
+static inline size_t trees_channels(int k)
+{
+    return k > 1 ? (size_t)k + 1 : 4;
+}
+
 /* A cut at random between the lowest and the highest bin in use. */
 uint32_t trees_random_cut(struct search *s, uint32_t j, uint32_t lo, uint32_t hi);
 
@@ -99,3 +113,8 @@ bool trees_count_sum(struct trees_work *w, const struct span *t);
 /* The best split over n <= TREES_GROUP features into s->best; returns how many vary. */
 size_t trees_count_search(struct search *s, const struct span *t, const uint32_t *features,
                           size_t n);
+
+/* ---- trees_sum.c ---- */
+
+/* The same from sums of doubles. */
+size_t trees_sum_search(struct search *s, const struct span *t, const uint32_t *features, size_t n);

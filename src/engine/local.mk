@@ -62,6 +62,7 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/kernel/vec_avx2.c \
 	%D%/kernel/vec_body.h \
 	%D%/kernel/vec_boost.h \
+	%D%/kernel/vec_mixture.h \
 	%D%/kernel/vec_generic.c \
 	%D%/learn/cnn.c \
 	%D%/learn/design.c \

@@ -169,6 +169,14 @@ struct kernel_rows {
     size_t n, d;
 };
 
+/* A mixture of n normal kernels over d numbers, n a multiple of 8: ret becomes the logarithm of
+ * its density at x. log_shares: what each kernel has before its distance counts, the logarithms
+ * of weight and scale; -infinity for kernels that only fill up the last eight. Overwritten. */
+struct kernel_mixture {
+    size_t n, d;
+    const double *mu, *c; /* [d][n]: where it lies, and 1 / (2 sigma^2) */
+};
+
 struct kernels {
     const char *isa;
 #define KERNEL(name, args) void(*name) args;

@@ -5,6 +5,7 @@
 #ifdef KERNEL_HAVE_AVX2
 #include "engine/kernel/vec_body.h"
 #include "engine/kernel/vec_boost.h"
+#include "engine/kernel/vec_mixture.h"
 
 #include <immintrin.h>
 
@@ -23,6 +24,12 @@ AVX2 void kernel_logistic_avx2(struct kernel_logistic *a)
 AVX2 void kernel_quantise_avx2(const struct kernel_quantise *a)
 {
     body_quantise(a);
+}
+
+AVX2 void kernel_mixture_avx2(const struct kernel_mixture *m, const double *x, double *log_shares,
+                            double *ret)
+{
+    body_mixture(m, x, log_shares, ret);
 }
 
 AVX2 void kernel_best_cut_avx2(const int64_t *prefix, size_t n, struct kernel_cut *a)

@@ -3,6 +3,7 @@
 #include "engine/kernel/variants.h"
 #include "engine/kernel/vec_body.h"
 #include "engine/kernel/vec_boost.h"
+#include "engine/kernel/vec_mixture.h"
 
 void kernel_exp_generic(const double *x, size_t n, double *out)
 {
@@ -17,6 +18,12 @@ void kernel_logistic_generic(struct kernel_logistic *a)
 void kernel_quantise_generic(const struct kernel_quantise *a)
 {
     body_quantise(a);
+}
+
+void kernel_mixture_generic(const struct kernel_mixture *m, const double *x, double *log_shares,
+                            double *ret)
+{
+    body_mixture(m, x, log_shares, ret);
 }
 
 void kernel_best_cut_generic(const int64_t *prefix, size_t n, struct kernel_cut *a)

@@ -43,6 +43,31 @@ static void test_exp(void **state)
     }
 }
 
+/* Two dimensions and seven kernels, one more to fill up; the second half far away. */
+static void test_mixture(void **state)
+{
+    double mu[16], c[16], start[8], shares[8], x[2] = { 0.3, 0.8 }, want = 0, got, first = 0;
+    const struct kernel_mixture m = { 8, 2, mu, c };
+
+    (void)state;
+    for (int i = 0; i < 16; i++) {
+        mu[i] = i % 8 < 4 ? 0.06 * i : 40 + i;
+        c[i] = i % 3 ? 2.0 * i : 0;
+    }
+    for (int k = 0; k < 8; k++) start[k] = k < 7 ? -0.5 * k : -HUGE_VAL;
+    for (int k = 0; k < 7; k++)
+        want += exp(start[k] - c[k] * (mu[k] - x[0]) * (mu[k] - x[0]) -
+                    c[8 + k] * (mu[8 + k] - x[1]) * (mu[8 + k] - x[1]));
+    for (int isa = 0; isa < KERNEL_ISAS; isa++) {
+        if (!kernels_for(isa)) continue;
+        memcpy(shares, start, sizeof start);
+        kernels_for(isa)->mixture(&m, x, shares, &got);
+        check_near(got, log(want), 1e-12, 0, "log density");
+        if (isa == KERNEL_GENERIC) first = got;
+        assert_memory_equal(&got, &first, sizeof got);
+    }
+}
+
 static void logistic_by_hand(const struct kernel_logistic *a, double *loss)
 {
     double sum_g = 0;
@@ -582,9 +607,10 @@ static void test_dense_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_exp),        TEST(test_logistic), TEST(test_quantise),    TEST(test_best_cut),
-        TEST(test_move),       TEST(test_hist),     TEST(test_gather),      TEST(test_ranks),
-        TEST(test_tree_block), TEST(test_tree_row), TEST(test_count_score), TEST(test_dense_rows),
+        TEST(test_exp),         TEST(test_mixture),     TEST(test_logistic),  TEST(test_quantise),
+        TEST(test_best_cut),    TEST(test_move),        TEST(test_hist),      TEST(test_gather),
+        TEST(test_ranks),       TEST(test_tree_block),  TEST(test_tree_row),  TEST(test_count_score),
+        TEST(test_dense_rows),
     };
 
     printf("# best kernels here: %s\n", kernels_best()->isa);

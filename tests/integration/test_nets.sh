@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # test_nets.sh: nets through the whole program on MNIST's own files: labels found beside the
-# images, an import of both, a net in int8 as a version and what it costs, errors for bad input.
+# images, an import of both, a net in int8 as a version and what it costs, an image asked over
+# HTTP, errors for bad input.
 # With NETS_FULL=1 also the accuracies that are promised, on all 60,000 images (minutes).
 set -eu
 # shellcheck source=tests/integration/lib.sh
 . "${top_srcdir:-.}/tests/integration/lib.sh"
+# shellcheck source=tests/integration/serve.sh
+. "$top_srcdir/tests/integration/serve.sh"
 
 test_images=$shared/data/mnist-t10k-images-idx3-ubyte.gz
 train_images=$shared/data/mnist-train-images-idx3-ubyte.gz
@@ -61,6 +64,26 @@ grep -q 'no square image' "$dir/err"
 head -c 1000 "$small" >"$dir/cut-images-idx3-ubyte"
 exits 1 box data import "$dir/cut-images-idx3-ubyte" --name cut
 grep -q 'ends after 1 of 2000 images' "$dir/err"
+
+# the first image, its 784 pixels by name: the answer of the daemon is that of the verb predict
+if command -v curl >/dev/null; then
+    box model promote digits 2 --to Production --reason 'for the test' >"$dir/out"
+    box predict --model models:/digits/2 --data small --out "$dir/cnn.csv" >"$dir/out"
+    tail -c +17 "$small" | head -c 784 | od -An -v -tu1 | tr -s ' ' '\n' |
+        awk 'NF { printf "%s\"pixel_%d\":%d", n ? "," : "{", n, $1; n++ } END { print "}" }' \
+            >"$dir/image.json"
+    start_serve --no-auth
+    curl -s -S -H 'Content-Type: application/json' -d "@$dir/image.json" \
+        "http://$address/api/v1/digits/predict" >"$dir/answer"
+    equal "$(field prediction <"$dir/answer")" "$(sed -n 2p "$dir/cnn.csv" | cut -d, -f1)" \
+        "the digit of the first image"
+    for d in 0 1 2 3 4 5 6 7 8 9; do field_in probabilities $d <"$dir/answer"; done |
+        awk -v c="$(field confidence <"$dir/answer")" '
+            { sum += $1; if ($1 > most) most = $1 }
+            END { exit !(NR == 10 && sum > 0.999999 && sum < 1.000001 && most == c + 0) }' ||
+        die "ten probabilities, the largest of them the confidence: $(cat "$dir/answer")"
+    end_serve
+fi
 
 if [ "${NETS_FULL:-0}" = 1 ]; then
     box train --data "$train_images" --valid "$test_images" --target label --algorithm cnn \

@@ -181,7 +181,7 @@ def peers(algorithm, x, metric, seed):
     if algorithm == "forest":
         return {"sklearn": (make_pipeline(SimpleImputer(), forest(metric, seed)), coded, [])}
     if algorithm == "isolation_forest":
-        return {"sklearn": (IsolationForest(100, max_samples=256, random_state=seed), coded, [])}
+        return {"sklearn": (IsolationForest(n_estimators=100, random_state=seed), coded, [])}
     if algorithm == "mlp":
         net = MLPClassifier((128, 64), batch_size=64, learning_rate_init=.001, max_iter=40,
                             alpha=0, random_state=seed)

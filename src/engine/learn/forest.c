@@ -130,23 +130,6 @@ static double loss_of(const struct trees_model *m, double y, const double *p)
     return best != (int)y;
 }
 
-/* What the model's features see of a training row. */
-static void codes_of(const struct oob_job *job, size_t row, uint16_t *codes)
-{
-    const struct trees_orders *o = &job->in->orders;
-    const struct trees_model *m = job->m;
-    const struct gbdt_bins *b = job->in->bins;
-
-    for (uint32_t j = 0; j < b->m; j++) {
-        unsigned bin = trees_bin(b, j, row);
-        for (uint32_t k = 0; k < (o->number[j] ? o->n : 1); k++) {
-            const uint16_t *rank = trees_rank(o, k, j);
-            uint32_t at = trees_feature(o, b->m, k, j);
-            codes[at] = trees_code(&m->f[at], rank ? rank[bin] : bin);
-        }
-    }
-}
-
 static void oob_task(void *arg, size_t chunk, int thread)
 {
     const struct oob_job *job = arg;
@@ -160,14 +143,20 @@ static void oob_task(void *arg, size_t chunk, int thread)
     uint8_t drawn[CHUNK];
 
     (void)thread;
-    for (size_t i = 0; i < n; i++) codes_of(job, from + i, codes + i * m->m);
+    MEM_AUTO uint16_t *cats = mem_alloc((n * m->orders.n_cats + 1) * sizeof *cats);
+    struct trees_rows rows = { n, codes, cats };
+
+    for (size_t i = 0; i < n; i++)
+        for (uint32_t j = 0; j < m->m; j++)
+            codes[i * m->m + j] = trees_code(m, j, trees_bin(b, j, from + i));
+    trees_rows_begin(m, &rows);
     for (uint32_t t = 0; t < m->n_trees; t++) {
         uint64_t key = trees_draw_key(job->in, t);
         for (size_t i = 0; i < n; i++) {
             drawn[i] = trees_drawn(job->in, key, from + i) > 0;
             trees[i] += !drawn[i];
         }
-        trees_walk(m, t, codes, n, drawn, p);
+        trees_walk(m, t, &rows, drawn, p);
     }
     for (size_t i = 0; i < n; i++) {
         if (trees[i] == 0) continue;

@@ -10,8 +10,8 @@
  *
  * Values are seen as bins only, in training and in prediction (gbdt.h says what bins are), so
  * a node is eight bytes: a feature, a bin, and where the right child is; the left child is the
- * next node. The bins of a category are put in an order and then cut as numbers are; each order
- * is a feature of the model. Leaves
+ * next node. The bins of a category are put in an order, each tree's own, and then cut as numbers
+ * are. Leaves
  * hold the mean target of their training rows (Breiman 2001): for a binary task the share of
  * class 1, for several classes the share of each. */
 #pragma once
@@ -28,7 +28,7 @@ struct trees_params {
 #define TREES_LEAF     0x7fff /* in place of a feature */
 #define TREES_MISSING  0x8000 /* flag on a feature: missing values go left */
 #define TREES_FEATURES 0x7ffe /* features at most */
-#define TREES_CODES    32768  /* codes kept on the stack in prediction */
+#define TREES_CODES    16384  /* codes kept on the stack in prediction */
 #define TREES_NONE     0xffff /* code of a missing value; else it is the bin */
 
 struct trees_node {
@@ -43,13 +43,33 @@ struct trees_tree { /* places in the arrays of the model, and how many there are
     uint32_t n_nodes, n_leaves;
 };
 
+/* Orders of the bins of categories. Tree t has number t % n. */
+struct trees_orders {
+    uint32_t n, n_cats;
+    uint32_t *cat;    /* n_cats: their features */
+    uint32_t *number; /* by feature: its place among them + 1; 0: a number */
+    size_t *at;       /* n_cats: where in an order the ranks of its bins begin */
+    size_t size;      /* of an order */
+    uint16_t *rank;   /* n orders: of each bin its rank; of the missing one itself, in a model
+                         TREES_NONE */
+};
+/* NULL: a number. */
+static inline const uint16_t *trees_rank(const struct trees_orders *o, size_t order, uint32_t j)
+{
+    return o->number[j] ? o->rank + order * o->size + o->at[o->number[j] - 1] : NULL;
+}
+/* Finds the categories among m features. */
+void trees_orders_lay(struct trees_orders *o, const struct gbdt_feature *f, uint32_t m);
+void trees_orders_done(struct trees_orders *o);
+
 struct trees_model {
     enum task task;
     size_t d;
     int k; /* outputs: 1 or the number of classes */
     uint32_t m;
-    struct gbdt_feature *f; /* features in use */
-    double *importance;     /* m: impurity taken away, summed over trees */
+    struct gbdt_feature *f;     /* features in use */
+    double *importance;         /* m: impurity taken away, summed over trees */
+    struct trees_orders orders; /* n 0: the bins are in order */
     struct trees_tree *trees;
     size_t n_trees;
     struct trees_node *nodes;
@@ -68,27 +88,6 @@ struct trees_grown {
 void trees_grown_done(struct trees_grown *g);
 
 /* ---- growing: trees_grow.c ---- */
-
-/* Orders of the bins of categories. Tree t has number t % n. */
-struct trees_orders {
-    uint32_t n, n_cats;
-    uint32_t *cat;    /* n_cats: their features */
-    uint32_t *number; /* by feature: its place among them + 1; 0: a number */
-    size_t *at;       /* n_cats: where in an order the ranks of its bins begin */
-    size_t size;      /* of an order */
-    uint16_t *rank;   /* n orders: of each bin its rank, of the missing one itself */
-};
-/* NULL: a number. */
-static inline const uint16_t *trees_rank(const struct trees_orders *o, size_t order, uint32_t j)
-{
-    return o->number[j] ? o->rank + order * o->size + o->at[o->number[j] - 1] : NULL;
-}
-/* Which of a model's features it is, m of them being in bins. */
-static inline uint32_t trees_feature(const struct trees_orders *o, uint32_t m, size_t order,
-                                     uint32_t j)
-{
-    return order && o->number[j] ? m + (uint32_t)(order - 1) * o->n_cats + o->number[j] - 1 : j;
-}
 
 #define TREES_DRAWN 64 /* times that a row is drawn for a tree, at most */
 struct trees_input {
@@ -110,7 +109,6 @@ static inline unsigned trees_bin(const struct gbdt_bins *b, uint32_t j, size_t r
 }
 /* Fills in in->orders: trees_order.c. ERR_NOMEM. */
 int trees_order(struct trees_input *in, struct err *e);
-void trees_orders_done(struct trees_orders *o);
 struct trees_work;                                               /* memory of one thread */
 struct trees_work *trees_work_new(const struct trees_input *in); /* NULL: no memory */
 void trees_work_free(struct trees_work *w);
@@ -136,16 +134,37 @@ static inline unsigned trees_drawn(const struct trees_input *in, uint64_t key, s
 
 /* ---- model: trees_model.c ---- */
 
-/* Puts the features of in->bins, whose cuts it takes, and the trees together; grown trees are
+/* Puts the trees together with the features and orders that it takes out of in; grown trees are
  * emptied. */
-int trees_model_make(const struct trees_input *in, enum task task, size_t d,
-                     struct trees_grown *grown, size_t n_trees, struct trees_model **ret,
-                     struct err *e);
+int trees_model_make(struct trees_input *in, enum task task, size_t d, struct trees_grown *grown,
+                     size_t n_trees, struct trees_model **ret, struct err *e);
 void trees_model_free(void *state);
-uint16_t trees_code(const struct gbdt_feature *f, unsigned bin);
-/* Adds a tree's k outputs for each of n rows, of m codes each, into out; not for rows that skip
- * (may be NULL) marks. */
-void trees_walk(const struct trees_model *m, size_t tree, const uint16_t *codes, size_t n,
+/* What a feature sees of a value in that bin. A category that trees have in orders of their own
+ * is seen as the bin; what a tree then cuts is trees_cut_code. */
+static inline bool trees_ordered(const struct trees_model *m, uint32_t j)
+{
+    return m->orders.n && m->orders.number[j];
+}
+static inline uint16_t trees_code(const struct trees_model *m, uint32_t j, unsigned bin)
+{
+    return bin == m->f[j].n_bins && !trees_ordered(m, j) ? TREES_NONE : (uint16_t)bin;
+}
+static inline uint16_t trees_cut_code(const struct trees_model *m, size_t tree, uint32_t j,
+                                      uint16_t code)
+{
+    return trees_ordered(m, j) ? trees_rank(&m->orders, tree % m->orders.n, j)[code] : code;
+}
+/* Rows on their way through the trees: m codes each, and the bins of their categories, from which
+ * each tree makes the codes that it cuts. */
+struct trees_rows {
+    size_t n;
+    uint16_t *codes; /* n * m */
+    uint16_t *bins;  /* n * orders.n_cats */
+};
+/* Sets bins, the codes being there. */
+void trees_rows_begin(const struct trees_model *m, struct trees_rows *r);
+/* Adds a tree's k outputs for each row into out; not for rows that skip (may be NULL) marks. */
+void trees_walk(const struct trees_model *m, size_t tree, const struct trees_rows *r,
                 const uint8_t *skip, double *out);
 void trees_predict_row(const void *state, const double *x, double *out);
 void trees_predict(const void *state, const struct matrix *x, size_t from, size_t to, double *out);

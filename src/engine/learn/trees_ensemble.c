@@ -23,13 +23,16 @@ static bool is_leaf(const struct trees_node *nd)
 }
 
 /* Levels that go left. */
-static void give_set(const struct giver *g, const struct trees_node *nd,
-                     const struct gbdt_feature *f, struct ensemble_node *to)
+static void give_set(const struct giver *g, const struct trees_node *nd, struct ensemble_node *to)
 {
+    const struct trees_model *m = g->m;
+    uint32_t j = nd->feature & TREES_LEAF;
+    const struct gbdt_feature *f = &m->f[j];
+    size_t tree = (size_t)(g->from - m->trees);
     uint32_t words = f->levels / 32 + 1, *set = arena_array(g->a, words, uint32_t);
 
     for (uint32_t l = 0; l < f->levels; l++) {
-        unsigned code = trees_code(f, f->code_bin[l]);
+        unsigned code = trees_cut_code(m, tree, j, trees_code(m, j, f->code_bin[l]));
         if (code == TREES_NONE ? to->missing_left : code <= nd->cut)
             set[l / 32] |= UINT32_C(1) << l % 32;
     }
@@ -47,7 +50,7 @@ static void give_node(const struct giver *g, uint32_t at, struct ensemble_node *
                                   .missing_left = (nd->feature & TREES_MISSING) != 0,
                                   .left = g->place[at + 1],
                                   .right = g->place[nd->right] };
-    if (f->cat) give_set(g, nd, f, to);
+    if (f->cat) give_set(g, nd, to);
     else to->threshold = fmin(f->cuts->bound[nd->cut], DBL_MAX); /* the last bin has no end */
 }
 

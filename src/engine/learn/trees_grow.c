@@ -282,8 +282,7 @@ static void grow_node(struct search *s, struct span *t, struct trees_grown *g, s
     }
     const struct cand c = s->best;
     struct trees_node nd = {
-        .feature = (uint16_t)(trees_feature(&in->orders, in->bins->m, s->order, c.feature) |
-                              (c.missing_left ? TREES_MISSING : 0)),
+        .feature = (uint16_t)(c.feature | (c.missing_left ? TREES_MISSING : 0)),
         .cut = (uint16_t)c.cut,
     };
     size_t middle = partition(in, w, t, &c);
@@ -317,10 +316,10 @@ int trees_grow(const struct trees_input *in, struct trees_work *w, uint32_t tree
     size_t n_stack = 0;
 
     rng_stream(&rng, in->en->seed, tree + UINT64_C(1));
-    s.order = in->orders.n ? tree % in->orders.n : 0;
+    size_t order = in->orders.n ? tree % in->orders.n : 0;
     for (uint32_t j = 0; j < in->bins->m; j++) {
         w->order[j] = j;
-        w->rank[j] = trees_rank(&in->orders, s.order, j);
+        w->rank[j] = trees_rank(&in->orders, order, j);
     }
     *ret = (struct trees_grown){ .importance = mem_zalloc(in->bins->m + 1, sizeof(double)) };
     if (root.end == 0) { /* nothing was drawn: the rows as they are */

@@ -67,7 +67,6 @@ struct search {
     struct rng *rng;
     struct cand best;
     double node_weight;
-    size_t order; /* of the bins of categories */
     bool counted; /* this node's sums fit the words of trees_count.c */
 };
 

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FORM      1
+#define FORM      1 /* bins of categories are in order */
+#define ORDERED   2 /* trees have orders of their own */
 #define LANES     16
 #define STEPS     4 /* between two looks whether all have arrived */
 #define MAX_TREES 100000
@@ -33,6 +34,7 @@ void trees_model_free(void *state)
     if (!m) return;
     for (uint32_t j = 0; j < m->m; j++) feature_done(&m->f[j]);
     free(m->f);
+    trees_orders_done(&m->orders);
     free(m->importance);
     free(m->trees);
     free(m->nodes);
@@ -49,8 +51,7 @@ static bool room(struct trees_model *m)
     return m->importance && m->trees && m->nodes && m->leaves;
 }
 
-static void append(struct trees_model *m, uint32_t features, struct trees_tree *t,
-                   struct trees_grown *g)
+static void append(struct trees_model *m, struct trees_tree *t, struct trees_grown *g)
 {
     *t = (struct trees_tree){ .node = m->n_nodes,
                               .leaf = m->n_leaves,
@@ -58,80 +59,99 @@ static void append(struct trees_model *m, uint32_t features, struct trees_tree *
                               .n_leaves = (uint32_t)(g->n_leaves / (size_t)m->k) };
     memcpy(m->nodes + m->n_nodes, g->nodes, g->n_nodes * sizeof *m->nodes);
     if (g->n_leaves) memcpy(m->leaves + m->n_leaves, g->leaves, g->n_leaves * sizeof *m->leaves);
-    for (uint32_t j = 0; j < features; j++) m->importance[j] += g->importance[j];
+    for (uint32_t j = 0; j < m->m; j++) m->importance[j] += g->importance[j];
     m->n_nodes += g->n_nodes;
     m->n_leaves += g->n_leaves;
     trees_grown_done(g);
 }
 
-/* A level's bin is its rank. false: no memory. */
-static bool put_in_order(struct gbdt_feature *f, const struct gbdt_feature *from,
-                         const uint16_t *rank)
+/* One order for all trees: a level's bin is then its rank. */
+static void put_in_order(struct trees_model *m)
 {
-    *f = *from;
-    f->code_bin = mem_try(from->levels + 1, sizeof *f->code_bin);
-    for (uint32_t i = 0; f->code_bin && i < f->levels; i++)
-        f->code_bin[i] = rank[from->code_bin[i]];
-    return f->code_bin != NULL;
-}
-
-/* Takes the features out of the bins, and makes those that categories in their orders are. */
-static bool take_features(struct trees_model *m, const struct trees_orders *o,
-                          struct gbdt_bins *bins)
-{
-    uint32_t n = bins->m, all = n + (o->n > 1 ? (o->n - 1) * o->n_cats : 0);
-
-    m->f = mem_try_zero((size_t)all + 1, sizeof *m->f);
-    if (!m->f) return false;
-    m->m = all;
-    for (size_t k = o->n; k-- > 0;)
-        for (uint32_t c = 0; c < o->n_cats; c++) {
-            const struct gbdt_feature *from = &bins->f[o->cat[c]];
-            uint32_t to = trees_feature(o, n, k, o->cat[c]);
-            if (!put_in_order(&m->f[to], from, trees_rank(o, k, o->cat[c]))) return false;
-        }
-    for (uint32_t j = 0; j < n; j++) {
-        if (o->number[j]) continue;
-        m->f[j] = bins->f[j];
-        bins->f[j].cuts = NULL;
+    for (uint32_t c = 0; c < m->orders.n_cats; c++) {
+        struct gbdt_feature *f = &m->f[m->orders.cat[c]];
+        const uint16_t *rank = m->orders.rank + m->orders.at[c];
+        for (uint32_t i = 0; i < f->levels; i++) f->code_bin[i] = rank[f->code_bin[i]];
     }
-    return true;
+    trees_orders_done(&m->orders);
 }
 
-int trees_model_make(const struct trees_input *in, enum task task, size_t d,
-                     struct trees_grown *grown, size_t n_trees, struct trees_model **ret,
-                     struct err *e)
+/* In a model what is missing has no rank. */
+static void mark_missing(struct trees_model *m)
+{
+    struct trees_orders *o = &m->orders;
+
+    for (size_t k = 0; k < o->n; k++)
+        for (uint32_t c = 0; c < o->n_cats; c++)
+            o->rank[k * o->size + o->at[c] + m->f[o->cat[c]].n_bins] = TREES_NONE;
+}
+
+static void take_features(struct trees_model *m, struct trees_input *in)
+{
+    m->f = in->bins->f;
+    in->bins->f = NULL;
+    in->bins->m = 0;
+    m->orders = in->orders;
+    in->orders = (struct trees_orders){ 0 };
+    if (in->p->bootstrap) mark_missing(m);
+    else put_in_order(m);
+}
+
+int trees_model_make(struct trees_input *in, enum task task, size_t d, struct trees_grown *grown,
+                     size_t n_trees, struct trees_model **ret, struct err *e)
 {
     struct trees_model *m = mem_zalloc(1, sizeof *m);
 
-    *m = (struct trees_model){ .task = task, .d = d, .k = in->k, .n_trees = n_trees };
+    *m = (struct trees_model){
+        .task = task, .d = d, .k = in->k, .m = in->bins->m, .n_trees = n_trees
+    };
     for (size_t i = 0; i < n_trees; i++) {
         m->n_nodes += grown[i].n_nodes;
         m->n_leaves += grown[i].n_leaves;
     }
-    if (!take_features(m, &in->orders, in->bins) || !room(m)) {
+    if (!room(m)) {
         size_t n = m->n_nodes;
+        m->m = 0;
         trees_model_free(m);
         err_set(e, ERR_NOMEM, "no memory for trees of %zu nodes", n);
         return err_hint(e, "grow fewer or smaller trees: n_estimators, min_samples_leaf");
     }
+    take_features(m, in);
     m->n_nodes = m->n_leaves = 0;
-    for (size_t i = 0; i < n_trees; i++) append(m, in->bins->m, &m->trees[i], &grown[i]);
+    for (size_t i = 0; i < n_trees; i++) append(m, &m->trees[i], &grown[i]);
     *ret = m;
     return 0;
 }
 
 /* ---- asking ---- */
 
-uint16_t trees_code(const struct gbdt_feature *f, unsigned bin)
+static uint16_t code_of(const struct trees_model *m, uint32_t j, double x)
 {
-    return bin == f->n_bins ? TREES_NONE : (uint16_t)bin;
+    const struct gbdt_feature *f = &m->f[j];
+
+    if (!f->cat) return x != x ? TREES_NONE : gbdt_cuts_rank1(f->cuts, x, 0);
+    return trees_code(m, j, x >= 0 && x < f->levels ? f->code_bin[(uint32_t)x] : f->n_bins);
 }
 
-static uint16_t code_of(const struct gbdt_feature *f, double x)
+/* The codes of a row's categories as that tree cuts them. */
+static inline void order_codes(const struct trees_model *m, size_t tree, const uint16_t *bins,
+                               uint16_t *codes)
 {
-    if (!f->cat) return x != x ? TREES_NONE : gbdt_cuts_rank1(f->cuts, x, 0);
-    return trees_code(f, x >= 0 && x < f->levels ? f->code_bin[(uint32_t)x] : f->n_bins);
+    const struct trees_orders *o = &m->orders;
+    const uint16_t *rank = o->rank + tree % o->n * o->size;
+
+    for (uint32_t c = 0; c < o->n_cats; c++) codes[o->cat[c]] = rank[o->at[c] + bins[c]];
+}
+
+static void keep_bins(const struct trees_model *m, const uint16_t *codes, uint16_t *bins)
+{
+    for (uint32_t c = 0; c < m->orders.n_cats; c++) bins[c] = codes[m->orders.cat[c]];
+}
+
+void trees_rows_begin(const struct trees_model *m, struct trees_rows *r)
+{
+    for (size_t i = 0; i < r->n; i++)
+        keep_bins(m, r->codes + i * m->m, r->bins + i * m->orders.n_cats);
 }
 
 /* Where a row goes from a node: a leaf keeps it. Without branches, as nobody could foretell them.
@@ -199,8 +219,8 @@ static void wide_row(const struct trees_model *m, const double *x, double *out)
         const struct trees_tree *tree = &m->trees[t];
         const struct trees_node *nodes = m->nodes + tree->node, *nd = nodes;
         while (!is_leaf(nd)) {
-            const struct gbdt_feature *f = &m->f[nd->feature & TREES_LEAF];
-            unsigned code = code_of(f, x[f->column]);
+            uint32_t j = nd->feature & TREES_LEAF;
+            unsigned code = trees_cut_code(m, t, j, code_of(m, j, x[m->f[j].column]));
             bool left = code == TREES_NONE ? nd->feature & TREES_MISSING : code <= nd->cut;
             nd = left ? nd + 1 : nodes + nd->right;
         }
@@ -211,21 +231,30 @@ static void wide_row(const struct trees_model *m, const double *x, double *out)
 void trees_predict_row(const void *state, const double *x, double *out)
 {
     const struct trees_model *m = state;
-    uint16_t codes[TREES_CODES];
+    uint16_t codes[TREES_CODES], bins[TREES_CODES], ordered[TREES_CODES];
+    size_t own = 0; /* trees at a time that have codes of their own */
 
     memset(out, 0, (size_t)m->k * sizeof *out);
+    if (m->orders.n) own = TREES_CODES / m->m < LANES ? TREES_CODES / m->m : LANES;
     if (m->m > TREES_CODES) {
         wide_row(m, x, out);
         finish(m, out);
         return;
     }
     codes[0] = 0;
-    for (uint32_t j = 0; j < m->m; j++) codes[j] = code_of(&m->f[j], x[m->f[j].column]);
-    for (size_t t = 0, n; t < m->n_trees; t += n) {
+    for (uint32_t j = 0; j < m->m; j++) codes[j] = code_of(m, j, x[m->f[j].column]);
+    keep_bins(m, codes, bins);
+    for (size_t t = 0, n, lanes = own ? own : LANES; t < m->n_trees; t += n) {
         struct walker w[LANES];
-        n = m->n_trees - t < LANES ? m->n_trees - t : LANES;
-        for (size_t i = 0; i < n; i++)
-            w[i] = (struct walker){ m->nodes + m->trees[t + i].node, codes, 0 };
+        n = m->n_trees - t < lanes ? m->n_trees - t : lanes;
+        for (size_t i = 0; i < n; i++) {
+            uint16_t *to = own ? ordered + i * m->m : codes;
+            if (own) {
+                memcpy(to, codes, m->m * sizeof *to);
+                order_codes(m, t + i, bins, to);
+            }
+            w[i] = (struct walker){ m->nodes + m->trees[t + i].node, to, 0 };
+        }
         walk(w, n);
         for (size_t i = 0; i < n; i++)
             add_value(m, &m->trees[t + i], w[i].nodes[w[i].at].right, out);
@@ -233,19 +262,21 @@ void trees_predict_row(const void *state, const double *x, double *out)
     finish(m, out);
 }
 
-/* Rows of bins, one after the other in codes, through one tree: LANES of them at a time. skip
- * NULL: all rows. */
-void trees_walk(const struct trees_model *m, size_t tree, const uint16_t *codes, size_t n,
+/* LANES rows at a time. skip NULL: all rows. */
+void trees_walk(const struct trees_model *m, size_t tree, const struct trees_rows *r,
                 const uint8_t *skip, double *out)
 {
     const struct trees_tree *t = &m->trees[tree];
 
-    for (size_t next = 0, active; next < n;) {
+    for (size_t i = 0; m->orders.n && i < r->n; i++)
+        if (!skip || !skip[i])
+            order_codes(m, tree, r->bins + i * m->orders.n_cats, r->codes + i * m->m);
+    for (size_t next = 0, active; next < r->n;) {
         struct walker w[LANES];
         size_t row[LANES];
-        for (active = 0; active < LANES && next < n; next++) {
+        for (active = 0; active < LANES && next < r->n; next++) {
             row[active] = next;
-            w[active] = (struct walker){ m->nodes + t->node, codes + next * m->m, 0 };
+            w[active] = (struct walker){ m->nodes + t->node, r->codes + next * m->m, 0 };
             active += !skip || !skip[next];
         }
         walk(w, active);
@@ -257,7 +288,7 @@ void trees_walk(const struct trees_model *m, size_t tree, const uint16_t *codes,
 void trees_predict(const void *state, const struct matrix *x, size_t from, size_t to, double *out)
 {
     const struct trees_model *m = state;
-    uint16_t codes[TREES_CODES];
+    uint16_t codes[TREES_CODES], bins[TREES_CODES];
     size_t k = (size_t)m->k, block = m->m ? TREES_CODES / m->m : TREES_CODES;
 
     for (size_t r = from; block == 0 && r < to; r++) { /* very wide: a row at a time */
@@ -270,11 +301,13 @@ void trees_predict(const void *state, const struct matrix *x, size_t from, size_
     memset(out, 0, (to - from) * k * sizeof *out);
     for (size_t r = from; r < to; r += block) {
         size_t n = to - r < block ? to - r : block;
+        struct trees_rows rows = { n, codes, bins };
         double *o = out + (r - from) * k;
-        for (size_t j = 0; j < m->m; j++)
+        for (uint32_t j = 0; j < m->m; j++)
             for (size_t i = 0; i < n; i++)
-                codes[i * m->m + j] = code_of(&m->f[j], x->x[m->f[j].column * x->n + r + i]);
-        for (size_t t = 0; t < m->n_trees; t++) trees_walk(m, t, codes, n, NULL, o);
+                codes[i * m->m + j] = code_of(m, j, x->x[m->f[j].column * x->n + r + i]);
+        trees_rows_begin(m, &rows);
+        for (size_t t = 0; t < m->n_trees; t++) trees_walk(m, t, &rows, NULL, o);
         for (size_t i = 0; i < n; i++) finish(m, o + i * k);
     }
 }
@@ -334,15 +367,30 @@ static void save_tree(const struct trees_model *m, const struct trees_tree *t, s
         buf_u32(out, float_bits(m->leaves[t->leaf + i]));
 }
 
+static void save_orders(const struct trees_model *m, struct buf *out)
+{
+    const struct trees_orders *o = &m->orders;
+
+    buf_u32(out, o->n);
+    for (size_t k = 0; k < o->n; k++)
+        for (uint32_t c = 0; c < o->n_cats; c++)
+            for (uint32_t b = 0; b < m->f[o->cat[c]].n_bins; b++) {
+                uint16_t rank = o->rank[k * o->size + o->at[c] + b];
+                buf_u8(out, (uint8_t)rank);
+                buf_u8(out, (uint8_t)(rank >> 8));
+            }
+}
+
 int trees_save(const void *state, struct buf *out, struct err *e)
 {
     const struct trees_model *m = state;
 
     (void)e;
-    buf_u8(out, FORM);
+    buf_u8(out, m->orders.n ? ORDERED : FORM);
     buf_u32(out, (uint32_t)m->k);
     buf_u32(out, m->m);
     for (uint32_t j = 0; j < m->m; j++) save_feature(&m->f[j], m->importance[j], out);
+    if (m->orders.n) save_orders(m, out);
     buf_u32(out, (uint32_t)m->n_trees);
     for (size_t i = 0; i < m->n_trees; i++) save_tree(m, &m->trees[i], out);
     return 0;
@@ -465,12 +513,34 @@ static const char *load_tree(struct growing *g, struct trees_tree *t, struct cur
     return in->bad ? "it ends early" : NULL;
 }
 
+static const char *load_orders(struct trees_model *m, struct cursor *in)
+{
+    struct trees_orders *o = &m->orders;
+    uint32_t n = cur_u32(in);
+
+    trees_orders_lay(o, m->f, m->m);
+    if (in->bad || n < 1 || o->n_cats == 0 || n > in->left / 2 / (o->size - o->n_cats))
+        return "it has more orders of categories than data";
+    o->rank = mem_zalloc(n, o->size * sizeof *o->rank);
+    o->n = n;
+    for (size_t k = 0; k < n; k++)
+        for (uint32_t c = 0; c < o->n_cats; c++)
+            for (uint32_t b = 0, bins = m->f[o->cat[c]].n_bins; b < bins; b++) {
+                unsigned low = cur_u8(in), rank = low | (unsigned)cur_u8(in) << 8;
+                if (rank >= bins) return "a category's rank is beyond its bins";
+                o->rank[k * o->size + o->at[c] + b] = (uint16_t)rank;
+            }
+    mark_missing(m);
+    return NULL;
+}
+
 static const char *load_model(struct growing *g, struct cursor *in)
 {
     struct trees_model *m = g->m;
+    uint8_t form = cur_u8(in);
     const char *why;
 
-    if (cur_u8(in) != FORM) return "its form is unknown";
+    if (form != FORM && form != ORDERED) return "its form is unknown";
     if (cur_u32(in) != (uint32_t)m->k) return "the number of outputs does not fit the task";
     uint32_t n = cur_u32(in);
     if (in->bad || n > TREES_FEATURES || n > in->left / 17) return "it has too many features";
@@ -480,6 +550,7 @@ static const char *load_model(struct growing *g, struct cursor *in)
         m->m = j + 1;
         if ((why = load_feature(m, &m->f[j], &m->importance[j], in))) return why;
     }
+    if (form == ORDERED && (why = load_orders(m, in))) return why;
     n = cur_u32(in);
     if (in->bad || n < 1 || n > MAX_TREES || n > in->left / 8)
         return "the number of trees is impossible";

@@ -10,10 +10,8 @@
  * A tree of drawn rows is given the order that the rows it did not draw show. Ordered by the
  * very rows the tree then learns from, a category of many levels fits those better than any
  * number can, is cut too soon, and the forest does worse than with the levels in any order at
- * all. A level that no such row has takes the place of their mean.
- *
- * To the model a category in another order is another feature of the same column. So that the
- * codes of a row stay few, several trees may share an order, which then is that of the first. */
+ * all. A level that no such row has takes the place of their mean. Where orders would take much
+ * memory several trees share one, which is that of the first. */
 #include "base/mem.h"
 #include "engine/learn/trees.h"
 
@@ -22,8 +20,7 @@
 #include <string.h>
 
 #define POWER_STEPS 64
-#define FEATURES    (TREES_CODES / 16) /* of a model with all orders, if one has fewer */
-#define LEVELS      ((size_t)4 << 20)  /* the same of the levels of all features together */
+#define RANKS       ((size_t)4 << 20) /* of all orders together */
 
 struct place {
     double key;
@@ -160,39 +157,31 @@ static void order_task(void *arg, size_t order, int thread)
     free(s.at);
 }
 
-/* How many orders there is room for. */
-static uint32_t how_many(const struct trees_input *in, size_t levels)
+void trees_orders_lay(struct trees_orders *o, const struct gbdt_feature *f, uint32_t m)
 {
-    const struct trees_orders *o = &in->orders;
-    size_t most = in->p->bootstrap ? (size_t)in->p->n_estimators : 1;
-    size_t features = FEATURES > in->bins->m ? (FEATURES - in->bins->m) / o->n_cats + 1 : 1;
-
-    if (most > features) most = features;
-    if (most > LEVELS / (levels + 1)) most = LEVELS / (levels + 1);
-    return most > 0 ? (uint32_t)most : 1;
+    o->number = mem_zalloc((size_t)m + 1, sizeof *o->number);
+    o->cat = mem_zalloc((size_t)m + 1, sizeof *o->cat);
+    o->at = mem_zalloc((size_t)m + 1, sizeof *o->at);
+    for (uint32_t j = 0; j < m; j++) {
+        if (!f[j].cat) continue;
+        o->number[j] = o->n_cats + 1;
+        o->at[o->n_cats] = o->size;
+        o->cat[o->n_cats++] = j;
+        o->size += f[j].n_bins + 1;
+    }
 }
 
 int trees_order(struct trees_input *in, struct err *e)
 {
     struct trees_orders *o = &in->orders;
-    const struct gbdt_bins *b = in->bins;
-    size_t levels = 0;
+    size_t n = in->p->bootstrap ? (size_t)in->p->n_estimators : 1;
 
-    o->number = mem_zalloc((size_t)b->m + 1, sizeof *o->number);
-    o->cat = mem_zalloc((size_t)b->m + 1, sizeof *o->cat);
-    o->at = mem_zalloc((size_t)b->m + 1, sizeof *o->at);
-    for (uint32_t j = 0; j < b->m; j++) {
-        if (!b->f[j].cat) continue;
-        o->number[j] = o->n_cats + 1;
-        o->at[o->n_cats] = o->size;
-        o->cat[o->n_cats++] = j;
-        o->size += b->f[j].n_bins + 1;
-        levels += b->f[j].levels;
-    }
+    trees_orders_lay(o, in->bins->f, in->bins->m);
     if (o->n_cats == 0) return 0;
-    o->n = how_many(in, levels);
+    if (n > RANKS / o->size) n = RANKS / o->size;
+    o->n = n > 0 ? (uint32_t)n : 1;
     o->rank = mem_try(o->n * o->size, sizeof *o->rank);
-    if (!o->rank) return err_set(e, ERR_NOMEM, "no memory for the order of %zu levels", levels);
+    if (!o->rank) return err_set(e, ERR_NOMEM, "no memory for %zu orders of categories", n);
     pool_run(in->en->pool, o->n, order_task, in);
     return 0;
 }
@@ -203,4 +192,5 @@ void trees_orders_done(struct trees_orders *o)
     free(o->cat);
     free(o->at);
     free(o->rank);
+    *o = (struct trees_orders){ 0 };
 }

@@ -7,8 +7,9 @@
  * Mann-Whitney; again with the reference sorted before, as monitoring has it; binning and the
  * index of population stability. Then a whole table against another with the profile sound, on
  * all processors; the same with the reference's columns sorted, as the workspace's cache keeps
- * them; and the features together. Best of three. With python3 and SciPy at hand the six are run there on the
- * same values in the same run, and printed as a ratio. Not a test. */
+ * them; and the features together. Best of three. With SciPy in $SIGNALBOX_BENCH_PYTHON, else
+ * python3, else /usr/bin/python3, the six are run there on the same values in the same run, and
+ * printed as a ratio. Not a test. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -180,28 +181,40 @@ static void agree(const char *what, double ours, double theirs)
         fprintf(stderr, "bench_drift: %s: %.12g here, %.12g in SciPy\n", what, ours, theirs);
 }
 
+/* Seconds SciPy takes for the six, and their values; false: that python has no SciPy. */
+static bool ask_scipy(const char *python, char path[3][64], double *took, double v[6])
+{
+    char command[320];
+
+    snprintf(command, sizeof command, "%.80s %s %s %s 2>/dev/null", python, path[2], path[0],
+             path[1]);
+    FILE *f = popen(command, "r");
+    int got = f ? fscanf(f, "%lf %lf %lf %lf %lf %lf %lf", took, &v[0], &v[1], &v[2], &v[3], &v[4],
+                         &v[5])
+                : 0;
+    if (f) pclose(f);
+    return got == 7;
+}
+
 static void compare_scipy(const double *x, const double *y, size_t n, const struct column_times *t)
 {
-    char dir[] = "/tmp/bench_drift.XXXXXX", path[3][64], command[320];
+    char dir[] = "/tmp/bench_drift.XXXXXX", path[3][64];
     double took = 0, v[6] = { 0 };
-    const char *python = getenv("PYTHON");
+    const char *named = getenv("SIGNALBOX_BENCH_PYTHON");
 
     if (!mkdtemp(dir)) die("no folder");
     for (int i = 0; i < 3; i++) snprintf(path[i], sizeof path[i], "%s/%d", dir, i);
     write_all(path[0], x, n * sizeof *x);
     write_all(path[1], y, n * sizeof *y);
     write_all(path[2], script, sizeof script - 1);
-    snprintf(command, sizeof command, "%.80s %s %s %s 2>/dev/null", python ? python : "python3",
-             path[2], path[0], path[1]);
-    FILE *f = popen(command, "r");
-    int got = f ? fscanf(f, "%lf %lf %lf %lf %lf %lf %lf", &took, &v[0], &v[1], &v[2], &v[3], &v[4],
-                         &v[5])
-                : 0;
-    if (f) pclose(f);
+    bool got = named ? ask_scipy(named, path, &took, v)
+                     : ask_scipy("python3", path, &took, v) ||
+                           ask_scipy("/usr/bin/python3", path, &took, v);
     for (int i = 0; i < 3; i++) unlink(path[i]);
     rmdir(dir);
-    if (got != 7) {
-        puts("bench_drift: no python3 with SciPy (set PYTHON), nothing to compare with");
+    if (!got) {
+        puts("bench_drift: no python3 with SciPy (set SIGNALBOX_BENCH_PYTHON), nothing to compare "
+             "with");
         return;
     }
     agree("KS", t->stats.ks, v[0]);

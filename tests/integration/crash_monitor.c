@@ -3,9 +3,10 @@
  * Ingesting predictions, ingesting labels, checking, asking for retraining and retraining take
  * turns in one workspace whose model is in Production. Each is first done whole, to learn how
  * long it takes; then it is started again and again and killed by SIGKILL after a delay drawn
- * evenly over that time and a little beyond. The worker that a queued retraining starts has a
+ * evenly over that time and a little beyond. What was faster than its killer is counted apart,
+ * and time goes on being learned from it. The worker that a queued retraining starts has a
  * session of its own; it is killed as well, or waited for, as chance has it, and what it leaves
- * goes back into the queue. After every kill, read from the workspace as any program would:
+ * goes back into the queue. After every turn, read from the workspace as any program would:
  *
  *   predictions  those acknowledged with exit status 0 are there; of a killed file any number;
  *                none is there twice, labels likewise
@@ -19,7 +20,7 @@
  * At the end every file that was killed is given again, which must complete it, and every job is
  * brought to its end.
  *
- * CRASH_ROUNDS: how many kills (20); CRASH_SEED: of the delays (1). Prints both. */
+ * CRASH_ROUNDS: how many kills that hit (20); CRASH_SEED: of the delays (1). Prints both. */
 #include "app/jobs.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -42,7 +43,7 @@
 #include <unistd.h>
 
 enum action { INGEST, LABEL, CHECK, RETRAIN, WORK, ACTIONS };
-enum { WARM_UPS = 2, ROWS = 3000, DAY_S = 86400, WORKERS = 16, JOBS = 10000 };
+enum { WARM_UPS = 2, ROWS = 1500, DAY_S = 86400, WORKERS = 16, JOBS = 10000, MISSES = 10 };
 static const char *const action_names[] = { "ingest", "label", "check", "retrain", "work" };
 static const char settings[] = "retrain: { cooldown: 1s, min_coverage: 0.01, min_labels: 100 }\n";
 #define DAY_US  (DAY_S * 1000000LL)
@@ -57,14 +58,28 @@ struct driver {
     char csv[80];
     VEC(struct batch) batches;
     size_t current; /* the batch at work */
-    int64_t longest_us[ACTIONS];
+    int64_t usual_us[ACTIONS], usual_worker_us; /* how long each takes, as of late */
     int killed[ACTIONS], whole[ACTIONS];
     int workers_killed;
 };
 
+/* Machines are busy for a while and idle for a while: what counts is how long it took lately. */
+static void learn(int64_t *usual_us, int64_t took_us)
+{
+    *usual_us = *usual_us ? (*usual_us + took_us) / 2 : took_us;
+}
+
+static int hits(const struct driver *d)
+{
+    int n = d->workers_killed;
+
+    for (int what = 0; what < ACTIONS; what++) n += d->killed[what];
+    return n;
+}
+
 /* -- what is sent ----------------------------------------------------------------- */
 
-/* Batch b: rows b-0 … b-2999, spread over the two days from day b on, so windows overlap. */
+/* Batch b: rows b-0 … b-1499, spread over the two days from day b on, so windows overlap. */
 static void write_file(struct driver *d, size_t b, bool labels)
 {
     STR_AUTO text = STR_INIT;
@@ -77,7 +92,7 @@ static void write_file(struct driver *d, size_t b, bool labels)
                           : "request_id,timestamp,prediction,probability,version,x,z\n");
     for (int i = 0; i < ROWS; i++) {
         double x = rng_normal(&r) + (double)b / 4, z = rng_normal(&r), p = rng_unit(&r);
-        clock_format(at, (EPOCH_S + (int64_t)b * DAY_S + i * 50) * 1000000);
+        clock_format(at, (EPOCH_S + (int64_t)b * DAY_S + i * 100) * 1000000);
         /* not what the model learned, so that a challenger is better */
         if (labels) str_addf(&text, "%zu-%d,%d,%s\n", b, i, (z > 0) == (p < 0.9), at);
         else str_addf(&text, "%zu-%d,%s,%d,%.4f,1,%.3f,%.3f\n", b, i, at, p >= 0.5, p, x, z);
@@ -309,15 +324,19 @@ static int processes(const struct driver *d, pid_t *ret)
 static void end_workers(struct driver *d)
 {
     pid_t pid[WORKERS];
-    bool deadly = rng_below(&d->drive.rng, 2);
+    bool deadly = rng_below(&d->drive.rng, 3) > 0 && d->usual_worker_us;
+    int64_t t0 = clock_mono_us();
 
-    if (processes(d, pid) && deadly)
-        drive_sleep_us((int64_t)(rng_unit(&d->drive.rng) * 0.7 * (double)d->longest_us[WORK]));
+    if (processes(d, pid) == 0) return;
+    if (deadly)
+        drive_sleep_us((int64_t)(rng_unit(&d->drive.rng) * 1.2 * (double)d->usual_worker_us));
     for (int n = processes(d, pid), tries = 0; n > 0; n = processes(d, pid), tries++) {
-        for (int i = 0; deadly && i < n; i++) d->workers_killed += kill(pid[i], SIGKILL) == 0;
-        drive_sleep_us(10000);
-        if (tries > 6000) drive_die("workers", "one does not end");
+        for (int i = 0; deadly && i < n; i++)
+            if (kill(pid[i], SIGKILL) == 0 && tries == 0) d->workers_killed++;
+        drive_sleep_us(deadly ? 10000 : 1000);
+        if (tries > 60000) drive_die("workers", "one does not end");
     }
+    if (!deadly) learn(&d->usual_worker_us, clock_mono_us() - t0);
 }
 
 /* Nobody works now: what is running has lost its worker. A job that has none of its attempts
@@ -361,30 +380,6 @@ static void judge(struct driver *d, enum action what, int code)
     check_all(d);
 }
 
-static void do_whole(struct driver *d, enum action what)
-{
-    int64_t t0 = clock_mono_us(), took;
-    int code = drive_finish(start_action(d, what));
-
-    took = clock_mono_us() - t0;
-    if (took > d->longest_us[what]) d->longest_us[what] = took;
-    judge(d, what, code);
-}
-
-static void do_killed(struct driver *d, enum action what)
-{
-    if (what == RETRAIN && rng_below(&d->drive.rng, 2)) {
-        do_whole(d, what); /* only its worker may be killed */
-        return;
-    }
-    int64_t delay = (int64_t)(rng_unit(&d->drive.rng) * 1.2 * (double)d->longest_us[what]);
-    pid_t pid = start_action(d, what);
-
-    drive_sleep_us(delay);
-    kill(-pid, SIGKILL);
-    judge(d, what, drive_finish(pid));
-}
-
 static bool has_open_job(const struct driver *d)
 {
     struct job_counts c;
@@ -395,6 +390,48 @@ static bool has_open_job(const struct driver *d)
         drive_die("open", e.msg);
     store_close(s);
     return c.ready + c.scheduled + c.running > 0;
+}
+
+/* Started, killed after the delay if it is still there (negative: let alone), judged. */
+static void take_turn(struct driver *d, enum action what, int64_t delay_us)
+{
+    int64_t t0 = clock_mono_us();
+    pid_t pid = start_action(d, what);
+
+    if (delay_us >= 0 && !drive_ends_within(pid, delay_us)) kill(-pid, SIGKILL);
+    int code = drive_finish(pid);
+    if (code != 128 + SIGKILL) learn(&d->usual_us[what], clock_mono_us() - t0);
+    else d->usual_us[what] += d->usual_us[what] / 4; /* it may take longer than thought */
+    judge(d, what, code);
+}
+
+static void do_whole(struct driver *d, enum action what)
+{
+    take_turn(d, what, -1);
+}
+
+/* New labels in measured windows: without them nothing asks for retraining. */
+static void bring_labels(struct driver *d)
+{
+    size_t b = next_batch(d, LABEL);
+
+    while (!d->batches.p[b].sent) do_whole(d, INGEST);
+    while (!d->batches.p[b].labelled) do_whole(d, LABEL);
+    do_whole(d, CHECK);
+}
+
+/* Where no job waits there is no work to kill: then one is asked for. As often as not only the
+ * worker of that one may be killed. */
+static void do_killed(struct driver *d, enum action what)
+{
+    bool idle = (what == RETRAIN || what == WORK) && !has_open_job(d);
+
+    if (idle) bring_labels(d);
+    if (idle && (what == WORK || rng_below(&d->drive.rng, 2))) {
+        do_whole(d, RETRAIN);
+        return;
+    }
+    take_turn(d, what, (int64_t)(rng_unit(&d->drive.rng) * 1.2 * (double)d->usual_us[what]));
 }
 
 static void need(struct driver *d, const char *const *words)
@@ -449,11 +486,13 @@ static void report(const struct driver *d, long rounds, long seed)
         drive_die("open", e.msg);
     for (int what = 0; what < ACTIONS; what++)
         printf("%-8s %3d killed, %3d whole, %lld ms each\n", action_names[what], d->killed[what],
-               d->whole[what], (long long)(d->longest_us[what] / 1000));
-    printf("workers  %3d more killed that retrain policy had started\n", d->workers_killed);
-    printf("ok: %ld rounds, seed %ld, %zu predictions and their labels kept, %lld jobs done, "
-           "%lld versions\n",
-           rounds, seed, d->batches.n * ROWS, (long long)c.succeeded, (long long)m.n_versions);
+               d->whole[what], (long long)(d->usual_us[what] / 1000));
+    printf("workers  %3d more killed that retrain policy had started, %lld ms each\n",
+           d->workers_killed, (long long)(d->usual_worker_us / 1000));
+    printf("ok: %d kills, %ld asked for, seed %ld, %zu predictions and their labels kept, "
+           "%lld jobs done, %lld versions\n",
+           hits(d), rounds, seed, d->batches.n * ROWS, (long long)c.succeeded,
+           (long long)m.n_versions);
     store_close(s);
     arena_done(&a);
 }
@@ -471,7 +510,10 @@ int main(void)
     put_in_production(&d);
     for (int i = 0; i < WARM_UPS; i++)
         for (int what = 0; what < ACTIONS; what++) do_whole(&d, (enum action)what);
-    for (long i = 0; i < rounds; i++) do_killed(&d, (enum action)(i % ACTIONS));
+    for (long i = 0; hits(&d) < rounds; i++) {
+        if (i > MISSES * rounds) drive_die("kills", "they come too late");
+        do_killed(&d, (enum action)(i % ACTIONS));
+    }
     complete(&d);
     report(&d, rounds, seed);
     vec_done(&d.batches);

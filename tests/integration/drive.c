@@ -58,6 +58,19 @@ pid_t drive_start(const struct drive *d, const char *const *words)
     return pid;
 }
 
+bool drive_ends_within(pid_t pid, int64_t us)
+{
+    enum { STEP_US = 1000 };
+    siginfo_t info = { 0 };
+
+    for (;; us -= STEP_US) {
+        if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid)
+            return true;
+        if (us <= 0) return false;
+        drive_sleep_us(us < STEP_US ? us : STEP_US);
+    }
+}
+
 int drive_finish(pid_t pid)
 {
     int status = 0;

@@ -21,6 +21,8 @@ bool drive_open(struct drive *d, uint64_t seed);
 void drive_close(struct drive *d);
 /* signalbox -q -w WS -o json WORDS…, NULL-terminated; leads a process group. */
 pid_t drive_start(const struct drive *d, const char *const *words);
+/* Waits that long at most; true: it has ended, and drive_finish says how. */
+bool drive_ends_within(pid_t pid, int64_t us);
 /* Its exit status, 128+n for a signal. What runs for two minutes ends the test. */
 int drive_finish(pid_t pid);
 void drive_sleep_us(int64_t us);

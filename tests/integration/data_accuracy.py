@@ -28,8 +28,8 @@ import lightgbm
 import numpy
 import pandas
 import xgboost
-from sklearn.compose import make_column_transformer
 from scipy.stats import t as student
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (HistGradientBoostingClassifier, HistGradientBoostingRegressor,
                               IsolationForest, RandomForestClassifier, RandomForestRegressor)
 from sklearn.impute import SimpleImputer

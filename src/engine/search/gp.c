@@ -1,9 +1,15 @@
 /* gp.c: Bayesian optimisation: a Gaussian process of the trials so far, and the point where the
  * logarithm of the expected improvement is greatest.
  *
- * 2,000 Sobol points and the neighbourhood of the best trial are scored; the best of them are
- * improved by L-BFGS over what is continuous, in the coordinate t with u = (1 - cos t) / 2, which
- * keeps [0, 1] without bounds, and by trying every value, or the neighbours, of what is not.
+ * 2,000 Sobol points and the neighbourhood of the best trial are scored; the best of them, and the
+ * best trial itself, are improved by L-BFGS over what is continuous, in the coordinate t with
+ * u = (1 - cos t) / 2, which keeps [0, 1] without bounds, and by trying every value, or the
+ * neighbours, of what is not.
+ *
+ * The improvement is one over the least mean of the process at a trial, not over the least value:
+ * where the process takes ripples for noise, the luckiest value is far below any mean, and to
+ * improve on it nothing near it would seem worth a trial.
+ *
  * The logarithm (Ament et al. 2023) has slopes where the improvement itself underflows. Trials
  * under way are taken to have had the mean that was expected (W&B does so too), pruned ones the
  * worst value. Beyond POINTS_MAX trials the best and the newest half are used. The first trials
@@ -34,9 +40,9 @@ struct bo {
     const struct search_past *past;
     struct gp g;
     bool *choice;
-    double best; /* least y of the trials that ended */
-    size_t incumbent;
-    size_t *used; /* trials in g, in order */
+    double best;      /* least mean at a trial that ended */
+    size_t incumbent; /* which it is */
+    size_t *used;     /* trials in g, in order */
     size_t n_used;
     /* climbing */
     double *at, *dmean, *dvar, *t; /* d each */
@@ -202,8 +208,10 @@ static void near(struct bo *b, struct rng *r, int i, double *u)
     }
 }
 
+/* The best of very many points, then the best trial. */
 static void score_all(struct bo *b, uint64_t seed, uint64_t number, double *u)
 {
+    struct candidate *last = &b->top[STARTS - 1];
     struct rng r;
 
     rng_stream(&r, seed ^ 0x67705f6e656172ULL, number);
@@ -215,6 +223,8 @@ static void score_all(struct bo *b, uint64_t seed, uint64_t number, double *u)
         encode(b, u, b->t);
         consider(b, b->t);
     }
+    encode(b, b->past->trials[b->incumbent].u, last->u);
+    last->score = log_ei(b, last->u, NULL);
 }
 
 /* Where every climb ended on a trial that was: the best of the Sobol points that are new. */
@@ -284,7 +294,6 @@ static void choose_points(struct bo *b)
     for (size_t i = 0; i < past->n; i++)
         if (past->trials[i].state != SEARCH_RUNNING) b->used[n++] = i;
     qsort_r(b->used, n, sizeof *b->used, by_value, (void *)(uintptr_t)past->trials);
-    b->incumbent = b->used[0];
     if (n > POINTS_MAX) {
         qsort(b->used + half, n - half, sizeof *b->used, by_number);
         memmove(b->used + half, b->used + n - half, half * sizeof *b->used);
@@ -313,10 +322,19 @@ static void standardise(struct bo *b)
     }
     for (size_t i = 0; i < b->n_used; i++) square += (y[i] - mean) * (y[i] - mean) / n;
     double sd = square > 0 ? sqrt(square) : 1;
+    for (size_t i = 0; i < b->n_used; i++) y[i] = (y[i] - mean) / sd;
+}
+
+/* Where the process is lowest among the trials. Its mean there is y - noise alpha, since
+ * (covariance + noise) alpha = y. */
+static void find_incumbent(struct bo *b)
+{
     b->best = HUGE_VAL;
     for (size_t i = 0; i < b->n_used; i++) {
-        y[i] = (y[i] - mean) / sd;
-        b->best = fmin(b->best, y[i]);
+        double mean = b->g.y[i] - b->g.noise * b->g.alpha[i];
+        if (!(mean < b->best)) continue;
+        b->best = mean;
+        b->incumbent = b->used[i];
     }
 }
 
@@ -332,6 +350,7 @@ static int fit(struct bo *b, struct err *e)
     standardise(b);
     g->n = b->n_used;
     rc = gp_fit(g, e);
+    if (rc == 0) find_incumbent(b);
     if (rc < 0 || all == b->n_used) return rc;
     for (size_t i = b->n_used; i < all; i++)
         gp_predict(g, g->x + i * g->d, &g->y[i], &var, NULL, NULL);

@@ -41,7 +41,6 @@ struct val *alert_to_val(struct arena *a, const struct alert *al, int64_t now_us
     val_set_str(o, "model", al->model);
     val_set_str(o, "rule", al->rule);
     val_set_str(o, "kind", al->kind);
-    set_str_or_null(a, o, "about", esc_rule_about(al->rule));
     val_set_str(o, "severity", al->severity);
     val_set_str(o, "state", al->state);
     val_set_real(o, "value", al->value);
@@ -62,6 +61,7 @@ struct val *alert_to_val(struct arena *a, const struct alert *al, int64_t now_us
     if (val_parse_json(a, al->detail, strlen(al->detail), &detail, NULL)) detail = val_obj(a);
     val_set(o, "detail", detail);
     val_set_time(o, "updated_at", al->updated_us);
+    set_str_or_null(a, o, "about", esc_rule_about(al->rule)); /* prose: the last column of a CSV */
     return o;
 }
 

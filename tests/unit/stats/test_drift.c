@@ -1,9 +1,12 @@
 /* test_drift.c: comparing tables: verdict states, false alarms without drift, power with it,
- * levels that are new or rare, tables that do not match, and any number of threads. */
+ * levels that are new or rare, tables that do not match, and any number of threads.
+ * DRIFT_SEEDS: pairs of tables for false alarms and power (200). */
 #include "base/rng.h"
 #include "engine/drift/drift.h"
 #include "engine/pool.h"
 #include "vectors.h"
+
+#include <stdlib.h>
 
 static struct pool *pool;
 static struct engine engine;
@@ -104,9 +107,10 @@ static void states_are_told_apart(void **state)
 static void false_alarms_and_power(void **state)
 {
     (void)state;
-    enum { RUNS = 200, FEATURES = 10, N = 200 };
-    int table = 0, feature = 0, found = 0;
-    for (uint64_t run = 0; run < RUNS; run++) {
+    enum { FEATURES = 10, N = 200 };
+    const char *said = getenv("DRIFT_SEEDS");
+    int runs = said ? atoi(said) : 200, table = 0, feature = 0, found = 0;
+    for (uint64_t run = 0; run < (uint64_t)runs; run++) {
         struct rng r;
         rng_stream(&r, 42, run);
         struct frame *a = frame_new(), *b = frame_new(), *c = frame_new();
@@ -127,9 +131,12 @@ static void false_alarms_and_power(void **state)
         frame_free(b);
         frame_free(c);
     }
-    assert_true(table <= RUNS / 100);
-    assert_true(feature <= RUNS * FEATURES / 100);
-    assert_true(found >= RUNS * 99 / 100);
+    printf("sound, %d pairs of tables with %d equal features: %.1f %% drifted; 3 of them moved: "
+           "%.1f %% found\n",
+           runs, FEATURES, 100.0 * table / runs, 100.0 * found / runs);
+    assert_true(table <= runs / 100);
+    assert_true(feature <= runs * FEATURES / 100);
+    assert_true(found >= runs * 99 / 100);
 }
 
 static void rare_and_new_levels(void **state)

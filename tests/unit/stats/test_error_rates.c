@@ -4,10 +4,11 @@
  * Protocol: pair r has 250 values a side, normals made of twelve uniforms (pairs.h) with seeds
  * 7,000,000 + 2 r and the one after; the current side is moved by 0.25 standard deviations, or
  * widened by a quarter. Levels: five with weights 0.4 0.3 0.15 0.1 0.05, moved to 0.33 0.3 0.19
- * 0.12 0.06. Features of two values: share 0.3, moved to 0.42. The figures of SciPy 1.17.1 below are shares of the same 1,000 pairs found at 5 %:
- * ks_2samp, cramervonmises_2samp, anderson_ksamp (midranks), mannwhitneyu, ttest_ind
- * (equal_var=False), chi2_contingency without (also for z) and with lambda_="log-likelihood",
- * fisher_exact. SciPy has no test for the index of population stability. */
+ * 0.12 0.06. Features of two values: share 0.3, moved to 0.42. The figures of SciPy 1.17.1 below
+ * are shares of the same 1,000 pairs found at 5 %: ks_2samp, cramervonmises_2samp, anderson_ksamp
+ * (midranks), mannwhitneyu, ttest_ind (equal_var=False), chi2_contingency without (also for z) and
+ * with lambda_="log-likelihood", fisher_exact. SciPy has no test for the index of population
+ * stability. */
 #include "engine/drift/drift.h"
 #include "engine/stats/bins.h"
 #include "pairs.h"

@@ -4,6 +4,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define LARGE_PAGE ((size_t)2 << 20)
 
 void *mem_alloc(size_t size)
 {
@@ -51,6 +54,30 @@ void *mem_try_zero(size_t n, size_t size)
 void *mem_try_grow(void *p, size_t n, size_t size)
 {
     return fits(n, size) ? realloc(p, n && size ? n * size : 1) : NULL;
+}
+
+/* Asks for large pages where whole ones lie in the block; an unwilling system changes nothing. */
+static void prefer_large_pages(void *p, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    uintptr_t from = ((uintptr_t)p + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
+    uintptr_t to = ((uintptr_t)p + bytes) & ~(LARGE_PAGE - 1);
+
+    if (from < to) (void)madvise((char *)p + (from - (uintptr_t)p), to - from, MADV_HUGEPAGE);
+#else
+    (void)p, (void)bytes;
+#endif
+}
+
+void *mem_try_large(void *p, size_t n, size_t size)
+{
+    size_t bytes = n * size;
+
+    if (!fits(n, size) || bytes < LARGE_PAGE / 2) return mem_try_grow(p, n, size);
+    bytes = (bytes + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
+    p = p ? realloc(p, bytes) : aligned_alloc(LARGE_PAGE, bytes);
+    if (p) prefer_large_pages(p, bytes);
+    return p;
 }
 
 void *mem_try_aligned(size_t n, size_t size)

@@ -18,6 +18,10 @@ char *mem_strndup(const char *s, size_t n) __attribute__((malloc, returns_nonnul
 void *mem_try(size_t n, size_t size);
 void *mem_try_zero(size_t n, size_t size);
 void *mem_try_grow(void *p, size_t n, size_t size);
+/* As mem_try_grow, for what will be filled from end to end (columns, windows): blocks of a MiB and
+ * more begin on large pages where the system has them, which saves most page faults; they are
+ * rounded up to whole ones. */
+void *mem_try_large(void *p, size_t n, size_t size);
 /* 64-byte aligned, for vector code; free with free(). */
 void *mem_try_aligned(size_t n, size_t size);
 

@@ -215,6 +215,18 @@ int input_read(struct input *in, void *buf, size_t cap, size_t *ret_n, struct er
     return unpack_none(in, buf, cap, ret_n, e);
 }
 
+uint64_t input_left(const struct input *in)
+{
+    struct stat st;
+    off_t at;
+
+    if (in->packing != INPUT_PLAIN) return 0;
+    if (in->fd < 0) return in->mem_n - in->mem_at + (in->n - in->at);
+    at = lseek(in->fd, 0, SEEK_CUR);
+    if (at < 0 || fstat(in->fd, &st) || !S_ISREG(st.st_mode) || st.st_size < at) return 0;
+    return (uint64_t)(st.st_size - at) + (in->n - in->at);
+}
+
 /* -- opening ------------------------------------------------------------------------------ */
 
 static int start_unpacker(struct input *in, struct err *e)

@@ -22,6 +22,8 @@ void input_close(struct input *in); /* NULL is fine */
 /* Up to cap bytes of unpacked content; *ret_n 0 only at the end. */
 int input_read(struct input *in, void *buf, size_t cap, size_t *ret_n, struct err *e);
 int input_rewind(struct input *in, struct err *e);
+/* About how many bytes will still come; 0: not to be told (packed, a pipe). */
+uint64_t input_left(const struct input *in);
 
 const char *input_name(const struct input *in); /* label, path, or "standard input" */
 enum input_packing input_packing(const struct input *in);

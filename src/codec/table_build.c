@@ -34,11 +34,11 @@ static int set_cap(struct builder *t, size_t cap, struct err *e)
         struct table_column *c = &t->cols[i].c;
         void *p;
         if (c->num) {
-            if (!(p = mem_try_grow(c->num, t->cap_rows, sizeof *c->num))) return no_memory(t, e);
+            if (!(p = mem_try_large(c->num, t->cap_rows, sizeof *c->num))) return no_memory(t, e);
             c->num = p;
         }
         if (c->code) {
-            if (!(p = mem_try_grow(c->code, t->cap_rows, sizeof *c->code))) return no_memory(t, e);
+            if (!(p = mem_try_large(c->code, t->cap_rows, sizeof *c->code))) return no_memory(t, e);
             c->code = p;
         }
     }
@@ -54,7 +54,7 @@ static int grow_rows(struct builder *t, struct err *e)
 static int start_numbers(struct builder *t, struct build *b, enum mode mode, size_t rows,
                          struct err *e)
 {
-    if (!b->c.num) b->c.num = mem_try(t->cap_rows, sizeof *b->c.num);
+    if (!b->c.num) b->c.num = mem_try_large(NULL, t->cap_rows, sizeof *b->c.num);
     if (!b->c.num) return no_memory(t, e);
     for (size_t r = 0; r < rows; r++) b->c.num[r] = (double)NAN;
     b->mode = mode;
@@ -63,7 +63,7 @@ static int start_numbers(struct builder *t, struct build *b, enum mode mode, siz
 
 static int start_codes(struct builder *t, struct build *b, size_t rows, struct err *e)
 {
-    if (!b->c.code) b->c.code = mem_try(t->cap_rows, sizeof *b->c.code);
+    if (!b->c.code) b->c.code = mem_try_large(NULL, t->cap_rows, sizeof *b->c.code);
     if (!b->c.code) return no_memory(t, e);
     for (size_t r = 0; r < rows; r++) b->c.code[r] = -1;
     if (!b->c.dict) b->c.dict = map_new();
@@ -269,7 +269,6 @@ static int on_columns(void *user, char *const *names, size_t n, struct err *e)
     return 0;
 }
 
-
 struct row_sink builder_sink(struct builder *t)
 {
     return (struct row_sink){ on_columns, on_row, t };
@@ -336,11 +335,13 @@ int builder_restart(struct builder *part, struct err *e)
     return 0;
 }
 
-int builder_reserve(struct builder *whole, size_t n, struct err *e)
+int builder_reserve(struct builder *whole, size_t n, size_t expected, struct err *e)
 {
     size_t cap = whole->cap_rows;
 
     if (n > MAX_ROWS - whole->n_rows) return too_many_rows(e);
+    if (cap >= whole->n_rows + n && whole->n_rows > 0) return 0;
+    if (expected > cap) cap = expected < MAX_ROWS ? expected : MAX_ROWS;
     while (cap < whole->n_rows + n) cap *= 2;
     return cap == whole->cap_rows ? 0 : set_cap(whole, cap, e);
 }

@@ -65,8 +65,9 @@ int builder_read_parts(struct builder *t, struct block *b, struct csv_head *h,
 /* A part of the whole for about `rows` rows. */
 int builder_part(struct builder *part, const struct builder *whole, size_t rows, struct err *e);
 int builder_restart(struct builder *part, struct err *e);
-/* Room for n more rows in the whole; they are not counted yet. */
-int builder_reserve(struct builder *whole, size_t n, struct err *e);
+/* Room for n more rows in the whole; they are not counted yet. expected: how many it will have in
+ * the end, as far as can be told; 0: it cannot. */
+int builder_reserve(struct builder *whole, size_t n, size_t expected, struct err *e);
 /* Appends column j of a part to the whole's rows from `at` on. Different columns may be appended
  * at the same time; of one column, parts in the order of the file. */
 int builder_append(struct builder *whole, size_t j, size_t at, const struct builder *part,

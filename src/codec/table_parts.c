@@ -22,8 +22,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PIECE         ((size_t)256 << 10) /* with its columns in the L2 cache */
-#define PIECES_THREAD 4                   /* so that a slow piece does not keep the others waiting */
+#define PIECE         ((size_t)128 << 10) /* with its columns in the L2 cache */
+#define PIECES_THREAD 8                   /* so that a slow piece keeps the others waiting little */
+#define SLACK         1.05                /* of the number of rows that is expected */
 
 struct part {
     struct builder b;
@@ -55,7 +56,7 @@ struct parts {
 static int window_init(struct block *w, struct input *in, size_t cap, struct err *e)
 {
     *w = (struct block){ .in = in, .cap = cap };
-    w->buf = mem_try(cap + BLOCK_PAD, 1);
+    w->buf = mem_try_large(NULL, cap + BLOCK_PAD, 1);
     return w->buf ? 0 : err_set(e, ERR_NOMEM, "no memory for %zu bytes of text", cap);
 }
 
@@ -132,8 +133,7 @@ static void round_task(void *arg, size_t task, int thread)
 
     (void)thread;
     if (task == 0)
-        p->read_rc =
-            window_fill(p->next, w->buf + w->start, w->end - w->start, w->eof, &p->read_e);
+        p->read_rc = window_fill(p->next, w->buf + w->start, w->end - w->start, w->eof, &p->read_e);
     else if (p->part[task - 1].again) parse_part(p, &p->part[task - 1]);
 }
 
@@ -230,8 +230,19 @@ static int append_failed(struct parts *p, size_t j, struct err *e)
     if (p->append_rc[j] == -ERR_LIMIT)
         return err_set(e, ERR_LIMIT, "column %s has too many different values",
                        p->whole->cols[j].c.name);
-    return err_set(e, ERR_NOMEM, "not enough memory for %zu rows of column %s",
-                   p->whole->cap_rows, p->whole->cols[j].c.name);
+    return err_set(e, ERR_NOMEM, "not enough memory for %zu rows of column %s", p->whole->cap_rows,
+                   p->whole->cols[j].c.name);
+}
+
+/* How many rows the table will have if the text goes on as in this round of so many. */
+static size_t expected_rows(const struct parts *p, size_t rows)
+{
+    uint64_t left = input_left(p->in);
+    double bytes = (double)(p->part[p->n - 1].to - p->part[0].from);
+
+    if (left == 0) return 0;
+    return p->whole->n_rows + rows +
+           (size_t)((double)(left + p->next->end) * SLACK * (double)rows / bytes);
 }
 
 static int append(struct parts *p, struct err *e)
@@ -245,7 +256,7 @@ static int append(struct parts *p, struct err *e)
         rows += p->part[i].b.n_rows;
         for (size_t j = 0; j < t->n_cols; j++) p->part[i].b.cols[j].forced = false;
     }
-    if ((rc = builder_reserve(t, rows, e))) return rc;
+    if ((rc = builder_reserve(t, rows, expected_rows(p, rows), e))) return rc;
     pool_run(p->pool, t->n_cols, append_column, p);
     for (size_t j = 0; j < t->n_cols; j++)
         if (p->append_rc[j]) return append_failed(p, j, e);

@@ -302,13 +302,39 @@ static void t_refused(void **state)
     }
 }
 
+/* Told of memory and files, from any place in them; not of packed bytes. */
+static void t_left(void **state)
+{
+    char path[] = "/tmp/test_input_XXXXXX", buf[1000];
+    struct input *in;
+    size_t n;
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(file_write_atomic(path, plain, PLAIN_N, NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        if (i) assert_int_equal(input_memory(&in, plain, PLAIN_N, "m", NULL), 0);
+        else assert_int_equal(input_open(&in, path, NULL, NULL), 0);
+        assert_int_equal(input_left(in), PLAIN_N);
+        assert_int_equal(input_read(in, buf, sizeof buf, &n, NULL), 0);
+        assert_int_equal(input_left(in), PLAIN_N - n);
+        input_close(in);
+    }
+    unlink(path);
+    assert_int_equal(input_memory(&in, "\x1f\x8b\x08", 3, "m", NULL), 0);
+    assert_int_equal(input_left(in), 0);
+    input_close(in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(t_plain),   cmocka_unit_test(t_gzip),    cmocka_unit_test(t_gzip_members),
         cmocka_unit_test(t_zstd),    cmocka_unit_test(t_empty),   cmocka_unit_test(t_truncated),
         cmocka_unit_test(t_file),    cmocka_unit_test(t_damaged), cmocka_unit_test(t_pipe),
-        cmocka_unit_test(t_refused),
+        cmocka_unit_test(t_refused), cmocka_unit_test(t_left),
     };
 
     return cmocka_run_group_tests_name("codec.input", tests, make_plain, free_plain);

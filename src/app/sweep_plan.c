@@ -176,7 +176,20 @@ static int read_prune(const struct val *o, struct pruner_options *p, struct err 
     return 0;
 }
 
-static int read_early(const struct val *doc, struct sweep_plan *p, struct err *e)
+/* What learners report while they train is their loss; another metric is measured at the end. */
+static void note_judgement(const struct sweep_plan *p, struct val *notes)
+{
+    STR_AUTO text = STR_INIT;
+
+    if (str_eq(p->metric, "") || str_eq(p->metric, "log_loss") || str_eq(p->metric, "rmse")) return;
+    str_addf(&text,
+             "early_terminate: judges by the loss of the learner on validation rows, of the first "
+             "fold where there are folds; %s is measured when a trial has ended",
+             p->metric);
+    val_push_str(notes, str_c(&text));
+}
+
+static int read_early(const struct val *doc, struct sweep_plan *p, struct val *notes, struct err *e)
 {
     const struct val *o = val_get(doc, "early_terminate");
     const char *type = val_get_str(o, "type", NULL);
@@ -195,6 +208,7 @@ static int read_early(const struct val *doc, struct sweep_plan *p, struct err *e
     int rc = check_keys("early_terminate.", o, known, e);
     if (rc == 0) rc = read_prune(o, &p->prune, e);
     if (rc == 0 && p->pruner->check) rc = p->pruner->check(&p->prune, e);
+    if (rc == 0) note_judgement(p, notes);
     return rc;
 }
 
@@ -225,7 +239,7 @@ int sweep_plan_read(struct arena *a, const struct val *doc, int64_t run_cap, str
 
     if (rc == 0) rc = read_method(doc, &p, e);
     if (rc == 0) rc = read_metric(doc, &p, notes, e);
-    if (rc == 0) rc = read_early(doc, &p, e);
+    if (rc == 0) rc = read_early(doc, &p, notes, e);
     if (rc < 0) return rc;
     p.name = val_get_str(doc, "name", NULL);
     p.ours = val_get(doc, "signalbox");

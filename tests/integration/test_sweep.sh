@@ -100,6 +100,10 @@ for type in 'asha, min_iter: 3' 'median, startup: 2, interval: 3'; do
     sweep other.yaml "${on_table[@]}" --parallel 1 >other.out
     [ "$(field_in counts pruned <other.out)" -ge 1 ] || die "nothing was pruned with $type"
 done
+sed 's/{name: log_loss, goal: minimize}/{name: auc}/; s/run_cap: 12/run_cap: 1/' early.yaml >auc.yaml
+sweep auc.yaml "${on_table[@]}" >auc.json
+grep -q 'judges by the loss' auc.json || die "what early termination judges by is not said"
+! grep -q 'judges by the loss' early.json || die "a loss needs no note on early termination"
 
 # -- a target ends it ---------------------------------------------------------------------------------
 sed 's/{name: log_loss, goal: minimize}/{name: auc, target: 0.6}/; /early/d' early.yaml >target.yaml

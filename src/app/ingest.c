@@ -324,7 +324,7 @@ static int read_header(struct block *b, const struct ingest_options *o, struct h
     struct row_report rows = { 0 };
     int rc;
 
-    if (!codec || codec == &codecs[CODEC_JSONL] || codec == &codecs[CODEC_IDX]) return 0;
+    if (!codec || !codec->header) return 0;
     rc = codec->read(b, &ro, &sink, &rows, &stopped);
     if (rc == 0 || rc == -ERR_CANCELLED) return 0;
     if (e) *e = stopped;

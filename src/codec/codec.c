@@ -8,8 +8,8 @@
 #include <strings.h>
 
 const struct codec codecs[CODEC_COUNT] = {
-#define CODEC(id, name, endings, delimiter, written, reader, help)                                 \
-    [CODEC_##id] = { name, endings, delimiter, written, reader, help },
+#define CODEC(id, name, endings, delimiter, header, written, reader, help)                         \
+    [CODEC_##id] = { name, endings, delimiter, header, written, reader, help },
 #include "codec/codecs.def"
 #undef CODEC
 };

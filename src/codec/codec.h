@@ -3,7 +3,7 @@
 #include "codec/rows.h"
 
 enum codec_id {
-#define CODEC(id, name, endings, delimiter, written, reader, help) CODEC_##id,
+#define CODEC(id, name, endings, delimiter, header, written, reader, help) CODEC_##id,
 #include "codec/codecs.def"
 #undef CODEC
     CODEC_COUNT
@@ -11,7 +11,7 @@ enum codec_id {
 struct codec {
     const char *name, *endings;
     char delimiter;
-    bool written;
+    bool header, written;
     row_reader *read;
     const char *help;
 };

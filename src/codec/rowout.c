@@ -41,7 +41,7 @@ void rowout_start(struct rowout *w, struct str *out, enum codec_id format, const
                   size_t n)
 {
     *w = (struct rowout){ .out = out, .names = names, .n = n };
-    if (format == CODEC_JSONL) return;
+    if (!codecs[format].header) return;
     w->delimiter = codecs[format].delimiter ? codecs[format].delimiter : ',';
     for (size_t i = 0; i < n; i++) rowout_text(w, names[i], strlen(names[i]));
     rowout_end(w);

@@ -170,7 +170,7 @@ AVX2 void kernel_tree_block_avx2(const struct kernel_op *ops, size_t n,
 
 /* How a tree's 32 bytes are put together. FEW: all planes are in registers, so many quarters
  * of 16. */
-enum pick { PICK_16 = 1, PICK_32 = 2, PICK_64 = 4, PICK_WIDE = 0 };
+enum pick { PICK_16 = 1, PICK_32 = 2, PICK_48 = 3, PICK_64 = 4, PICK_WIDE = 0 };
 
 struct row { /* one row as bytes */
     const uint8_t *bytes;
@@ -203,8 +203,8 @@ INLINE __m256i pick_bytes(const struct kernel_row_model *m, size_t t, const stru
     __m256i bit4 = _mm256_slli_epi16(at, 3);
     a = _mm256_blendv_epi8(a, _mm256_shuffle_epi8(r->quarter[1], at), bit4);
     if (pick == PICK_32) return a;
-    __m256i c = _mm256_blendv_epi8(_mm256_shuffle_epi8(r->quarter[2], at),
-                                   _mm256_shuffle_epi8(r->quarter[3], at), bit4);
+    __m256i c = _mm256_shuffle_epi8(r->quarter[2], at);
+    if (pick == PICK_64) c = _mm256_blendv_epi8(c, _mm256_shuffle_epi8(r->quarter[3], at), bit4);
     return _mm256_blendv_epi8(a, c, _mm256_slli_epi16(at, 2));
 }
 
@@ -288,6 +288,7 @@ INLINE void run_picking(const struct kernel_row_model *m, struct row *r, bool mi
     if (m->wide) run_trees(m, r, PICK_WIDE, missing, score);
     else if (m->n_cuts <= 16) run_trees(m, r, PICK_16, missing, score);
     else if (m->n_cuts <= 32) run_trees(m, r, PICK_32, missing, score);
+    else if (m->n_cuts <= 48) run_trees(m, r, PICK_48, missing, score);
     else run_trees(m, r, PICK_64, missing, score);
 }
 

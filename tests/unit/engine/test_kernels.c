@@ -487,7 +487,7 @@ static void row_by_hand(const struct kernel_row_model *m, const double *x, doubl
 
 static void test_tree_row(void **state)
 {
-    static const unsigned counts[] = { 1, 16, 17, 32, 33, 64, 65, ROW_CUTS };
+    static const unsigned counts[] = { 1, 16, 17, 32, 33, 48, 49, 64, 65, ROW_CUTS };
     static const uint16_t class_of[] = { 0, 1, 2, 2, 2 };
     static uint8_t below[GBDT_BUCKETS];
     static uint32_t drop[2][3 * (ROW_TREES + 1)];

@@ -6,7 +6,7 @@
  * evenly over that time and a little beyond. What was faster than its killer is counted apart,
  * and time goes on being learned from it. The worker that a queued retraining starts has a
  * session of its own; it is killed as well, or waited for, as chance has it, and what it leaves
- * goes back into the queue. After every turn, read from the workspace as any program would:
+ * goes back into the queue. After every kill, read from the workspace as any program would:
  *
  *   predictions  those acknowledged with exit status 0 are there; of a killed file any number;
  *                none is there twice, labels likewise
@@ -43,7 +43,7 @@
 #include <unistd.h>
 
 enum action { INGEST, LABEL, CHECK, RETRAIN, WORK, ACTIONS };
-enum { WARM_UPS = 2, ROWS = 1500, DAY_S = 86400, WORKERS = 16, JOBS = 10000, MISSES = 10 };
+enum { WARM_UPS = 2, ROWS = 500, DAY_S = 86400, WORKERS = 16, JOBS = 10000, MISSES = 10 };
 static const char *const action_names[] = { "ingest", "label", "check", "retrain", "work" };
 static const char settings[] = "retrain: { cooldown: 1s, min_coverage: 0.01, min_labels: 100 }\n";
 #define DAY_US  (DAY_S * 1000000LL)
@@ -79,7 +79,7 @@ static int hits(const struct driver *d)
 
 /* -- what is sent ----------------------------------------------------------------- */
 
-/* Batch b: rows b-0 … b-1499, spread over the two days from day b on, so windows overlap. */
+/* Batch b: rows b-0 … b-499, spread over the two days from day b on, so windows overlap. */
 static void write_file(struct driver *d, size_t b, bool labels)
 {
     STR_AUTO text = STR_INIT;
@@ -92,7 +92,7 @@ static void write_file(struct driver *d, size_t b, bool labels)
                           : "request_id,timestamp,prediction,probability,version,x,z\n");
     for (int i = 0; i < ROWS; i++) {
         double x = rng_normal(&r) + (double)b / 4, z = rng_normal(&r), p = rng_unit(&r);
-        clock_format(at, (EPOCH_S + (int64_t)b * DAY_S + i * 100) * 1000000);
+        clock_format(at, (EPOCH_S + (int64_t)b * DAY_S + i * 300) * 1000000);
         /* not what the model learned, so that a challenger is better */
         if (labels) str_addf(&text, "%zu-%d,%d,%s\n", b, i, (z > 0) == (p < 0.9), at);
         else str_addf(&text, "%zu-%d,%s,%d,%.4f,1,%.3f,%.3f\n", b, i, at, p >= 0.5, p, x, z);
@@ -366,6 +366,8 @@ static void give_back(struct driver *d)
 
 static void judge(struct driver *d, enum action what, int code)
 {
+    int before = hits(d);
+
     if (code == 0) {
         d->whole[what]++;
         if (what == INGEST) d->batches.p[d->current].sent = true;
@@ -377,7 +379,7 @@ static void judge(struct driver *d, enum action what, int code)
     }
     end_workers(d);
     give_back(d);
-    check_all(d);
+    if (hits(d) > before) check_all(d);
 }
 
 static bool has_open_job(const struct driver *d)
@@ -420,14 +422,15 @@ static void bring_labels(struct driver *d)
     do_whole(d, CHECK);
 }
 
-/* Where no job waits there is no work to kill: then one is asked for. As often as not only the
- * worker of that one may be killed. */
+/* Where no job waits there is no work to kill, and a retraining needs something to decide on; as
+ * often as not only the worker that it starts may be killed. */
 static void do_killed(struct driver *d, enum action what)
 {
     bool idle = (what == RETRAIN || what == WORK) && !has_open_job(d);
 
+    if (idle && what == WORK) return;
     if (idle) bring_labels(d);
-    if (idle && (what == WORK || rng_below(&d->drive.rng, 2))) {
+    if (idle && rng_below(&d->drive.rng, 2)) {
         do_whole(d, RETRAIN);
         return;
     }
@@ -470,6 +473,7 @@ static void complete(struct driver *d)
         drive_sleep_us(100000);
     }
     if (has_open_job(d)) drive_die("jobs", "a retraining does not come to its end");
+    check_all(d);
     if (crash_check_quiet(d->drive.ws, &e) < 0) drive_die("the end", e.msg);
 }
 

@@ -10,7 +10,7 @@
  * count after the finished ones, those that came farther first; trials under way count as bad
  * ones (constant liar), so that the next keeps away.
  *
- * Different from Optuna: kernels may be half as narrow as there, since in a product over all
+ * Different from Optuna: kernels may be half as wide as there, since in a product over all
  * dimensions the least width, meant for one, keeps the search at a distance from what it has
  * found; 64 draws instead of 24, since draws from a product are seldom good in all dimensions at
  * once; and the first trials are Sobol points, not random. On the functions of

@@ -49,6 +49,7 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/kernel/gemm_body.h \
 	%D%/kernel/gemm_generic.c \
 	%D%/kernel/hist.c \
+	%D%/kernel/hist_body.h \
 	%D%/kernel/kernel.h \
 	%D%/kernel/kernels.def \
 	%D%/kernel/rank.h \
@@ -87,6 +88,7 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/learn/gbdt_loss.c \
 	%D%/learn/gbdt_predict.c \
 	%D%/learn/gbdt_renew.c \
+	%D%/learn/gbdt_rows.c \
 	%D%/learn/gbdt_shap.c \
 	%D%/learn/gbdt_split.c \
 	%D%/learn/gbdt_train.h \

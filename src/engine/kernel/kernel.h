@@ -9,8 +9,9 @@
  *
  * Histograms hold packed sums: one int64 = gradient * 2^32 + hessian, both small integers, the
  * hessian's sum in [0, 2^31) and the gradient's in (-2^31, 2^31). One 64-bit addition adds
- * both; the upper half of a sum is the gradient exactly. Integer additions commute, so any
- * split of the rows between threads gives equal histograms. */
+ * both; the upper half of a sum is the gradient exactly. Narrow ones are the same in an int32:
+ * gradient * 2^16 + hessian. Integer additions commute, so any split of the rows between
+ * threads gives equal histograms. */
 #pragma once
 #include "engine/kernel/gemm.h"
 #include <stdbool.h>
@@ -29,24 +30,22 @@ struct kernel_logistic {
     double loss;        /* out: sum of w * log loss, p clipped to [1e-15, 1 - 1e-15] */
 };
 
-/* items[i] = row number | quantised gradient << 48 | quantised hessian << 32 (16 bits each):
- * floor(g*g_mul + u) and floor(h*h_mul + v), with u, v in (0,1) drawn from the row number and
- * the seed: unbiased rounding that does not depend on who does which row. |g*g_mul| <= 32000,
- * 0 <= h*h_mul <= 65000. */
+/* gh[i] = quantised gradient * 2^16 + quantised hessian: floor(g*g_mul + u) and
+ * floor(h*h_mul + v), with u, v in (0,1) drawn from the row number and the seed: unbiased
+ * rounding that does not depend on who does which row. |g*g_mul| <= 32000, 0 <= h*h_mul <=
+ * 65000. */
 struct kernel_quantise {
     const float *g, *h;
     size_t n;
     uint32_t row; /* number of the first row */
     uint32_t seed;
     float g_mul, h_mul;
-    uint64_t *items;
+    int32_t *gh;
 };
-/* The gradients of an item in the form of a histogram's entry. */
-static inline int64_t kernel_packed(uint64_t item)
+/* Quantised gradients in the form of a packed histogram's entry. */
+static inline int64_t kernel_packed(int32_t gh)
 {
-    int64_t g = (int64_t)item >> 48;
-
-    return (int64_t)((uint64_t)g << 32) + (int64_t)(item >> 32 & 0xffff);
+    return (int64_t)((uint64_t)(int64_t)(gh >> 16) << 32) + (gh & 0xffff);
 }
 
 /* The best of n cuts: the left sum is prefix[i] + extra, the right one total - left, the gain
@@ -60,14 +59,35 @@ struct kernel_cut {
     size_t bin;
 };
 
-/* Splits n items, stably: item i goes to left when bit i % 8 of bits[i / 8] is set, else to
- * right. Exactly n_left items are written to left, n - n_left to right; the areas must not
- * overlap each other or the items. */
+/* Splits n rows, stably: row i goes to left when bit i % 8 of bits[i / 8] is set, else to
+ * right. Exactly n_left rows are written to left, n - n_left to right; the areas must not
+ * overlap each other or the rows. */
 struct kernel_move {
-    const uint64_t *items;
+    const uint32_t *rows;
     const uint8_t *bits;
     size_t n, n_left;
-    uint64_t *left, *right;
+    uint32_t *left, *right;
+};
+
+/* Of n rows those marked `mark` get the mark `right` instead, unless the bit of their bin is set:
+ * bit b % 8 of left[b / 8]. */
+struct kernel_split {
+    const uint8_t *bins;
+    uint8_t *marks;
+    size_t n;
+    uint8_t mark, right;
+    uint8_t left[KERNEL_BINS / 8];
+    size_t n_right; /* out: rows marked anew */
+};
+
+/* The rows marked `mark`, ascending. */
+struct kernel_marked {
+    const uint8_t *marks;
+    size_t n;
+    uint8_t mark;
+    uint32_t row;   /* number of the first */
+    uint32_t *rows; /* room for n */
+    size_t found;   /* out */
 };
 
 /* How many of up to 255 sorted bounds a value exceeds. A bucket says how many bounds lie in lower
@@ -190,27 +210,25 @@ enum kernel_isa { KERNEL_GENERIC, KERNEL_AVX2, KERNEL_ISAS };
 const struct kernels *kernels_for(enum kernel_isa isa); /* NULL: not on this processor */
 const struct kernels *kernels_best(void);
 
-/* Histograms of byte bins: those of row i are at bins[i * stride ...], `width` of them (1..8;
- * eight bytes are read), its gradients gh[i], packed, or when exact gh[2 * i] and gh[2 * i + 1];
- * then entries have two numbers too. hist has width * KERNEL_BINS entries. */
+/* Histograms of the rows listed. Byte bins: `width` of them from records[row * stride] on (the
+ * last eight bytes that hold any are read); their histograms of KERNEL_BINS entries follow one
+ * another. gh[i] goes with rows[i]: int32_t narrow, int64_t packed, two of these exact; an entry
+ * is the same. KERNEL_AHEAD rows after the last are read, and their records prefetched. */
+#define KERNEL_AHEAD 24
+enum kernel_entry { KERNEL_NARROW, KERNEL_PACKED, KERNEL_EXACT };
 struct kernel_hist {
-    const uint8_t *bins;
-    size_t stride;
+    const uint8_t *records;
+    const uint32_t *rows;
+    size_t n, stride;
+    const void *gh;
     unsigned width;
-    bool exact;
-    size_t n;
-    const int64_t *gh;
+    enum kernel_entry entry;
 };
-void kernel_hist_bytes(const struct kernel_hist *a, int64_t *hist);
-/* The same for one column of 16-bit bins, whose rows are those of the items. */
-void kernel_hist_wide(const uint16_t *col, const uint64_t *items, const struct kernel_hist *a,
-                      int64_t *hist);
-void kernel_unpack(const uint64_t *items, size_t n, int64_t *gh); /* kernel_packed of each */
-/* The records of the items' rows, one after the other. */
-void kernel_gather(const uint64_t *items, size_t n, const uint8_t *records, size_t stride,
-                   uint8_t *out);
-/* bits of kernel_move: set where lut[column of the item's row]; returns how many. */
-size_t kernel_flags(const uint8_t *col, const uint64_t *items, size_t n, const uint8_t *lut,
+void kernel_hist_bytes(const struct kernel_hist *a, void *hist);
+/* The same for one column of 16-bit bins. */
+void kernel_hist_wide(const struct kernel_hist *a, const uint16_t *col, void *hist);
+/* bits of kernel_move: set where lut[column of the row]; returns how many. */
+size_t kernel_flags(const uint8_t *col, const uint32_t *rows, size_t n, const uint8_t *lut,
                     uint8_t *bits);
-size_t kernel_flags_wide(const uint16_t *col, const uint64_t *items, size_t n, const uint8_t *lut,
+size_t kernel_flags_wide(const uint16_t *col, const uint32_t *rows, size_t n, const uint8_t *lut,
                          uint8_t *bits);

@@ -37,30 +37,38 @@ AVX2 void kernel_best_cut_avx2(const int64_t *prefix, size_t n, struct kernel_cu
     body_best_cut(prefix, n, a);
 }
 
-/* Places, in words of four bytes, that bring the items whose bits are set to the front. */
-static const int32_t pack[16][8] = {
-    { 0, 1, 2, 3, 4, 5, 6, 7 }, { 0, 1, 2, 3, 4, 5, 6, 7 }, { 2, 3, 0, 1, 4, 5, 6, 7 },
-    { 0, 1, 2, 3, 4, 5, 6, 7 }, { 4, 5, 0, 1, 2, 3, 6, 7 }, { 0, 1, 4, 5, 2, 3, 6, 7 },
-    { 2, 3, 4, 5, 0, 1, 6, 7 }, { 0, 1, 2, 3, 4, 5, 6, 7 }, { 6, 7, 0, 1, 2, 3, 4, 5 },
-    { 0, 1, 6, 7, 2, 3, 4, 5 }, { 2, 3, 6, 7, 0, 1, 4, 5 }, { 0, 1, 2, 3, 6, 7, 4, 5 },
-    { 4, 5, 6, 7, 0, 1, 2, 3 }, { 0, 1, 4, 5, 6, 7, 2, 3 }, { 2, 3, 4, 5, 6, 7, 0, 1 },
-    { 0, 1, 2, 3, 4, 5, 6, 7 },
+AVX2 void kernel_widen_avx2(int32_t *narrow, size_t n, int64_t *hist)
+{
+    body_widen(narrow, n, hist);
+}
+
+/* Which of four words come first, and in what order, when the bits of some are set. */
+#define WORD(i) 4 * (i), 4 * (i) + 1, 4 * (i) + 2, 4 * (i) + 3
+static const uint8_t pack[16][16] = {
+    { WORD(0), WORD(1), WORD(2), WORD(3) }, { WORD(0), WORD(1), WORD(2), WORD(3) },
+    { WORD(1), WORD(0), WORD(2), WORD(3) }, { WORD(0), WORD(1), WORD(2), WORD(3) },
+    { WORD(2), WORD(0), WORD(1), WORD(3) }, { WORD(0), WORD(2), WORD(1), WORD(3) },
+    { WORD(1), WORD(2), WORD(0), WORD(3) }, { WORD(0), WORD(1), WORD(2), WORD(3) },
+    { WORD(3), WORD(0), WORD(1), WORD(2) }, { WORD(0), WORD(3), WORD(1), WORD(2) },
+    { WORD(1), WORD(3), WORD(0), WORD(2) }, { WORD(0), WORD(1), WORD(3), WORD(2) },
+    { WORD(2), WORD(3), WORD(0), WORD(1) }, { WORD(0), WORD(2), WORD(3), WORD(1) },
+    { WORD(1), WORD(2), WORD(3), WORD(0) }, { WORD(0), WORD(1), WORD(2), WORD(3) },
 };
 
-/* Those of the four items that are in the set, to *to. A whole vector is written where there
- * is room for one before the end. */
-AVX2 static inline void put(__m256i items, unsigned set, uint64_t **to, const uint64_t *end)
+/* Those of four rows that are in the set, to *to. A whole vector is written where there is
+ * room for one before the end. */
+AVX2 static inline void put(__m128i rows, unsigned set, uint32_t **to, const uint32_t *end)
 {
-    __m256i at;
-    uint64_t one[4];
+    __m128i at;
+    uint32_t one[4];
 
     LOAD(at, pack[set]);
-    items = _mm256_permutevar8x32_epi32(items, at);
+    rows = _mm_shuffle_epi8(rows, at);
     unsigned n = (unsigned)__builtin_popcount(set);
     if (end - *to >= 4) {
-        STORE(*to, items);
+        STORE(*to, rows);
     } else {
-        STORE(one, items);
+        STORE(one, rows);
         memcpy(*to, one, n * sizeof *one);
     }
     *to += n;
@@ -68,20 +76,81 @@ AVX2 static inline void put(__m256i items, unsigned set, uint64_t **to, const ui
 
 AVX2 void kernel_move_avx2(const struct kernel_move *a)
 {
-    uint64_t *left = a->left, *right = a->right;
-    const uint64_t *left_end = left + a->n_left, *right_end = right + (a->n - a->n_left);
+    uint32_t *left = a->left, *right = a->right;
+    const uint32_t *left_end = left + a->n_left, *right_end = right + (a->n - a->n_left);
     size_t i = 0;
 
     for (; i + 4 <= a->n; i += 4) {
         unsigned set = a->bits[i / 8] >> (i & 4) & 15;
-        __m256i items;
-        LOAD(items, a->items + i);
-        put(items, set, &left, left_end);
-        put(items, set ^ 15, &right, right_end);
+        __m128i rows;
+        LOAD(rows, a->rows + i);
+        put(rows, set, &left, left_end);
+        put(rows, set ^ 15, &right, right_end);
     }
     for (; i < a->n; i++) {
-        if (a->bits[i / 8] >> (i % 8) & 1) *left++ = a->items[i];
-        else *right++ = a->items[i];
+        if (a->bits[i / 8] >> (i % 8) & 1) *left++ = a->rows[i];
+        else *right++ = a->rows[i];
     }
+}
+
+/* A byte of the set is looked up by bits 3..6 of the bin in either half of it, bit 7 says in
+ * which; the bit by the lowest three. */
+AVX2 void kernel_split_avx2(struct kernel_split *a)
+{
+    const __m128i low = _mm_loadu_si128((const __m128i *)(const void *)a->left);
+    const __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(a->left + 16));
+    const __m256i set_low = _mm256_broadcastsi128_si256(low);
+    const __m256i set_high = _mm256_broadcastsi128_si256(high);
+    const __m256i bit = _mm256_set1_epi64x(INT64_C(-0x7fbfdfeff7fbfdff));
+    const __m256i mark = _mm256_set1_epi8((char)a->mark), right = _mm256_set1_epi8((char)a->right);
+    const __m256i seven = _mm256_set1_epi8(7), fifteen = _mm256_set1_epi8(15);
+    struct kernel_split rest = *a;
+    size_t i = 0, moved = 0;
+
+    for (; i + 32 <= a->n; i += 32) {
+        __m256i marks, bins;
+        LOAD(marks, a->marks + i);
+        LOAD(bins, a->bins + i);
+        __m256i byte = _mm256_and_si256(_mm256_srli_epi16(bins, 3), fifteen);
+        __m256i bytes = _mm256_blendv_epi8(_mm256_shuffle_epi8(set_low, byte),
+                                           _mm256_shuffle_epi8(set_high, byte), bins);
+        __m256i bits = _mm256_shuffle_epi8(bit, _mm256_and_si256(bins, seven));
+        __m256i stays = _mm256_cmpeq_epi8(_mm256_and_si256(bytes, bits), bits);
+        __m256i moves = _mm256_andnot_si256(stays, _mm256_cmpeq_epi8(marks, mark));
+        marks = _mm256_blendv_epi8(marks, right, moves);
+        STORE(a->marks + i, marks);
+        moved += (size_t)__builtin_popcount((unsigned)_mm256_movemask_epi8(moves));
+    }
+    rest.marks += i;
+    rest.bins += i;
+    rest.n -= i;
+    kernel_split_generic(&rest);
+    a->n_right = moved + rest.n_right;
+}
+
+AVX2 void kernel_marked_avx2(struct kernel_marked *a)
+{
+    const __m256i mark = _mm256_set1_epi8((char)a->mark);
+    struct kernel_marked rest = *a;
+    uint32_t *out = a->rows;
+    size_t i = 0;
+
+    for (; i + 64 <= a->n; i += 64) {
+        __m256i first, last;
+        LOAD(first, a->marks + i);
+        LOAD(last, a->marks + i + 32);
+        first = _mm256_cmpeq_epi8(first, mark);
+        last = _mm256_cmpeq_epi8(last, mark);
+        uint64_t set = (uint32_t)_mm256_movemask_epi8(first) |
+                       (uint64_t)(uint32_t)_mm256_movemask_epi8(last) << 32;
+        for (uint32_t row = a->row + (uint32_t)i; set; set &= set - 1)
+            *out++ = row + (uint32_t)__builtin_ctzll(set);
+    }
+    rest.marks += i;
+    rest.row += (uint32_t)i;
+    rest.n -= i;
+    rest.rows = out;
+    kernel_marked_generic(&rest);
+    a->found = (size_t)(out - a->rows) + rest.found;
 }
 #endif

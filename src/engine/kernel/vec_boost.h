@@ -1,5 +1,5 @@
 /* vec_boost.h: the vector kernels of boosting, in the manner of vec_body.h: gradients of the
- * logistic loss, their rounding to integers, the best cut of a histogram. */
+ * logistic loss, their rounding to integers, histograms made wider, their best cut. */
 #pragma once
 #include "engine/kernel/vec_body.h"
 
@@ -106,7 +106,7 @@ BODY body_mix8(v8u *x)
 }
 
 BODY body_quantise8(const struct kernel_quantise *a, size_t i, const v8f *g, const v8f *h,
-                    uint64_t *out)
+                    int32_t *out)
 {
     const float bias = 0x1p15f; /* makes the truncation a floor */
     v8u row = (v8u){ 0, 1, 2, 3, 4, 5, 6, 7 } + (a->row + (uint32_t)i);
@@ -117,33 +117,50 @@ BODY body_quantise8(const struct kernel_quantise *a, size_t i, const v8f *g, con
     v8i gi = __builtin_convertvector(*g * a->g_mul + u + bias, v8i) - 32768;
     v8i hi = __builtin_convertvector(*h * a->h_mul + v, v8i);
     v8u q = (v8u)gi << 16 | (v8u)hi;
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    v8u first = __builtin_shufflevector(row, q, 0, 8, 1, 9, 2, 10, 3, 11);
-    v8u last = __builtin_shufflevector(row, q, 4, 12, 5, 13, 6, 14, 7, 15);
-#else
-    v8u first = __builtin_shufflevector(q, row, 0, 8, 1, 9, 2, 10, 3, 11);
-    v8u last = __builtin_shufflevector(q, row, 4, 12, 5, 13, 6, 14, 7, 15);
-#endif
-    STORE(out, first);
-    STORE(out + 4, last);
+    STORE(out, q);
 }
 
 BODY body_quantise(const struct kernel_quantise *a)
 {
     size_t i = 0;
     v8f g, h;
-    uint64_t tail[8];
+    int32_t tail[8];
     for (; i + 8 <= a->n; i += 8) {
         LOAD(g, a->g + i);
         LOAD(h, a->h + i);
-        body_quantise8(a, i, &g, &h, a->items + i);
+        body_quantise8(a, i, &g, &h, a->gh + i);
     }
     if (i == a->n) return;
     g = h = (v8f){ 0 };
     memcpy(&g, a->g + i, (a->n - i) * sizeof(float));
     memcpy(&h, a->h + i, (a->n - i) * sizeof(float));
     body_quantise8(a, i, &g, &h, tail);
-    memcpy(a->items + i, tail, (a->n - i) * sizeof *tail);
+    memcpy(a->gh + i, tail, (a->n - i) * sizeof *tail);
+}
+
+/* Adds n narrow entries to packed ones, and clears them. n is a multiple of 8. */
+BODY body_widen(int32_t *narrow, size_t n, int64_t *hist)
+{
+    const v8i zero = { 0 };
+
+    for (size_t i = 0; i < n; i += 8) {
+        v8i v;
+        v4l first, last;
+        LOAD(v, narrow + i);
+        LOAD(first, hist + i);
+        LOAD(last, hist + i + 4);
+        v8i g = v >> 16, h = v & 0xffff;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        first += (v4l)__builtin_shufflevector(h, g, 0, 8, 1, 9, 2, 10, 3, 11);
+        last += (v4l)__builtin_shufflevector(h, g, 4, 12, 5, 13, 6, 14, 7, 15);
+#else
+        first += (v4l)__builtin_shufflevector(g, h, 0, 8, 1, 9, 2, 10, 3, 11);
+        last += (v4l)__builtin_shufflevector(g, h, 4, 12, 5, 13, 6, 14, 7, 15);
+#endif
+        STORE(hist + i, first);
+        STORE(hist + i + 4, last);
+        STORE(narrow + i, zero);
+    }
 }
 
 /* Gradient, shrunk by l1, and hessian of four packed sums. */

@@ -33,10 +33,34 @@ void kernel_best_cut_generic(const int64_t *prefix, size_t n, struct kernel_cut 
 
 void kernel_move_generic(const struct kernel_move *a)
 {
-    uint64_t *left = a->left, *right = a->right;
+    uint32_t *left = a->left, *right = a->right;
 
     for (size_t i = 0; i < a->n; i++) {
-        if (a->bits[i / 8] >> (i % 8) & 1) *left++ = a->items[i];
-        else *right++ = a->items[i];
+        if (a->bits[i / 8] >> (i % 8) & 1) *left++ = a->rows[i];
+        else *right++ = a->rows[i];
     }
+}
+
+void kernel_split_generic(struct kernel_split *a)
+{
+    a->n_right = 0;
+    for (size_t i = 0; i < a->n; i++) {
+        bool moves = a->marks[i] == a->mark && !(a->left[a->bins[i] / 8] >> a->bins[i] % 8 & 1);
+        if (moves) a->marks[i] = a->right;
+        a->n_right += moves;
+    }
+}
+
+void kernel_marked_generic(struct kernel_marked *a)
+{
+    a->found = 0;
+    for (size_t i = 0; i < a->n; i++) {
+        a->rows[a->found] = a->row + (uint32_t)i;
+        a->found += a->marks[i] == a->mark;
+    }
+}
+
+void kernel_widen_generic(int32_t *narrow, size_t n, int64_t *hist)
+{
+    body_widen(narrow, n, hist);
 }

@@ -4,8 +4,9 @@
  *
  * Histogram-based and grown leaf by leaf, in the manner of LightGBM (Ke et al. 2017), whose
  * parameter names and defaults are kept. Gradients are quantised (see gbdt_grow.c) to integers
- * as wide as the number of rows allows, at most param gradient_bits; 0 is the exact mode beside
- * it. Memory beside the input is about 2 bytes a value, 32 bytes a row, and the histograms.
+ * of 6 bits or of as many as the number of rows allows, at most param gradient_bits; 0 is the
+ * exact mode beside it. Memory beside the input is about 2 bytes a value, 21 bytes a row, and
+ * the histograms.
  * With a validation set its loss is measured each round; early_stopping_rounds > 0 stops after
  * that many rounds without a lower one. Then, and also when all rounds were run with it on,
  * only the rounds up to the best are kept. */
@@ -47,8 +48,8 @@ static const struct param params[] = {
     { "early_stopping_rounds", PARAM_INT, 0, "0", 0, 100000, NULL,
       "stop after so many rounds without a lower validation loss; 0: never" },
     { "gradient_bits", PARAM_INT, 0, "16", 0, 16, NULL,
-      "gradients are rounded, without bias, to integers of so many bits, fewer for many rows; "
-      "0: exact (31 bits, slower)" },
+      "gradients are rounded, without bias, to integers of at most so many bits; to 6 where rows "
+      "are many and gradients are spread well; 0: exact (31 bits, slower)" },
     { "objective", PARAM_ENUM, 0, "auto", 0, 0,
       "auto|binary|multiclass|l2|l1|huber|quantile|poisson",
       "what is minimised; auto: binary, multiclass or l2, by the task" },

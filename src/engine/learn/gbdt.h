@@ -3,6 +3,7 @@
  *   gbdt.c        learner: parameters, boosting rounds, early stopping
  *   gbdt_bin.c    columns -> bins               gbdt_loss.c   scores -> gradients, loss curves
  *   gbdt_grow.c   one tree, leaf by leaf        gbdt_split.c  the best split of one leaf
+ *   gbdt_rows.c   the rows of each leaf
  *   gbdt_hist.c   histograms of leaves          gbdt_renew.c  leaf values that are quantiles
  *   gbdt_tree.c   the model: trees, bytes       gbdt_predict.c  rows -> outputs
  *   gbdt_cuts.c   values -> bins, ranks         gbdt_fast.c     form for prediction

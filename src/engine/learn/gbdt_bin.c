@@ -375,7 +375,7 @@ static void select_features(struct binning *b)
             if (f->n_bins == 0 || is_wide(f) != wide) continue;
             f->column = (uint32_t)j;
             f->hist = o->hist_len;
-            o->hist_len += wide ? f->n_bins + 1 : KERNEL_BINS;
+            o->hist_len += wide ? (f->n_bins + 8) / 8 * 8 : KERNEL_BINS;
             o->f[o->m++] = *f;
             f->cuts = NULL;
             f->code_bin = NULL;

@@ -1,8 +1,9 @@
 /* gbdt_hist.c: histograms of leaves, and the search for their best splits.
  *
- * Rows are taken in blocks whose records, or copies of them, fit the first-level cache; within a
- * block the features are done eight at a time, so that their histograms stay there too. While a
- * block is added up the records of the next one are prefetched, a few at a time.
+ * The rows of a leaf are taken in blocks: their gradients are brought together, then all their
+ * records are added up, as many features at a time as have histograms that stay in the nearest
+ * caches. Narrow entries are half the size. They may overflow: each block is counted against
+ * what room they have at least, and they are added to the packed ones before it is used up.
  *
  * The first thread adds into the leaf's slot, others into memory of their own, which is added to
  * the slot feature by feature when all are done: sums of integers, the same in any order.
@@ -17,16 +18,17 @@
 #include <string.h>
 
 #define SLOT_BYTES  (UINT64_C(512) << 20) /* for histograms of leaves */
-#define BLOCK_BYTES 16384                 /* of records in a block */
-#define BLOCK_LEAST 64
-#define BLOCK_MOST  512
-#define GROUP       8           /* features a pass */
-#define PIECE       128         /* rows between two rounds of prefetching */
-#define LINE        64          /* bytes of a cache line */
-#define NEAR        (256 << 10) /* bytes of all records that stay in a cache anyway */
-#define WORTHWHILE  40000       /* updates below which other threads are not asked */
-#define TASKS       8           /* a thread, of a large leaf */
-#define FEATURES    4           /* of a search task */
+#define BLOCK       512                   /* rows; see GBDT_NARROW_MOST */
+#define BATCH       4096                  /* rows found before they are added up */
+#define SCAN        2048                  /* rows looked at for more of them */
+#define GROUP_BYTES 32768 /* of histograms a pass, in entries of the form added to */
+#define ROOM_G      32767 /* of a narrow entry */
+#define ROOM_H      65535
+#define WORTHWHILE  40000 /* updates below which other threads are not asked */
+#define TASKS       8     /* a thread, of a large leaf */
+#define FEATURES    4     /* of a search task */
+
+static_assert(BLOCK * GBDT_NARROW_MOST <= ROOM_G, "a block fits narrow entries");
 
 /* ---- memory ---- */
 
@@ -45,9 +47,6 @@ bool gbdt_hist_allocate(struct gbdt_grower *gr)
     int threads = pool_size(gr->en->pool);
     size_t len = (b->hist_len + 1) * gr->entry;
 
-    gr->block = BLOCK_BYTES / b->stride;
-    if (gr->block < BLOCK_LEAST) gr->block = BLOCK_LEAST;
-    if (gr->block > BLOCK_MOST) gr->block = BLOCK_MOST;
     gr->n_slots = count_slots(gr);
     gr->slots = mem_try_aligned((size_t)gr->n_slots, len * sizeof *gr->slots);
     gr->slot_used = mem_try_zero((size_t)gr->n_slots, sizeof *gr->slot_used);
@@ -56,11 +55,14 @@ bool gbdt_hist_allocate(struct gbdt_grower *gr)
     if (!gr->slots || !gr->slot_used || !gr->found || !gr->work) return false;
     for (int t = 0; t < threads; t++) {
         struct gbdt_work *w = &gr->work[t];
-        if (t > 0) w->hist = mem_try_aligned(1, len * sizeof *w->hist);
-        w->records = mem_try_aligned(gr->block, b->stride);
-        w->gh = mem_try_aligned(gr->block, gr->entry * sizeof *w->gh);
-        if ((t > 0 && !w->hist) || !w->records || !w->gh) return false;
-        if (w->hist) memset(w->hist, 0, len * sizeof *w->hist);
+        if (t > 0) w->hist = mem_try_zero(len, sizeof *w->hist);
+        if (gr->entry == 1) w->narrow = mem_try_zero(len, sizeof *w->narrow);
+        w->rows = mem_try_zero(BATCH + SCAN + KERNEL_AHEAD, sizeof *w->rows);
+        w->gh = mem_try_aligned(BLOCK, gr->entry * sizeof *w->gh);
+        w->room_g = ROOM_G;
+        w->room_h = ROOM_H;
+        if ((t > 0 && !w->hist) || (gr->entry == 1 && !w->narrow) || !w->rows || !w->gh)
+            return false;
     }
     return true;
 }
@@ -69,7 +71,8 @@ void gbdt_hist_free(struct gbdt_grower *gr)
 {
     for (int t = 0; gr->work && t < pool_size(gr->en->pool); t++) {
         free(gr->work[t].hist);
-        free(gr->work[t].records);
+        free(gr->work[t].narrow);
+        free(gr->work[t].rows);
         free(gr->work[t].gh);
     }
     free(gr->work);
@@ -115,22 +118,15 @@ void gbdt_run(struct gbdt_grower *gr, size_t n, bool serial,
 
 /* ---- building ---- */
 
-/* The rows of a block, and of the one after it, whose records are to be fetched meanwhile. */
-struct block {
-    const uint64_t *items, *next;
-    size_t n, n_next;
-    struct kernel_hist a;
+/* A leaf's histogram in the making, on one thread. */
+struct build {
+    struct gbdt_grower *gr;
+    struct gbdt_work *w;
+    int64_t *hist; /* the leaf's, or the thread's own */
 };
 
-static void prefetch(const struct gbdt_bins *b, const uint64_t *items, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        for (size_t at = 0; at < b->stride; at += LINE)
-            __builtin_prefetch(b->records + (uint32_t)items[i] * b->stride + at, 0, 2);
-}
-
 /* Gradients as fixed-point numbers; the bias makes the truncation a floor. */
-static void exact_gradients(const struct gbdt_grower *gr, const uint64_t *items, size_t n,
+static void exact_gradients(const struct gbdt_grower *gr, const uint32_t *rows, size_t n,
                             int64_t *gh)
 {
     const struct gbdt_loss *l = gr->round->loss;
@@ -138,92 +134,131 @@ static void exact_gradients(const struct gbdt_grower *gr, const uint64_t *items,
     const double bias = 0x1p33;
 
     for (size_t i = 0; i < n; i++) {
-        uint32_t row = (uint32_t)items[i];
-        gh[2 * i] = (int64_t)((double)g[row] / gr->g_unit + 0.5 + bias) - (INT64_C(1) << 33);
-        gh[2 * i + 1] = (int64_t)((double)h[row] / gr->h_unit + 0.5);
+        gh[2 * i] = (int64_t)((double)g[rows[i]] / gr->g_unit + 0.5 + bias) - (INT64_C(1) << 33);
+        gh[2 * i + 1] = (int64_t)((double)h[rows[i]] / gr->h_unit + 0.5);
     }
 }
 
-/* All features of the block's rows, group by group. */
-static void add_block(const struct gbdt_grower *gr, struct block *k, int64_t *hist)
+/* Adds narrow entries to the packed ones. */
+static void widen(const struct build *b)
 {
-    const struct gbdt_bins *b = gr->bins;
-    const uint8_t *records = k->a.bins;
-    const int64_t *gh = k->a.gh;
-    size_t groups = (b->m_bytes + GROUP - 1) / GROUP, pieces = (k->n + PIECE - 1) / PIECE;
-    size_t share = groups ? k->n_next / (groups * pieces) + 1 : 0, fetched = 0;
+    if (b->w->hist) b->w->dirty = true;
+    b->gr->kern->widen(b->w->narrow, b->gr->bins->hist_len, b->hist);
+    b->w->narrow_dirty = false;
+    b->w->room_g = ROOM_G;
+    b->w->room_h = ROOM_H;
+}
 
-    for (uint32_t g = 0; g < b->m_bytes; g += GROUP) {
-        k->a.width = b->m_bytes - g < GROUP ? b->m_bytes - g : GROUP;
-        for (size_t i = 0; i < k->n; i += PIECE) {
-            size_t n = k->n_next - fetched < share ? k->n_next - fetched : share;
-            prefetch(b, k->next + fetched, n);
-            fetched += n;
-            k->a.bins = records + i * b->stride + g;
-            k->a.gh = gh + i * gr->entry;
-            k->a.n = k->n - i < PIECE ? k->n - i : PIECE;
-            kernel_hist_bytes(&k->a, hist + g * KERNEL_BINS * gr->entry);
-        }
+/* The gradients of a block, for which there is room afterwards. */
+static void narrow_gradients(const struct build *b, const uint32_t *rows, size_t n, int32_t *gh)
+{
+    const int32_t *from = b->gr->gh;
+    uint32_t sum_g = 0, sum_h = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        int32_t v = gh[i] = from[rows[i]];
+        sum_g += (uint32_t)abs(v >> 16);
+        sum_h += (uint32_t)v & 0xffff;
     }
-    k->a.gh = gh;
-    k->a.n = k->n;
-    for (uint32_t j = b->m_bytes; j < b->m; j++)
-        kernel_hist_wide(b->wide + (j - b->m_bytes) * b->n, k->items, &k->a,
-                         hist + b->f[j].hist * gr->entry);
+    if (sum_g > b->w->room_g || sum_h > b->w->room_h) widen(b);
+    b->w->room_g -= sum_g;
+    b->w->room_h -= sum_h;
+    b->w->narrow_dirty = true;
+}
+
+static enum kernel_entry entry_of(const struct gbdt_grower *gr)
+{
+    return gr->narrow ? KERNEL_NARROW : gr->entry > 1 ? KERNEL_EXACT : KERNEL_PACKED;
+}
+
+static void add_block(const struct build *b, const uint32_t *rows, size_t n)
+{
+    static const size_t sizes[] = { [KERNEL_NARROW] = sizeof(int32_t),
+                                    [KERNEL_PACKED] = sizeof(int64_t),
+                                    [KERNEL_EXACT] = 2 * sizeof(int64_t) };
+    const struct gbdt_grower *gr = b->gr;
+    const struct gbdt_bins *bins = gr->bins;
+    struct kernel_hist a = {
+        .rows = rows, .n = n, .stride = bins->stride, .gh = b->w->gh, .entry = entry_of(gr)
+    };
+    size_t size = sizes[a.entry], group = GROUP_BYTES / (KERNEL_BINS * size);
+    char *hist = gr->narrow ? (void *)b->w->narrow : (void *)b->hist;
+
+    if (gr->narrow) narrow_gradients(b, rows, n, (void *)b->w->gh);
+    else if (gr->entry > 1) exact_gradients(gr, rows, n, b->w->gh);
+    else
+        for (size_t i = 0; i < n; i++) b->w->gh[i] = kernel_packed(gr->gh[rows[i]]);
+    for (size_t g = 0; g < bins->m_bytes; g += group) {
+        a.records = bins->records + g;
+        a.width = (unsigned)(bins->m_bytes - g < group ? bins->m_bytes - g : group);
+        kernel_hist_bytes(&a, hist + g * KERNEL_BINS * size);
+    }
+    for (uint32_t j = bins->m_bytes; j < bins->m; j++)
+        kernel_hist_wide(&a, bins->wide + (j - bins->m_bytes) * bins->n,
+                         hist + bins->f[j].hist * size);
+}
+
+static void add_rows(const struct build *b, const uint32_t *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i += BLOCK) add_block(b, rows + i, n - i < BLOCK ? n - i : BLOCK);
+}
+
+/* The rows marked `mark` among [from, end). */
+static void add_marked(const struct build *b, uint8_t mark, size_t from, size_t end)
+{
+    uint32_t *rows = b->w->rows;
+    size_t n = 0;
+
+    for (size_t to; from < end; from = to) {
+        to = end - from < SCAN ? end : from + SCAN;
+        struct kernel_marked a = { .marks = b->gr->marks + from,
+                                   .n = to - from,
+                                   .mark = mark,
+                                   .row = (uint32_t)from,
+                                   .rows = rows + n };
+        b->gr->kern->marked(&a);
+        n += a.found;
+        if (n < BATCH) continue;
+        add_rows(b, rows, BATCH);
+        n -= BATCH;
+        memmove(rows, rows + BATCH, n * sizeof *rows);
+    }
+    add_rows(b, rows, n);
 }
 
 struct build_job {
     struct gbdt_grower *gr;
     const struct gbdt_leaf *leaf;
-    size_t share; /* rows of a task */
+    size_t n, share; /* rows to look at, of a task */
 };
 
 static void build_task(void *arg, size_t task, int thread)
 {
     const struct build_job *job = arg;
     struct gbdt_grower *gr = job->gr;
-    const struct gbdt_bins *b = gr->bins;
     const struct gbdt_leaf *l = job->leaf;
-    struct gbdt_work *w = &gr->work[thread];
+    struct build b = { gr, &gr->work[thread], gr->work[thread].hist };
     size_t from = task * job->share;
-    size_t end = l->rows - from < job->share ? l->rows : from + job->share;
-    const uint64_t *items = gr->items[l->buf] + l->begin;
-    int64_t *hist = thread ? w->hist : gbdt_slot(gr, l->slot);
-    struct block k = { .a = { .stride = b->stride, .exact = gr->entry > 1, .gh = w->gh } };
+    size_t end = job->n - from < job->share ? job->n : from + job->share;
 
-    bool near = l->all || b->n * b->stride <= NEAR;
-
-    if (thread) w->dirty = true;
-    if (!near) prefetch(b, items + from, end - from < gr->block ? end - from : gr->block);
-    for (size_t to; from < end; from = to) {
-        to = end - from < gr->block ? end : from + gr->block;
-        k.items = items + from;
-        k.n = to - from;
-        k.next = items + to;
-        k.n_next = near ? 0 : end - to < gr->block ? end - to : gr->block;
-        if (l->all) {
-            k.a.bins = b->records + from * b->stride;
-        } else {
-            kernel_gather(k.items, k.n, b->records, b->stride, w->records);
-            k.a.bins = w->records;
-        }
-        k.a.gh = w->gh;
-        if (gr->entry > 1) exact_gradients(gr, k.items, k.n, w->gh);
-        else kernel_unpack(k.items, k.n, w->gh);
-        add_block(gr, &k, hist);
-    }
+    if (thread == 0) b.hist = gbdt_slot(gr, l->slot);
+    else if (!gr->narrow) b.w->dirty = true;
+    if (l->mark >= 0) add_marked(&b, (uint8_t)l->mark, from, end);
+    else add_rows(&b, gr->lists[l->buf] + l->begin + from, end - from);
 }
 
 /* Tasks are as many as keep all threads busy to the end: their bounds change nothing, since
  * sums of integers are the same in any order. */
 void gbdt_hist_build(struct gbdt_grower *gr, const struct gbdt_leaf *l)
 {
-    struct build_job job = { gr, l, l->rows / (TASKS * (size_t)pool_size(gr->en->pool)) + 1 };
+    struct build_job job = { gr, l, l->mark >= 0 ? gr->bins->n : l->rows, 0 };
     bool serial = l->rows * gr->bins->m < WORTHWHILE;
 
-    if (job.share < GBDT_CHUNK / 4) job.share = GBDT_CHUNK / 4;
+    job.share = job.n / (TASKS * (size_t)pool_size(gr->en->pool)) + 1;
+    if (job.share < SCAN || serial) job.share = serial ? job.n : SCAN;
     memset(gbdt_slot(gr, l->slot), 0, gr->bins->hist_len * gr->entry * sizeof(int64_t));
-    gbdt_run(gr, (l->rows + job.share - 1) / job.share, serial, build_task, &job);
+    if (job.n > 0)
+        gbdt_run(gr, (job.n + job.share - 1) / job.share, serial, build_task, &job);
 }
 
 /* Adds what threads hold of feature j to out, and clears it there. */
@@ -232,9 +267,11 @@ static void collect(struct gbdt_grower *gr, uint32_t j, int64_t *out)
     const struct gbdt_feature *f = &gr->bins->f[j];
     size_t n = (f->n_bins + 1) * gr->entry;
 
-    for (int t = 1; t < pool_size(gr->en->pool); t++) {
-        if (!gr->work[t].dirty) continue;
-        int64_t *mine = gr->work[t].hist + f->hist * gr->entry;
+    for (int t = 0; t < pool_size(gr->en->pool); t++) {
+        const struct gbdt_work *w = &gr->work[t];
+        if (w->narrow_dirty) gr->kern->widen(w->narrow + f->hist, (n + 7) / 8 * 8, out);
+        if (!w->dirty) continue;
+        int64_t *mine = w->hist + f->hist * gr->entry;
         for (size_t i = 0; i < n; i++) out[i] += mine[i];
         memset(mine, 0, n * sizeof *mine);
     }
@@ -242,7 +279,12 @@ static void collect(struct gbdt_grower *gr, uint32_t j, int64_t *out)
 
 static void all_clean(struct gbdt_grower *gr)
 {
-    for (int t = 1; t < pool_size(gr->en->pool); t++) gr->work[t].dirty = false;
+    for (int t = 0; t < pool_size(gr->en->pool); t++) {
+        struct gbdt_work *w = &gr->work[t];
+        w->dirty = w->narrow_dirty = false;
+        w->room_g = ROOM_G;
+        w->room_h = ROOM_H;
+    }
 }
 
 void gbdt_hist_collect(struct gbdt_grower *gr, const struct gbdt_leaf *l)

@@ -99,6 +99,14 @@ static inline struct gbdt_sum gbdt_hist_at(const int64_t *hist, size_t bin, bool
 
 /* ---- growing: gbdt_grow.c ---- */
 
+#define GBDT_NARROW_BITS 6 /* of gradients in narrow histograms: -32 .. 32 */
+#define GBDT_NARROW_MOST (1 << (GBDT_NARROW_BITS - 1))
+
+static inline bool gbdt_bagging(const struct gbdt_params *p)
+{
+    return p->bagging_freq > 0 && p->bagging_fraction < 1;
+}
+
 struct gbdt_grower;
 int gbdt_grower_new(const struct engine *en, const struct gbdt_params *p,
                     const struct gbdt_bins *bins, const struct kernels *kern,

@@ -125,10 +125,10 @@ static void test_quantise(void **state)
 {
     enum { ROWS = 40000 };
     static float g[ROWS], h[ROWS];
-    static uint64_t a[ROWS], b[ROWS];
+    static int32_t a[ROWS], b[ROWS];
     double sum = 0, exact = 0, mul = 100;
     struct kernel_quantise q = {
-        .g = g, .h = h, .n = ROWS, .seed = 9, .g_mul = 100, .h_mul = 100, .items = a
+        .g = g, .h = h, .n = ROWS, .seed = 9, .g_mul = 100, .h_mul = 100, .gh = a
     };
 
     (void)state;
@@ -142,7 +142,6 @@ static void test_quantise(void **state)
     kernels_for(KERNEL_GENERIC)->quantise(&q);
     for (size_t i = 0; i < ROWS; i++) {
         int64_t packed = kernel_packed(a[i]), gi = packed >> 32, hi = packed & INT64_C(0xffffffff);
-        assert_int_equal((uint32_t)a[i], i);
         assert_true(fabs((double)gi - (double)g[i] * mul) <= 1.01);
         assert_true(fabs((double)hi - (double)h[i] * mul) <= 1.01);
         sum += (double)gi;
@@ -161,7 +160,7 @@ static void test_quantise(void **state)
                                           .row = (uint32_t)from,
                                           .g_mul = 100,
                                           .h_mul = 100,
-                                          .items = b + from };
+                                          .gh = b + from };
             kernels_for(isa)->quantise(&q);
         }
         assert_memory_equal(a, b, sizeof a);
@@ -230,7 +229,7 @@ static void test_best_cut(void **state)
 static void test_move(void **state)
 {
     enum { MOST = 203 };
-    uint64_t items[MOST], left[MOST + 8], right[MOST + 8];
+    uint32_t rows[MOST], left[MOST + 8], right[MOST + 8];
     uint8_t lut[256], col[MOST], bits[MOST / 8 + 1];
     uint16_t wide[MOST];
     struct rng r;
@@ -242,89 +241,158 @@ static void test_move(void **state)
         for (int kind = 0; kind < 4; kind++) {
             for (size_t i = 0; i < n; i++) {
                 size_t row = n - 1 - i;
-                items[i] = row | rng_u64(&r) << 32;
+                rows[i] = (uint32_t)row;
                 col[row] = (uint8_t)(kind == 0 ? 0 : kind == 1 ? 1 : rng_below(&r, 256));
                 if (kind == 3) col[row] = i < n / 2;
                 wide[row] = col[row];
             }
-            size_t n_left = kernel_flags(col, items, n, lut, bits), l = 0, k = 0;
-            assert_int_equal(kernel_flags_wide(wide, items, n, lut, bits), n_left);
+            size_t n_left = kernel_flags(col, rows, n, lut, bits), l = 0, k = 0;
+            assert_int_equal(kernel_flags_wide(wide, rows, n, lut, bits), n_left);
             for (int isa = 0; isa < KERNEL_ISAS; isa++) {
                 if (!kernels_for(isa)) continue;
                 memset(left, 0xee, sizeof left);
                 memset(right, 0xee, sizeof right);
                 kernels_for(isa)->move(
-                    &(struct kernel_move){ items, bits, n, n_left, left, right });
+                    &(struct kernel_move){ rows, bits, n, n_left, left, right });
                 l = k = 0;
                 for (size_t i = 0; i < n; i++)
-                    if (lut[col[(uint32_t)items[i]]]) assert_true(left[l++] == items[i]);
-                    else assert_true(right[k++] == items[i]);
+                    if (lut[col[rows[i]]]) assert_int_equal(left[l++], rows[i]);
+                    else assert_int_equal(right[k++], rows[i]);
                 assert_int_equal(l, n_left);
-                assert_true(left[l] == UINT64_C(0xeeeeeeeeeeeeeeee));
-                assert_true(right[k] == UINT64_C(0xeeeeeeeeeeeeeeee));
+                assert_int_equal(left[l], 0xeeeeeeee);
+                assert_int_equal(right[k], 0xeeeeeeee);
             }
         }
 }
 
+/* Marks of three leaves, sets of every density, ends of every length. */
+static void test_marks(void **state)
+{
+    enum { MOST = 203 };
+    uint8_t bins[MOST], marks[MOST], after[MOST + 1];
+    uint32_t rows[MOST + 1];
+    struct rng r;
+
+    (void)state;
+    rng_seed(&r, 18);
+    for (size_t n = 0; n <= MOST; n++)
+        for (uint64_t dense = 0; dense <= 4; dense++) {
+            struct kernel_split a = { .bins = bins, .marks = after, .n = n, .mark = 2, .right = 9 };
+            for (size_t i = 0; i < n; i++) {
+                bins[i] = (uint8_t)rng_u64(&r);
+                marks[i] = (uint8_t)(rng_below(&r, 4) < dense ? 2 : 1 + 2 * (i % 2));
+            }
+            for (size_t b = 0; b < KERNEL_BINS; b++)
+                a.left[b / 8] |= (uint8_t)((rng_below(&r, 4) < dense) << b % 8);
+            for (int isa = 0; isa < KERNEL_ISAS; isa++) {
+                size_t moved = 0, found = 0;
+                if (!kernels_for(isa)) continue;
+                memcpy(after, marks, n);
+                after[n] = 2;
+                kernels_for(isa)->split(&a);
+                assert_int_equal(after[n], 2);
+                struct kernel_marked m = {
+                    .marks = after, .n = n, .mark = 9, .row = 1000, .rows = rows
+                };
+                rows[n] = 77;
+                kernels_for(isa)->marked(&m);
+                assert_int_equal(rows[n], 77);
+                for (size_t i = 0; i < n; i++) {
+                    bool moves = marks[i] == 2 && !(a.left[bins[i] / 8] >> bins[i] % 8 & 1);
+                    assert_int_equal(after[i], moves ? 9 : marks[i]);
+                    moved += moves;
+                    if (moves) assert_int_equal(rows[found++], 1000 + i);
+                }
+                assert_int_equal(a.n_right, moved);
+                assert_int_equal(m.found, found);
+            }
+        }
+}
+
+/* Sums by hand, in 64 bits, of entry i's part e. */
+static int64_t part_of(const void *hist, enum kernel_entry entry, size_t i, size_t e)
+{
+    int64_t v = entry == KERNEL_NARROW ? ((const int32_t *)hist)[i]
+                : entry == KERNEL_PACKED ? ((const int64_t *)hist)[i]
+                                         : ((const int64_t *)hist)[2 * i + e];
+
+    return v;
+}
+
 static void test_hist(void **state)
 {
-    enum { ROWS = 700, STRIDE = 16, LIST = 400 };
-    static uint8_t bins[ROWS * STRIDE], together[LIST * STRIDE];
+    enum { ROWS = 700, STRIDE = 32, LIST = 400, MOST = 29 };
+    static uint8_t bins[ROWS * STRIDE];
     static uint16_t wide[ROWS];
-    static int64_t gh[2 * LIST], got[16 * KERNEL_BINS], want[16 * KERNEL_BINS], w[8192], v[8192];
-    uint64_t items[LIST];
+    static int64_t gh[2 * LIST], got[2 * MOST * KERNEL_BINS], wide_got[8192];
+    static int64_t want[2 * MOST * KERNEL_BINS], wide_want[8192];
+    static uint32_t rows[LIST + KERNEL_AHEAD];
     struct rng r;
 
     (void)state;
     rng_seed(&r, 5);
     for (size_t i = 0; i < sizeof bins; i++) bins[i] = (uint8_t)rng_u64(&r);
     for (size_t i = 0; i < ROWS; i++) wide[i] = (uint16_t)rng_below(&r, 4096);
-    for (size_t i = 0; i < LIST; i++) items[i] = rng_below(&r, ROWS) | rng_u64(&r) << 32;
-    kernel_gather(items, LIST, bins, STRIDE, together);
-    for (unsigned width = 1; width <= 8; width++)
-        for (unsigned exact = 0; exact < 2; exact++) {
-            struct kernel_hist a = { .bins = together + 3,
-                                     .stride = STRIDE,
-                                     .width = width,
-                                     .exact = exact,
+    for (size_t i = 0; i < LIST; i++) rows[i] = (uint32_t)rng_below(&r, ROWS);
+    for (unsigned width = 1; width <= MOST; width++)
+        for (int form = 0; form < 3; form++) {
+            enum kernel_entry entry = (enum kernel_entry)form;
+            size_t parts = entry == KERNEL_EXACT ? 2 : 1;
+            struct kernel_hist a = { .records = bins + (width <= 8 ? 3 : 0),
+                                     .rows = rows,
                                      .n = LIST,
-                                     .gh = gh };
-            kernel_unpack(items, LIST, gh);
-            for (size_t i = 0; exact && i < 2 * LIST; i++) gh[i] = (int64_t)rng_u64(&r) >> 12;
+                                     .stride = STRIDE,
+                                     .gh = gh,
+                                     .width = width,
+                                     .entry = entry };
+            for (size_t i = 0; i < 2 * LIST; i++) gh[i] = (int64_t)rng_u64(&r) >> 12;
+            if (entry == KERNEL_NARROW)
+                for (size_t i = 0; i < LIST; i++)
+                    ((int32_t *)(void *)gh)[i] = (int32_t)rng_below(&r, 1 << 20) - (1 << 19);
             memset(got, 0, sizeof got);
             memset(want, 0, sizeof want);
-            memset(w, 0, sizeof w);
-            memset(v, 0, sizeof v);
+            memset(wide_got, 0, sizeof wide_got);
+            memset(wide_want, 0, sizeof wide_want);
             kernel_hist_bytes(&a, got);
-            kernel_hist_wide(wide, items, &a, w);
+            kernel_hist_wide(&a, wide, wide_got);
             for (size_t i = 0; i < LIST; i++)
-                for (size_t e = 0; e <= exact; e++) {
-                    size_t row = (uint32_t)items[i], words = exact + 1u;
+                for (size_t e = 0; e < parts; e++) {
+                    int64_t v = part_of(gh, entry, i, e);
                     for (unsigned k = 0; k < width; k++)
-                        want[words * (k * KERNEL_BINS + bins[3 + row * STRIDE + k]) + e] +=
-                            gh[words * i + e];
-                    v[words * wide[row] + e] += gh[words * i + e];
+                        want[parts * (k * KERNEL_BINS + a.records[rows[i] * STRIDE + k]) + e] += v;
+                    wide_want[parts * wide[rows[i]] + e] += v;
                 }
-            assert_memory_equal(got, want, sizeof got);
-            assert_memory_equal(w, v, sizeof w);
+            for (size_t i = 0; i < width * KERNEL_BINS; i++)
+                for (size_t e = 0; e < parts; e++)
+                    assert_true(part_of(got, entry, i, e) == want[parts * i + e]);
+            for (size_t i = 0; i < 4096; i++)
+                for (size_t e = 0; e < parts; e++)
+                    assert_true(part_of(wide_got, entry, i, e) == wide_want[parts * i + e]);
         }
 }
 
-/* Records of any length. */
-static void test_gather(void **state)
+/* Narrow entries at the ends of their range, added to what is there. */
+static void test_widen(void **state)
 {
-    static const size_t strides[] = { 8, 16, 32, 64, 128, 192 };
-    static uint8_t records[50 * 192], out[70 * 192];
-    uint64_t items[70];
+    enum { ENTRIES = 64 };
+    int32_t narrow[ENTRIES];
+    int64_t hist[ENTRIES];
 
     (void)state;
-    for (size_t i = 0; i < sizeof records; i++) records[i] = (uint8_t)(i * 31 / 7);
-    for (size_t i = 0; i < 70; i++) items[i] = i * 13 % 50 | (uint64_t)i << 40;
-    for (size_t s = 0; s < ARRAY_LEN(strides); s++) {
-        kernel_gather(items, 70, records, strides[s], out);
-        for (size_t i = 0; i < 70; i++)
-            assert_memory_equal(out + i * strides[s], records + i * 13 % 50 * strides[s],
-                                strides[s]);
+    for (int isa = 0; isa < KERNEL_ISAS; isa++) {
+        if (!kernels_for(isa)) continue;
+        for (int32_t i = 0; i < ENTRIES; i++) {
+            int32_t g = i % 3 == 0 ? -32767 : i % 3 == 1 ? 32767 : i - 30;
+            narrow[i] = (int32_t)((uint32_t)g << 16 | (i % 2 ? 65535 : (uint32_t)i));
+            hist[i] = INT64_C(-5) * (INT64_C(1) << 32) + 1000;
+        }
+        kernels_for(isa)->widen(narrow, ENTRIES, hist);
+        for (int32_t i = 0; i < ENTRIES; i++) {
+            int32_t g = i % 3 == 0 ? -32767 : i % 3 == 1 ? 32767 : i - 30;
+            assert_int_equal(narrow[i], 0);
+            assert_true(hist[i] >> 32 == g - 5);
+            assert_true((hist[i] & INT64_C(0xffffffff)) == 1000 + (i % 2 ? 65535 : i));
+        }
     }
 }
 
@@ -608,9 +676,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_exp),         TEST(test_mixture),     TEST(test_logistic),  TEST(test_quantise),
-        TEST(test_best_cut),    TEST(test_move),        TEST(test_hist),      TEST(test_gather),
+        TEST(test_best_cut),    TEST(test_move),        TEST(test_hist),      TEST(test_widen),
         TEST(test_ranks),       TEST(test_tree_block),  TEST(test_tree_row),  TEST(test_count_score),
-        TEST(test_dense_rows),
+        TEST(test_dense_rows),  TEST(test_marks),
     };
 
     printf("# best kernels here: %s\n", kernels_best()->isa);

@@ -84,7 +84,10 @@ void *mem_try_aligned(size_t n, size_t size)
 {
     if (!fits(n, size)) return NULL;
     size_t bytes = (n * size + 63) & ~(size_t)63;
-    return aligned_alloc(64, bytes ? bytes : 64);
+    if (bytes < LARGE_PAGE) return aligned_alloc(64, bytes ? bytes : 64);
+    void *p = aligned_alloc(LARGE_PAGE, bytes);
+    if (p) prefer_large_pages(p, bytes);
+    return p;
 }
 
 void mem_freep(void *pp)

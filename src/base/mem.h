@@ -22,7 +22,8 @@ void *mem_try_grow(void *p, size_t n, size_t size);
  * more begin on large pages where the system has them, which saves most page faults; they are
  * rounded up to whole ones. */
 void *mem_try_large(void *p, size_t n, size_t size);
-/* 64-byte aligned, for vector code; free with free(). */
+/* 64-byte aligned, for vector code; from 2 MiB on large pages where the system has them, because
+ * such blocks are often read here and there. Free with free(). */
 void *mem_try_aligned(size_t n, size_t size);
 
 /* Cleanup attribute for a pointer owned by a scope: MEM_AUTO char *p = ...; */

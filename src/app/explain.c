@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "engine/explain/permutation.h"
+#include "engine/model/exchange.h"
 #include "engine/pool.h"
 
 #include <math.h>
@@ -31,8 +32,10 @@ static void put_importance(struct reply *r, const struct model *m, const double 
 {
     size_t n = model_features(m);
     MEM_AUTO double *gain = mem_zalloc(n, sizeof *gain);
+    MEM_AUTO size_t *splits = mem_zalloc(n, sizeof *splits);
     MEM_AUTO struct ranked *all = mem_zalloc(n, sizeof *all);
     struct val *list = val_set_list(r->v, "importance");
+    bool trees = model_splits(m, splits);
 
     model_importance(m, gain);
     for (size_t i = 0; i < n; i++)
@@ -44,6 +47,7 @@ static void put_importance(struct reply *r, const struct model *m, const double 
         val_set_str(o, "feature", all[i].name);
         val_set_real(o, "gain", all[i].gain);
         if (permutation) val_set_real(o, "permutation", all[i].permutation);
+        if (trees) val_set_int(o, "splits", (int64_t)splits[all[i].at]);
     }
 }
 
@@ -167,6 +171,7 @@ int verb_explain(struct app *app, const struct val *args, struct reply *r, struc
         { "feature", "feature", NULL },
         { "gain", "gain", "percent" },
         { "permutation", "permutation", "real" },
+        { "splits", "splits", NULL },
         { NULL, NULL, NULL },
     };
     struct modelref ref;

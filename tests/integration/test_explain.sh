@@ -19,6 +19,15 @@ done
 box model promote m 1 --reason test >"$dir/out"
 box model promote m 2 --to Staging --reason test >"$dir/out"
 
+# importance: a splits more often than noise, and what is no tree has no splits
+box -o csv explain --model models:/m/1 >"$dir/gain"
+awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i } NR > 1 { n[$1] = $at["splits"] }
+    END { exit !(n["a"] > n["noise"] && n["a"] > 50) }' "$dir/gain" || die "splits: $(cat "$dir/gain")"
+box -o json explain --model models:/m/1 >"$dir/gain"
+grep -q '"splits"' "$dir/gain" || die "no splits: $(cat "$dir/gain")"
+box -o json explain --model models:/m/2 >"$dir/gain"
+if grep -q '"splits"' "$dir/gain"; then die "a linear model has splits"; fi
+
 # --pdp: the first and the last point of a, far apart; all of noise together
 ask() { box -o csv explain --model models:/m/Production --data "$dir/t.csv" "$@"; }
 ask --pdp a --grid 9 >"$dir/a"

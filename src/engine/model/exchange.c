@@ -96,6 +96,20 @@ void model_to_ensemble(const struct model *m, struct arena *a, struct ensemble *
     m->learner->to_ensemble(m->state, ret);
 }
 
+bool model_splits(const struct model *m, size_t *out)
+{
+    struct arena a = ARENA_INIT;
+    struct ensemble in;
+
+    if (!model_has_ensemble(m)) return false;
+    model_to_ensemble(m, &a, &in);
+    for (size_t i = 0; i < in.n_features; i++) out[i] = 0;
+    for (size_t t = 0; t < in.n_trees; t++)
+        for (uint32_t i = 0; i + 1 < in.trees[t].n_leaves; i++) out[in.trees[t].nodes[i].feature]++;
+    arena_done(&a);
+    return true;
+}
+
 void model_to_dense(const struct model *m, struct arena *a, struct dense *ret)
 {
     struct dense_scaling *scaling = arena_array(a, m->enc->n, struct dense_scaling);

@@ -16,3 +16,6 @@ bool model_has_dense(const struct model *m);
 /* Only where it has that; what is returned lives in the arena. */
 void model_to_ensemble(const struct model *m, struct arena *a, struct ensemble *ret);
 void model_to_dense(const struct model *m, struct arena *a, struct dense *ret);
+/* How many splits of its trees are on each of model_features(m) features, into out; false: it is
+ * not made of trees. */
+bool model_splits(const struct model *m, size_t *out);

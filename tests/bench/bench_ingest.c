@@ -4,9 +4,9 @@
  *
  * A row has a request id of 36 characters and 120 bytes of packed features. Ids that begin with
  * their time (UUIDs of version 7, ULIDs) extend the index by request; random ones fall anywhere
- * in it, which is the worst case. Works in a folder under $TMPDIR or /tmp, which decides what an fsync costs.
- * Prints JSON lines: rows per second by the clock, and by the CPU time of the process, which
- * says the same on a busy machine. */
+ * in it, which is the worst case. Works in a folder under $TMPDIR or /tmp, which decides what an
+ * fsync costs. Prints JSON lines: rows per second by the clock, and by the CPU time of the
+ * process, which says the same on a busy machine. */
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/rng.h"

@@ -5,12 +5,12 @@
  * that, in the parent's place. If the parent lost its place to others (gbdt_hist.c), both
  * are built from rows.
  *
- * Gradients are rounded, without bias, to integers: a step is max_g / top. Where rows are many and
- * their gradients spread well over the range, top is 32: that adds little to what they vary by anyway, and histograms
- * become small (narrow, gbdt_hist.c). Else it is up to 32000, the largest for which no sum over
- * all rows leaves 31 bits. So histograms are sums of integers: equal for any order of rows and
- * any number of threads, and the difference of two is exact. In exact mode gradients are
- * fixed-point numbers of 31 bits with sums below 2^52.
+ * Gradients are rounded, without bias, to integers: a step is max_g / top. Where rows are many
+ * and their gradients spread well over the range, top is 32: that adds little to what they vary
+ * by anyway, and histograms become small (narrow, gbdt_hist.c). Else it is up to 32000, the
+ * largest for which no sum over all rows leaves 31 bits. So histograms are sums of integers:
+ * equal for any order of rows and any number of threads, and the difference of two is exact. In
+ * exact mode gradients are fixed-point numbers of 31 bits with sums below 2^52.
  *
  * Features with a monotone constraint bound the values of the leaves below their splits at the
  * middle of the children's values. */

@@ -11,9 +11,8 @@
  * Values are seen as bins only, in training and in prediction (gbdt.h says what bins are), so
  * a node is eight bytes: a feature, a bin, and where the right child is; the left child is the
  * next node. The bins of a category are put in an order, each tree's own, and then cut as numbers
- * are. Leaves
- * hold the mean target of their training rows (Breiman 2001): for a binary task the share of
- * class 1, for several classes the share of each. */
+ * are. Leaves hold the mean target of their training rows (Breiman 2001): for a binary task the
+ * share of class 1, for several classes the share of each. */
 #pragma once
 #include "engine/learn/gbdt.h"
 

@@ -85,8 +85,9 @@ void *mem_try_aligned(size_t n, size_t size)
     if (!fits(n, size)) return NULL;
     size_t bytes = (n * size + 63) & ~(size_t)63;
     if (bytes < LARGE_PAGE) return aligned_alloc(64, bytes ? bytes : 64);
-    void *p = aligned_alloc(LARGE_PAGE, bytes);
-    if (p) prefer_large_pages(p, bytes);
+    void *p = NULL; /* aligned_alloc would want whole pages */
+    if (posix_memalign(&p, LARGE_PAGE, bytes)) return NULL;
+    prefer_large_pages(p, bytes);
     return p;
 }
 

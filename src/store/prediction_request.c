@@ -191,8 +191,9 @@ int request_fill(struct store *s, struct err *e)
         if (model != f.model || f.rows.n == FILL_CHUNK) r = add_all(s, &f, e);
         if (r < 0) break;
         const char *id = db_dup_or(st, 2, &f.a);
+        const struct request q = { id, request_hash(id), db_i64(st, 1), f.rows.n };
         f.model = model;
-        vec_push(&f.rows, ((struct request){ id, request_hash(id), db_i64(st, 1), f.rows.n }));
+        vec_push(&f.rows, q);
     }
     db_end(st);
     if (r == 0) r = add_all(s, &f, e);

@@ -1,7 +1,12 @@
 /* aside.c: rows that other versions score beside the answer, for shadows: by a thread of its own
  * that runs only where nobody else wants the processor.
  *
- *   I/O thread: score_aside --> its ring --> thread "aside": scores, mode_mirrored compares
+ *   I/O thread: aside_may, score_aside --> its ring --> thread "aside": scores, mode_mirrored compares
+ *
+ * Some thousand comparisons a second say as much about a version as all of them would, so an I/O
+ * thread hands over serve.shadow_rows a second at most (a token bucket; what is over is dropped
+ * and counted): under load a shadow then costs a few thousandths of its time however many
+ * requests come.
  *
  * Nothing comes back to the I/O thread and nothing it uses is ever locked by the other, so what a
  * shadow costs the caller is turning his rows into its model's numbers and copying them. The
@@ -16,6 +21,7 @@
 #include "serve/priv.h"
 #include "serve/ring.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -28,6 +34,7 @@
 #define IDLE_LOOKS 250 /* five seconds */
 #define LATE_US    10000000
 #define RING_BYTES ((size_t)4 << 20)
+#define BURST_US   100000 /* what the bucket holds: so long at the full rate */
 
 struct record { /* holds references to catalog and loaded */
     struct catalog *catalog;
@@ -42,7 +49,9 @@ struct aside_ring { /* of one I/O thread */
     struct aside_ring *next;
     struct aside_pool *pool;
     struct ring *ring;
-    atomic_uint_fast64_t dropped; /* found no room, or nobody had time */
+    double rate, tokens; /* rows per us; rows that may go now, below 0 after a large call */
+    int64_t filled_us;
+    atomic_uint_fast64_t dropped; /* over the rate, found no room, or nobody had time */
     bool gone; /* its thread ended; under the lock */
 };
 
@@ -212,11 +221,12 @@ uint64_t aside_pool_dropped(struct aside_pool *p)
 
 /* ---- the I/O thread's side -------------------------------------------------------------- */
 
-struct aside_ring *aside_ring_new(struct aside_pool *p)
+struct aside_ring *aside_ring_new(struct aside_pool *p, double rows_per_s)
 {
     struct aside_ring *r = mem_zalloc(1, sizeof *r);
 
     r->pool = p;
+    r->rate = rows_per_s * 1e-6;
     r->ring = ring_new(RING_BYTES);
     pthread_mutex_lock(&p->lock);
     r->next = p->rings;
@@ -231,6 +241,22 @@ void aside_ring_free(struct aside_ring *r)
     pthread_mutex_lock(&r->pool->lock);
     r->gone = true; /* the thread, or the pool's end, frees it */
     pthread_mutex_unlock(&r->pool->lock);
+}
+
+bool aside_may(struct serve_io *io, size_t rows)
+{
+    struct aside_ring *r = io->aside;
+
+    if (r->rate <= 0) return true;
+    double gained = (double)(io->now_us - r->filled_us) * r->rate;
+    r->tokens = fmin(r->tokens + gained, fmax(BURST_US * r->rate, 1));
+    r->filled_us = io->now_us;
+    if (r->tokens < 1) {
+        atomic_fetch_add_explicit(&r->dropped, 1, memory_order_relaxed);
+        return false;
+    }
+    r->tokens -= (double)rows;
+    return true;
 }
 
 int score_aside(struct serve_io *io, const struct serve_route *route, size_t arm,

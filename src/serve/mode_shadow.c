@@ -1,8 +1,8 @@
 /* mode_shadow.c: asking other versions beside the answer, and comparing what two versions say.
  *
  * A shadow is asked after the stable version has answered, by a thread of its own that takes no
- * time from anybody (aside.c), through a ring that is bounded: when it is full the question is
- * dropped and counted. Its answer is compared there and forgotten; it touches neither cache nor
+ * time from anybody (aside.c), through a ring that is bounded: when it is full, or more come than
+ * serve.shadow_rows a second, the question is dropped and counted. Its answer is compared there and forgotten; it touches neither cache nor
  * log nor the I/O thread. A question that nobody had time for is dropped, too: that says nothing
  * about the version.
  *
@@ -94,6 +94,14 @@ static void mirror_arm(struct flight *f, size_t arm, const struct rows *rows, co
                                      .error = e.kind != ERR_BUSY });
 }
 
+static void drop_all(struct flight *f, size_t rows)
+{
+    for (size_t i = 1; i < f->state->n_arms; i++)
+        if (!f->state->arms[i].fallback_only)
+            tally_count(f->state->arms[i].tally, f->io,
+                        &(struct tally_add){ .rows = rows, .dropped = true });
+}
+
 int mode_some_rows(const struct rows *all, const uint32_t *pick, size_t n, struct rows *ret,
                    struct err *e)
 {
@@ -115,13 +123,15 @@ void mode_mirror(struct flight *f, const double *p)
     const struct rollout *r = f->route->rollout;
     const char *id = f->c->request_id != NULL ? f->c->request_id : "";
     const struct rows *rows = f->c->rows;
+    size_t n = rows->n < MIRROR_ROWS ? rows->n : MIRROR_ROWS;
     struct rows some;
 
     if (r->sample < 1 && rollout_bucket_salted(f->state->salt, id, strlen(id)) >= r->sample * 10000)
         return;
+    if (!aside_may(f->io, n)) return drop_all(f, n);
     rows_init(&some);
-    if (rows->n > MIRROR_ROWS) {
-        if (mode_some_rows(rows, NULL, MIRROR_ROWS, &some, NULL) != 0) return rows_done(&some);
+    if (rows->n > n) {
+        if (mode_some_rows(rows, NULL, n, &some, NULL) != 0) return rows_done(&some);
         rows = &some;
     }
     for (size_t i = 1; i < f->state->n_arms; i++)

@@ -41,6 +41,7 @@ struct serve {
     struct plog *plog;
     size_t cache_entries, cache_bytes;
     int64_t cache_ttl_us;
+    double shadow_rows; /* a second, per I/O thread */
     struct loop_async *built; /* main loop */
     struct loop_timer *tick;
     int64_t ticked_us;
@@ -312,6 +313,7 @@ int serve_new(struct loop *main_loop, const struct serve_config *cfg, struct ser
     s->cache_bytes = (size_t)val_get_int(settings, "cache_mb", 16) << 20;
     if (!settings_duration(val_get_str(settings, "cache_ttl", "5m"), &s->cache_ttl_us))
         s->cache_ttl_us = 300 * (int64_t)1000000;
+    s->shadow_rows = val_get_real(settings, "shadow_rows", 2000);
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->wanted.lock, NULL);
     pthread_cond_init(&s->wake, NULL);
@@ -462,7 +464,7 @@ int serve_io_new(struct serve *s, struct loop *io_loop, struct serve_io **ret, s
     if (s->cache_entries)
         io->cache = predict_cache_new(s->cache_entries, s->cache_bytes, s->cache_ttl_us);
     io->ring = plog_ring_new(s->plog);
-    io->aside = aside_ring_new(s->aside);
+    io->aside = aside_ring_new(s->aside, s->shadow_rows);
     take_catalog(io);
     pthread_mutex_lock(&s->lock);
     io->next = s->ios;

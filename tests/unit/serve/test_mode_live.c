@@ -210,6 +210,10 @@ static void a_timeout_holds(void **state)
     bench_close(&b);
 }
 
+static const char shadow_of_1[] = "{\"mode\":\"shadow\",\"state\":\"active\",\"arms\":["
+                                  "{\"version\":1,\"role\":\"production\",\"share\":1},"
+                                  "{\"version\":2,\"role\":\"shadow\",\"share\":1}]}";
+
 static void a_shadow_is_not_seen(void **state)
 {
     struct bench b;
@@ -220,10 +224,7 @@ static void a_shadow_is_not_seen(void **state)
     setup(&b);
     bench_start(&b);
     double want = of_version(&b, 1);
-    put_rollout(&b, ROLLOUT_ID,
-                "{\"mode\":\"shadow\",\"state\":\"active\",\"arms\":["
-                "{\"version\":1,\"role\":\"production\",\"share\":1},"
-                "{\"version\":2,\"role\":\"shadow\",\"share\":1}]}");
+    put_rollout(&b, ROLLOUT_ID, shadow_of_1);
     for (int i = 0; i < CALLS; i++) {
         assert_true(ask(&b, body, NULL, &c) == want);
         assert_null(c.fallback);
@@ -252,6 +253,31 @@ static void a_shadow_is_not_seen(void **state)
     bench_close(&b);
 }
 
+/* A burst of a tenth of a second's rows, then the rate: the rest is counted, not asked. */
+static void a_shadow_keeps_to_its_rate(void **state)
+{
+    enum { CALLS = 3000, RATE = 1000 };
+    struct bench b;
+    struct predict_call c;
+
+    (void)state;
+    setup(&b);
+    bench_settings(&b, "serve: {shadow_rows: 1000, cache_entries: 0}\n");
+    bench_start(&b);
+    put_rollout(&b, ROLLOUT_ID, shadow_of_1);
+    int64_t begin = clock_mono_ns();
+    for (int i = 0; i < CALLS; i++) ask(&b, body, NULL, &c);
+    double seconds = (double)(clock_mono_ns() - begin) / 1e9;
+    struct serve_count s = { 0 };
+    for (int i = 0; i < 6000 && s.requests + s.dropped < CALLS; i++) {
+        loop_run_once(b.loop, 10);
+        s = count_of(&b, 2, "shadow");
+    }
+    assert_int_equal(s.requests + s.dropped, CALLS);
+    assert_true(s.rows >= RATE / 10 && (double)s.rows <= RATE / 10 + RATE * seconds + 1);
+    bench_close(&b);
+}
+
 /* More rows than the ring takes, and an end with some of them in it: what was not asked is counted. */
 static void shadows_that_find_no_room(void **state)
 {
@@ -262,11 +288,9 @@ static void shadows_that_find_no_room(void **state)
 
     (void)state;
     setup(&b);
+    bench_settings(&b, "serve: {shadow_rows: 0}\n"); /* no limit */
     bench_start(&b);
-    put_rollout(&b, ROLLOUT_ID,
-                "{\"mode\":\"shadow\",\"state\":\"active\",\"arms\":["
-                "{\"version\":1,\"role\":\"production\",\"share\":1},"
-                "{\"version\":2,\"role\":\"shadow\",\"share\":1}]}");
+    put_rollout(&b, ROLLOUT_ID, shadow_of_1);
     for (int i = 0; i < ROWS; i++) str_addf(&many, "%s%s", i ? "," : "[", body);
     str_addc(&many, ']');
     for (int i = 0; i < CALLS * 4; i++) {
@@ -319,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_canary_gets_its_share), cmocka_unit_test(a_broken_canary_trips),
         cmocka_unit_test(a_timeout_holds),         cmocka_unit_test(a_shadow_is_not_seen),
+        cmocka_unit_test(a_shadow_keeps_to_its_rate),
         cmocka_unit_test(shadows_that_find_no_room),
         cmocka_unit_test(several_make_one_answer),
     };

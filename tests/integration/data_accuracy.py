@@ -69,12 +69,13 @@ SETS = {
     "digits": ("digit", "all", [], "folds"),
     "iris": ("species", "all", [], "folds"),
 }
-# What a peer of boosting has by default, in the words of ours; LightGBM's are ours.
+# What a peer of boosting has by default, in the words of ours, where it differs.
 AS = {
-    "LightGBM": [],
+    "LightGBM": ["cat_smooth=10"],
     "XGBoost": ["lambda_l2=1", "min_data_in_leaf=1", "min_sum_hessian=1", "cat_smooth=1",
                 "cat_l2=0", "min_data_per_group=1", "max_cat_threshold=64"],
-    "HistGB": ["cat_l2=0", "min_data_per_group=1", "max_cat_threshold=64", "max_cat_to_onehot=0"],
+    "HistGB": ["cat_smooth=10", "cat_l2=0", "min_data_per_group=1", "max_cat_threshold=64",
+               "max_cat_to_onehot=0"],
 }
 MLP = ["hidden=128,64", "epochs=40", "batch_size=64", "learning_rate=0.001", "schedule=constant",
        "weight_decay=0", "input=image"]

@@ -80,24 +80,28 @@ struct kernel_split {
     size_t n_right; /* out: rows marked anew */
 };
 
-/* The rows marked `mark`, ascending. */
+/* The rows marked `mark`, ascending, with their gradients if these are asked for. Both outputs
+ * have room for three more than are found. */
 struct kernel_marked {
     const uint8_t *marks;
+    const int32_t *gh; /* of all n rows; NULL: not asked for */
     size_t n;
     uint8_t mark;
-    uint32_t row;   /* number of the first */
-    uint32_t *rows; /* room for n */
-    size_t found;   /* out */
+    uint32_t row; /* number of the first */
+    uint32_t *rows;
+    int32_t *rows_gh;
+    size_t found; /* out */
 };
 
 /* How many of up to 255 sorted bounds a value exceeds. A bucket says how many bounds lie in lower
- * buckets; halving leaves at most four of its own, which are compared at once. half + 4
+ * buckets; halving leaves at most four of its own, `near` of which are compared. half + 4
  * infinite ones follow the bounds. Bucket of x: (x - lo) * scale, clipped to [0, top]. */
 struct kernel_cuts {
     const double *bound;
     const uint8_t *below; /* by bucket */
     double lo, scale, top;
     uint32_t half;   /* first step of the halving, a power of 2 >= 4; 0: none is needed */
+    uint32_t near;   /* 4, or 1 or 2 where no bucket has more */
     uint32_t column; /* of a row, for tree_row */
     uint8_t first;   /* added to each count, modulo 256 */
     uint8_t missing; /* result for a missing value */
@@ -123,7 +127,8 @@ struct kernel_op {
     uint32_t set; /* number of the first of its pages */
 };
 struct kernel_block {
-    size_t rows; /* also the bytes of a plane and of a slot */
+    size_t rows;  /* also the bytes of a plane and of a slot */
+    bool missing; /* some number may be: its byte is 128, which no other has */
     const uint8_t *planes, *sets;
     uint8_t *slots;
 };

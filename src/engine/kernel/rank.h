@@ -28,6 +28,8 @@ KERNEL_RANK uint8_t kernel_rank(const struct kernel_cuts *c, double x)
     unsigned p = kernel_rank_near(c, c->below[kernel_bucket(c, x)], x);
     const double *b = c->bound + p;
 
-    p += (unsigned)(x > b[0]) + (x > b[1]) + (x > b[2]) + (x > b[3]);
+    p += x > b[0];
+    if (c->near > 1) p += x > b[1];
+    if (c->near > 2) p += (unsigned)(x > b[2]) + (x > b[3]);
     return x != x ? c->missing : (uint8_t)(p + c->first);
 }

@@ -40,8 +40,10 @@ INLINE __m256i load_twice(const void *p)
 /* ---- ranks ---- */
 
 /* As kernel_rank, where p bounds are known to be below; not for missing values. */
-INLINE unsigned finish_rank(const struct kernel_cuts *c, unsigned p, double x)
+INLINE unsigned finish_rank(const struct kernel_cuts *c, unsigned near, unsigned p, double x)
 {
+    if (near == 1) return p + (x > c->bound[p]);
+    if (near == 2) return p + (x > c->bound[p]) + (x > c->bound[p + 1]);
     p = kernel_rank_near(c, p, x);
     __m256d below = _mm256_cmp_pd(_mm256_loadu_pd(c->bound + p), _mm256_set1_pd(x), _CMP_LT_OQ);
     return p + (unsigned)__builtin_popcount((unsigned)_mm256_movemask_pd(below));
@@ -63,7 +65,7 @@ INLINE uint64_t spread(uint64_t bits)
     return ((each + UINT64_C(0x7f7f7f7f7f7f7f7f)) >> 7 & UINT64_C(0x0101010101010101)) * 255;
 }
 
-INLINE uint64_t ranks8(const struct kernel_cuts *c, const double *x)
+INLINE uint64_t ranks8(const struct kernel_cuts *c, unsigned near, const double *x)
 {
     __m256d lo = _mm256_loadu_pd(x), hi = _mm256_loadu_pd(x + 4);
     int32_t bucket[8];
@@ -72,7 +74,7 @@ INLINE uint64_t ranks8(const struct kernel_cuts *c, const double *x)
     store(bucket, _mm256_set_m128i(buckets4(c, hi), buckets4(c, lo)));
 #pragma GCC unroll 8
     for (int j = 0; j < 8; j++) {
-        uint8_t r = (uint8_t)(finish_rank(c, c->below[bucket[j]], x[j]) + c->first);
+        uint8_t r = (uint8_t)(finish_rank(c, near, c->below[bucket[j]], x[j]) + c->first);
         word |= (uint64_t)r << (8 * j);
     }
     unsigned odd = (unsigned)_mm256_movemask_pd(_mm256_cmp_pd(lo, lo, _CMP_UNORD_Q)) |
@@ -84,19 +86,29 @@ INLINE uint64_t ranks8(const struct kernel_cuts *c, const double *x)
     return word;
 }
 
-AVX2 void kernel_ranks_avx2(const struct kernel_cuts *c, const double *x, size_t n, uint8_t *out)
+INLINE void ranks(const struct kernel_cuts *c, unsigned near, const double *x, size_t n,
+                  uint8_t *out)
 {
     size_t i = 0;
 
     for (; i + 8 <= n; i += 8) {
-        uint64_t word = ranks8(c, x + i);
+        uint64_t word = ranks8(c, near, x + i);
         memcpy(out + i, &word, sizeof word);
     }
     if (i == n) return;
     double last[8] = { 0, 0, 0, 0, 0, 0, 0, 0 };
     memcpy(last, x + i, (n - i) * sizeof *x);
-    uint64_t word = ranks8(c, last);
+    uint64_t word = ranks8(c, near, last);
     memcpy(out + i, &word, n - i);
+}
+
+AVX2 void kernel_ranks_avx2(const struct kernel_cuts *c, const double *x, size_t n, uint8_t *out)
+{
+    switch (c->near) {
+    case 1: ranks(c, 1, x, n, out); break;
+    case 2: ranks(c, 2, x, n, out); break;
+    default: ranks(c, 4, x, n, out); break;
+    }
 }
 
 /* ---- splits ---- */
@@ -109,19 +121,43 @@ AVX2 void kernel_count_score_avx2(const int64_t *prefix, size_t n, const struct 
 
 /* ---- blocks ---- */
 
-INLINE void number_op(const struct kernel_op *o, const struct kernel_block *b)
-{
-    const uint8_t *p = b->planes + o->plane * b->rows, *l = b->slots + o->left * b->rows;
-    const uint8_t *r = b->slots + o->right * b->rows;
-    uint8_t *out = b->slots + o->out * b->rows;
-    __m256i bias = _mm256_set1_epi8((char)o->bias), most = _mm256_set1_epi8((char)o->threshold);
+struct number { /* an op on numbers */
+    const uint8_t *plane, *left, *right;
+    uint8_t *out;
+    __m256i bias, most;
+};
 
-#pragma GCC unroll 2
-    for (size_t j = 0; j < b->rows; j += 32) {
-        __m256i right = _mm256_cmpgt_epi8(_mm256_sub_epi8(load(p + j), bias), most);
-        __m256i leaf = _mm256_blendv_epi8(load(l + j), load(r + j), right);
-        store(out + j, leaf);
+/* Rows [at, at + 32 n); loads go first, since stores might be to where they are from. */
+INLINE void number_rows(const struct number *o, size_t at, int n, bool missing)
+{
+    __m256i leaf[4];
+
+#pragma GCC unroll 4
+    for (int i = 0; i < n; i++) {
+        __m256i x = load(o->plane + at + 32 * i);
+        if (missing) x = _mm256_sub_epi8(x, o->bias);
+        leaf[i] = _mm256_blendv_epi8(load(o->left + at + 32 * i), load(o->right + at + 32 * i),
+                                     _mm256_cmpgt_epi8(x, o->most));
     }
+#pragma GCC unroll 4
+    for (int i = 0; i < n; i++) store(o->out + at + 32 * i, leaf[i]);
+}
+
+/* Where no number is missing the bias can be added to the other side. */
+INLINE void number_op(const struct kernel_op *op, const struct kernel_block *b, bool missing)
+{
+    const struct number o = {
+        .plane = b->planes + op->plane * b->rows,
+        .left = b->slots + op->left * b->rows,
+        .right = b->slots + op->right * b->rows,
+        .out = b->slots + op->out * b->rows,
+        .bias = _mm256_set1_epi8((char)op->bias),
+        .most = _mm256_set1_epi8((char)(op->threshold + (missing ? 0 : op->bias)))
+    };
+    size_t j = 0;
+
+    for (; j + 128 <= b->rows; j += 128) number_rows(&o, j, 4, missing);
+    for (; j < b->rows; j += 32) number_rows(&o, j, 1, missing);
 }
 
 /* Which of 32 rows have their bit in a page of 32 bytes: all ones there. */
@@ -160,9 +196,12 @@ INLINE void set_op(const struct kernel_op *o, const struct kernel_block *b)
 AVX2 void kernel_tree_block_avx2(const struct kernel_op *ops, size_t n,
                                  const struct kernel_block *block)
 {
+    const struct kernel_block b = *block; /* a copy: stores to slots cannot change it */
+
     for (const struct kernel_op *o = ops; o < ops + n; o++) {
-        if (o->pages) set_op(o, block);
-        else number_op(o, block);
+        if (o->pages) set_op(o, &b);
+        else if (b.missing) number_op(o, &b, true);
+        else number_op(o, &b, false);
     }
 }
 
@@ -303,7 +342,7 @@ AVX2 void kernel_tree_row_avx2(const struct kernel_row_model *m, const double *x
     for (unsigned i = 0; i < m->n_cuts; i++) {
         const struct kernel_cuts *c = &m->cuts[i];
         double v = x[c->column];
-        unsigned p = finish_rank(c, c->below[kernel_bucket(c, v)], v);
+        unsigned p = finish_rank(c, c->near, c->below[kernel_bucket(c, v)], v);
         missing |= v != v;
         bytes[i] = v != v ? c->missing : (uint8_t)(p + c->first);
     }

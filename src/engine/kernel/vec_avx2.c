@@ -9,7 +9,9 @@
 
 #include <immintrin.h>
 
-#define AVX2 __attribute__((target("avx2")))
+#define AVX2 __attribute__((target("avx2,popcnt")))
+#define AHEAD 512
+#define MANY 16 /* of 64 rows: to look at each of them is cheaper than to find those */
 
 AVX2 void kernel_exp_avx2(const double *x, size_t n, double *out)
 {
@@ -35,6 +37,11 @@ AVX2 void kernel_mixture_avx2(const struct kernel_mixture *m, const double *x, d
 AVX2 void kernel_best_cut_avx2(const int64_t *prefix, size_t n, struct kernel_cut *a)
 {
     body_best_cut(prefix, n, a);
+}
+
+AVX2 void kernel_weigh_avx2(const int32_t *gh, size_t n, uint32_t *sum_g, uint32_t *sum_h)
+{
+    body_weigh(gh, n, sum_g, sum_h);
 }
 
 AVX2 void kernel_widen_avx2(int32_t *narrow, size_t n, int64_t *hist)
@@ -128,29 +135,89 @@ AVX2 void kernel_split_avx2(struct kernel_split *a)
     a->n_right = moved + rest.n_right;
 }
 
+/* Where the next row that is found goes. */
+struct found {
+    uint32_t *rows;
+    int32_t *gh;
+};
+
+/* 64 rows of which many are in the set: four at a time, in the set or not. */
+AVX2 static inline void find_many(const struct kernel_marked *a, size_t i, uint64_t set,
+                                  struct found *to)
+{
+    __m128i four = _mm_set1_epi32(4), rows, gh, at;
+    const int32_t *from = a->gh ? a->gh + i : NULL;
+
+    rows = _mm_add_epi32(_mm_set1_epi32((int32_t)(a->row + (uint32_t)i)), _mm_set_epi32(3, 2, 1, 0));
+    for (unsigned k = 0; k < 64; k += 4, rows = _mm_add_epi32(rows, four)) {
+        unsigned some = set >> k & 15;
+        unsigned n = (unsigned)__builtin_popcount(some);
+        LOAD(at, pack[some]);
+        __m128i packed = _mm_shuffle_epi8(rows, at);
+        STORE(to->rows, packed);
+        to->rows += n;
+        if (!from) continue;
+        LOAD(gh, from + k);
+        gh = _mm_shuffle_epi8(gh, at);
+        STORE(to->gh, gh);
+        to->gh += n;
+    }
+}
+
+AVX2 static inline void find_few(const struct kernel_marked *a, size_t i, uint64_t set,
+                                 struct found *to)
+{
+    for (; set; set &= set - 1) {
+        size_t at = i + (size_t)__builtin_ctzll(set);
+        *to->rows++ = a->row + (uint32_t)at;
+        if (a->gh) *to->gh++ = a->gh[at];
+    }
+}
+
+/* Which of 64 rows are marked. */
+AVX2 static inline uint64_t marked64(const uint8_t *marks, __m256i mark)
+{
+    __m256i first, last;
+
+    LOAD(first, marks);
+    LOAD(last, marks + 32);
+    first = _mm256_cmpeq_epi8(first, mark);
+    last = _mm256_cmpeq_epi8(last, mark);
+    return (uint32_t)_mm256_movemask_epi8(first) |
+           (uint64_t)(uint32_t)_mm256_movemask_epi8(last) << 32;
+}
+
+/* Fetches the lines of gradients that some rows ahead will be looked up in. */
+AVX2 static inline void fetch_ahead(const struct kernel_marked *a, size_t i, __m256i mark)
+{
+    if (i + 64 > a->n) return;
+    uint64_t set = marked64(a->marks + i, mark);
+    for (unsigned k = 0; k < 64; k += 16)
+        if (set >> k & 0xffff) __builtin_prefetch(a->gh + i + k);
+}
+
 AVX2 void kernel_marked_avx2(struct kernel_marked *a)
 {
     const __m256i mark = _mm256_set1_epi8((char)a->mark);
     struct kernel_marked rest = *a;
-    uint32_t *out = a->rows;
+    struct found to = { a->rows, a->rows_gh };
     size_t i = 0;
 
     for (; i + 64 <= a->n; i += 64) {
-        __m256i first, last;
-        LOAD(first, a->marks + i);
-        LOAD(last, a->marks + i + 32);
-        first = _mm256_cmpeq_epi8(first, mark);
-        last = _mm256_cmpeq_epi8(last, mark);
-        uint64_t set = (uint32_t)_mm256_movemask_epi8(first) |
-                       (uint64_t)(uint32_t)_mm256_movemask_epi8(last) << 32;
-        for (uint32_t row = a->row + (uint32_t)i; set; set &= set - 1)
-            *out++ = row + (uint32_t)__builtin_ctzll(set);
+        uint64_t set = marked64(a->marks + i, mark);
+        if (a->gh) fetch_ahead(a, i + AHEAD, mark);
+        if (__builtin_popcountll(set) > MANY) find_many(a, i, set, &to);
+        else find_few(a, i, set, &to);
     }
     rest.marks += i;
     rest.row += (uint32_t)i;
     rest.n -= i;
-    rest.rows = out;
+    rest.rows = to.rows;
+    if (a->gh) {
+        rest.gh += i;
+        rest.rows_gh = to.gh;
+    }
     kernel_marked_generic(&rest);
-    a->found = (size_t)(out - a->rows) + rest.found;
+    a->found = (size_t)(to.rows - a->rows) + rest.found;
 }
 #endif

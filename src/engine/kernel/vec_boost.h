@@ -138,6 +138,31 @@ BODY body_quantise(const struct kernel_quantise *a)
     memcpy(a->gh + i, tail, (a->n - i) * sizeof *tail);
 }
 
+/* Sums of |gradient| and hessian of quantised gradients; each below 2^31. */
+BODY body_weigh(const int32_t *gh, size_t n, uint32_t *sum_g, uint32_t *sum_h)
+{
+    v8i g8 = { 0 }, h8 = g8, v;
+    int32_t g = 0, h = 0;
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        LOAD(v, gh + i);
+        v8i d = v >> 16, sign = v >> 31;
+        g8 += (d ^ sign) - sign;
+        h8 += v & 0xffff;
+    }
+    for (; i < n; i++) {
+        int32_t d = gh[i] >> 16;
+        g += d < 0 ? -d : d;
+        h += gh[i] & 0xffff;
+    }
+    for (int j = 0; j < 8; j++) {
+        g += g8[j];
+        h += h8[j];
+    }
+    *sum_g = (uint32_t)g;
+    *sum_h = (uint32_t)h;
+}
+
 /* Adds n narrow entries to packed ones, and clears them. n is a multiple of 8. */
 BODY body_widen(int32_t *narrow, size_t n, int64_t *hist)
 {

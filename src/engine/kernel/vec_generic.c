@@ -56,8 +56,14 @@ void kernel_marked_generic(struct kernel_marked *a)
     a->found = 0;
     for (size_t i = 0; i < a->n; i++) {
         a->rows[a->found] = a->row + (uint32_t)i;
+        if (a->gh) a->rows_gh[a->found] = a->gh[i];
         a->found += a->marks[i] == a->mark;
     }
+}
+
+void kernel_weigh_generic(const int32_t *gh, size_t n, uint32_t *sum_g, uint32_t *sum_h)
+{
+    body_weigh(gh, n, sum_g, sum_h);
 }
 
 void kernel_widen_generic(int32_t *narrow, size_t n, int64_t *hist)

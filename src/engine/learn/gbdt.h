@@ -59,7 +59,7 @@ struct gbdt_params {
 struct gbdt_cuts {
     double bound[2 * KERNEL_BINS]; /* ascending, then infinite */
     double lo, scale;
-    unsigned half;
+    unsigned half, near;
     uint8_t below[GBDT_BUCKETS];
 };
 /* The first n <= 255 bounds are set; fills in the rest. */

@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-#define ENOUGH 4 /* so many bounds of a bucket are compared at once */
+#define ENOUGH 4 /* so many bounds of a bucket can be compared at once; less is faster */
 
 /* Puts the range of the buckets over bounds [skip, n - skip); returns the fullest's bounds. */
 static unsigned try_range(struct kernel_cuts *c, const double *bound, unsigned n, unsigned skip)
@@ -36,7 +36,7 @@ static unsigned choose_range(struct kernel_cuts *c, const double *bound, unsigne
 {
     unsigned best = 0, least = try_range(c, bound, n, 0);
 
-    for (unsigned part = 64; part >= 4 && least > ENOUGH && n >= 8; part /= 2) {
+    for (unsigned part = 64; part >= 4 && least > 1 && n >= 8; part /= 2) {
         unsigned skip = n / part, most = try_range(c, bound, n, skip);
         if (most >= least) continue;
         least = most;
@@ -54,6 +54,7 @@ static void fill(struct kernel_cuts *c, const double *bound, unsigned n, uint8_t
         while (at < n && kernel_bucket(c, bound[at]) == b) at++;
     }
     c->half = 0;
+    c->near = most <= 1 ? 1 : most == 2 ? 2 : ENOUGH;
     for (unsigned s = 4; most > ENOUGH && s <= most; s *= 2) c->half = s;
     c->bound = bound;
     c->below = below;
@@ -68,6 +69,7 @@ void gbdt_cuts_index(struct gbdt_cuts *c, unsigned n)
     c->lo = k.lo;
     c->scale = k.scale;
     c->half = k.half;
+    c->near = k.near;
 }
 
 size_t gbdt_cuts_small(struct kernel_cuts *c, const double *bound, unsigned n, uint8_t *below)
@@ -77,7 +79,7 @@ size_t gbdt_cuts_small(struct kernel_cuts *c, const double *bound, unsigned n, u
     while (buckets < n) buckets *= 2;
     for (; buckets < GBDT_BUCKETS; buckets *= 2) {
         c->top = (double)(buckets - 1);
-        if (choose_range(c, bound, n) <= ENOUGH) break;
+        if (choose_range(c, bound, n) <= 1) break;
     }
     c->top = (double)(buckets - 1);
     fill(c, bound, n, below);
@@ -92,6 +94,7 @@ static struct kernel_cuts view(const struct gbdt_cuts *c, uint8_t missing)
                                  .scale = c->scale,
                                  .top = GBDT_BUCKETS - 1,
                                  .half = c->half,
+                                 .near = c->near,
                                  .missing = missing };
 }
 

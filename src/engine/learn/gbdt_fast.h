@@ -7,6 +7,7 @@
 #include "engine/learn/gbdt.h"
 
 #define GBDT_MAX_PLANES 2048 /* planes of a block are on the stack */
+#define GBDT_MISSING    128  /* byte of a missing number */
 
 struct gbdt_levels {
     uint32_t column, levels;

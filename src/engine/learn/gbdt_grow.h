@@ -27,7 +27,8 @@ struct gbdt_work {
     bool dirty, narrow_dirty;
     uint32_t room_g, room_h; /* what may still be added to narrow entries, however it falls */
     uint32_t *rows;          /* of a leaf that is marked: those found last */
-    int64_t *gh;             /* gradients of a block of rows */
+    int32_t *rows_gh;        /* and their gradients; NULL in exact mode */
+    int64_t *gh;             /* gradients of a block of rows, in the form of an entry */
 };
 
 struct gbdt_grower {
@@ -52,6 +53,7 @@ struct gbdt_grower {
     int n_slots;
     bool *slot_used;
     struct gbdt_work *work;   /* one a thread */
+    uint32_t *numbers;        /* 0, 1, 2 ... for the rows of a block */
     struct gbdt_split *found; /* 2 * m: of both children of a split, by feature */
     uint8_t *use;             /* by feature: may be split on in this tree */
     uint8_t *lut;             /* by bin: goes left */

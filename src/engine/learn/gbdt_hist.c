@@ -58,13 +58,17 @@ bool gbdt_hist_allocate(struct gbdt_grower *gr)
         if (t > 0) w->hist = mem_try_zero(len, sizeof *w->hist);
         if (gr->entry == 1) w->narrow = mem_try_zero(len, sizeof *w->narrow);
         w->rows = mem_try_zero(BATCH + SCAN + KERNEL_AHEAD, sizeof *w->rows);
+        if (gr->gh) w->rows_gh = mem_try(BATCH + SCAN + KERNEL_AHEAD, sizeof *w->rows_gh);
         w->gh = mem_try_aligned(BLOCK, gr->entry * sizeof *w->gh);
         w->room_g = ROOM_G;
         w->room_h = ROOM_H;
-        if ((t > 0 && !w->hist) || (gr->entry == 1 && !w->narrow) || !w->rows || !w->gh)
+        if ((t > 0 && !w->hist) || (gr->entry == 1 && !w->narrow) || !w->rows || !w->gh ||
+            (gr->gh && !w->rows_gh))
             return false;
     }
-    return true;
+    gr->numbers = mem_try(BLOCK + KERNEL_AHEAD, sizeof *gr->numbers);
+    for (uint32_t i = 0; gr->numbers && i < BLOCK + KERNEL_AHEAD; i++) gr->numbers[i] = i;
+    return gr->numbers;
 }
 
 void gbdt_hist_free(struct gbdt_grower *gr)
@@ -73,9 +77,11 @@ void gbdt_hist_free(struct gbdt_grower *gr)
         free(gr->work[t].hist);
         free(gr->work[t].narrow);
         free(gr->work[t].rows);
+        free(gr->work[t].rows_gh);
         free(gr->work[t].gh);
     }
     free(gr->work);
+    free(gr->numbers);
     free(gr->slots);
     free(gr->slot_used);
     free(gr->found);
@@ -125,17 +131,25 @@ struct build {
     int64_t *hist; /* the leaf's, or the thread's own */
 };
 
+/* Some rows of the leaf: numbers from `base` on. */
+struct rows {
+    const uint32_t *row;
+    const int32_t *gh; /* their gradients one after the other; NULL: to be looked up */
+    size_t n, base;
+};
+
 /* Gradients as fixed-point numbers; the bias makes the truncation a floor. */
-static void exact_gradients(const struct gbdt_grower *gr, const uint32_t *rows, size_t n,
-                            int64_t *gh)
+static void exact_gradients(const struct gbdt_grower *gr, const struct rows *r, int64_t *gh)
 {
     const struct gbdt_loss *l = gr->round->loss;
-    const float *g = l->g + gr->round->c * l->n, *h = l->h + gr->round->c * l->n;
+    const float *g = l->g + gr->round->c * l->n + r->base;
+    const float *h = l->h + gr->round->c * l->n + r->base;
     const double bias = 0x1p33;
 
-    for (size_t i = 0; i < n; i++) {
-        gh[2 * i] = (int64_t)((double)g[rows[i]] / gr->g_unit + 0.5 + bias) - (INT64_C(1) << 33);
-        gh[2 * i + 1] = (int64_t)((double)h[rows[i]] / gr->h_unit + 0.5);
+    for (size_t i = 0; i < r->n; i++) {
+        uint32_t row = r->row[i];
+        gh[2 * i] = (int64_t)((double)g[row] / gr->g_unit + 0.5 + bias) - (INT64_C(1) << 33);
+        gh[2 * i + 1] = (int64_t)((double)h[row] / gr->h_unit + 0.5);
     }
 }
 
@@ -149,21 +163,28 @@ static void widen(const struct build *b)
     b->w->room_h = ROOM_H;
 }
 
-/* The gradients of a block, for which there is room afterwards. */
-static void narrow_gradients(const struct build *b, const uint32_t *rows, size_t n, int32_t *gh)
+/* The gradients of a block as narrow entries, for which there is room afterwards. */
+static const int32_t *narrow_gradients(const struct build *b, const struct rows *r)
 {
-    const int32_t *from = b->gr->gh;
-    uint32_t sum_g = 0, sum_h = 0;
+    int32_t *gh = (void *)b->w->gh;
+    uint32_t sum_g, sum_h;
 
-    for (size_t i = 0; i < n; i++) {
-        int32_t v = gh[i] = from[rows[i]];
-        sum_g += (uint32_t)abs(v >> 16);
-        sum_h += (uint32_t)v & 0xffff;
-    }
+    if (!r->gh)
+        for (size_t i = 0; i < r->n; i++) gh[i] = b->gr->gh[r->base + r->row[i]];
+    const int32_t *ret = r->gh ? r->gh : gh;
+    b->gr->kern->weigh(ret, r->n, &sum_g, &sum_h);
     if (sum_g > b->w->room_g || sum_h > b->w->room_h) widen(b);
     b->w->room_g -= sum_g;
     b->w->room_h -= sum_h;
     b->w->narrow_dirty = true;
+    return ret;
+}
+
+static const int64_t *packed_gradients(const struct build *b, const struct rows *r)
+{
+    for (size_t i = 0; i < r->n; i++)
+        b->w->gh[i] = kernel_packed(r->gh ? r->gh[i] : b->gr->gh[r->base + r->row[i]]);
+    return b->w->gh;
 }
 
 static enum kernel_entry entry_of(const struct gbdt_grower *gr)
@@ -171,7 +192,7 @@ static enum kernel_entry entry_of(const struct gbdt_grower *gr)
     return gr->narrow ? KERNEL_NARROW : gr->entry > 1 ? KERNEL_EXACT : KERNEL_PACKED;
 }
 
-static void add_block(const struct build *b, const uint32_t *rows, size_t n)
+static void add_block(const struct build *b, const struct rows *r)
 {
     static const size_t sizes[] = { [KERNEL_NARROW] = sizeof(int32_t),
                                     [KERNEL_PACKED] = sizeof(int64_t),
@@ -179,51 +200,71 @@ static void add_block(const struct build *b, const uint32_t *rows, size_t n)
     const struct gbdt_grower *gr = b->gr;
     const struct gbdt_bins *bins = gr->bins;
     struct kernel_hist a = {
-        .rows = rows, .n = n, .stride = bins->stride, .gh = b->w->gh, .entry = entry_of(gr)
+        .rows = r->row, .n = r->n, .stride = bins->stride, .gh = b->w->gh, .entry = entry_of(gr)
     };
     size_t size = sizes[a.entry], group = GROUP_BYTES / (KERNEL_BINS * size);
     char *hist = gr->narrow ? (void *)b->w->narrow : (void *)b->hist;
 
-    if (gr->narrow) narrow_gradients(b, rows, n, (void *)b->w->gh);
-    else if (gr->entry > 1) exact_gradients(gr, rows, n, b->w->gh);
-    else
-        for (size_t i = 0; i < n; i++) b->w->gh[i] = kernel_packed(gr->gh[rows[i]]);
+    if (gr->narrow) a.gh = narrow_gradients(b, r);
+    else if (gr->entry > 1) exact_gradients(gr, r, b->w->gh);
+    else a.gh = packed_gradients(b, r);
     for (size_t g = 0; g < bins->m_bytes; g += group) {
-        a.records = bins->records + g;
+        a.records = bins->records + r->base * bins->stride + g;
         a.width = (unsigned)(bins->m_bytes - g < group ? bins->m_bytes - g : group);
         kernel_hist_bytes(&a, hist + g * KERNEL_BINS * size);
     }
     for (uint32_t j = bins->m_bytes; j < bins->m; j++)
-        kernel_hist_wide(&a, bins->wide + (j - bins->m_bytes) * bins->n,
+        kernel_hist_wide(&a, bins->wide + (j - bins->m_bytes) * bins->n + r->base,
                          hist + bins->f[j].hist * size);
 }
 
-static void add_rows(const struct build *b, const uint32_t *rows, size_t n)
+static size_t block_of(size_t left)
 {
-    for (size_t i = 0; i < n; i += BLOCK) add_block(b, rows + i, n - i < BLOCK ? n - i : BLOCK);
+    return left < BLOCK ? left : BLOCK;
+}
+
+/* gh: NULL, or the gradients of these rows. */
+static void add_rows(const struct build *b, const uint32_t *rows, const int32_t *gh, size_t n)
+{
+    for (size_t i = 0; i < n; i += BLOCK)
+        add_block(b, &(struct rows){ rows + i, gh ? gh + i : NULL, block_of(n - i), 0 });
+}
+
+/* All rows of [from, end). */
+static void add_all(const struct build *b, size_t from, size_t end)
+{
+    const int32_t *gh = b->gr->gh;
+
+    for (size_t i = from; i < end; i += BLOCK)
+        add_block(b, &(struct rows){ b->gr->numbers, gh ? gh + i : NULL, block_of(end - i), i });
 }
 
 /* The rows marked `mark` among [from, end). */
 static void add_marked(const struct build *b, uint8_t mark, size_t from, size_t end)
 {
+    const struct gbdt_grower *gr = b->gr;
     uint32_t *rows = b->w->rows;
+    int32_t *gh = b->w->rows_gh;
     size_t n = 0;
 
     for (size_t to; from < end; from = to) {
         to = end - from < SCAN ? end : from + SCAN;
-        struct kernel_marked a = { .marks = b->gr->marks + from,
+        struct kernel_marked a = { .marks = gr->marks + from,
+                                   .gh = gh ? gr->gh + from : NULL,
                                    .n = to - from,
                                    .mark = mark,
                                    .row = (uint32_t)from,
-                                   .rows = rows + n };
-        b->gr->kern->marked(&a);
+                                   .rows = rows + n,
+                                   .rows_gh = gh ? gh + n : NULL };
+        gr->kern->marked(&a);
         n += a.found;
         if (n < BATCH) continue;
-        add_rows(b, rows, BATCH);
+        add_rows(b, rows, gh, BATCH);
         n -= BATCH;
         memmove(rows, rows + BATCH, n * sizeof *rows);
+        if (gh) memmove(gh, gh + BATCH, n * sizeof *gh);
     }
-    add_rows(b, rows, n);
+    add_rows(b, rows, gh, n);
 }
 
 struct build_job {
@@ -243,8 +284,9 @@ static void build_task(void *arg, size_t task, int thread)
 
     if (thread == 0) b.hist = gbdt_slot(gr, l->slot);
     else if (!gr->narrow) b.w->dirty = true;
-    if (l->mark >= 0) add_marked(&b, (uint8_t)l->mark, from, end);
-    else add_rows(&b, gr->lists[l->buf] + l->begin + from, end - from);
+    if (l->rows == gr->bins->n) add_all(&b, from, end);
+    else if (l->mark >= 0) add_marked(&b, (uint8_t)l->mark, from, end);
+    else add_rows(&b, gr->lists[l->buf] + l->begin + from, NULL, end - from);
 }
 
 /* Tasks are as many as keep all threads busy to the end: their bounds change nothing, since

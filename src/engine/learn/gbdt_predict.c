@@ -80,6 +80,7 @@ static void fill_planes(const struct gbdt_model *m, const struct matrix *x, size
     if (n < rows) memset(b->planes, 0, f->n_planes * rows);
     for (unsigned i = 0; i < f->n_cuts; i++)
         f->kern->ranks(&f->cuts[i], x->x + f->cuts[i].column * x->n + row, n, b->planes + i * rows);
+    b->b.missing = f->n_cuts > 0 && memchr(b->planes, GBDT_MISSING, f->n_cuts * rows);
     for (const struct gbdt_levels *l = f->levels; l < f->levels + f->n_levels; l++)
         fill_levels(l, x->x + l->column * x->n + row, n, rows, b->planes + l->plane * rows);
 }

@@ -270,11 +270,13 @@ static void test_marks(void **state)
 {
     enum { MOST = 203 };
     uint8_t bins[MOST], marks[MOST], after[MOST + 1];
-    uint32_t rows[MOST + 1];
+    uint32_t rows[MOST + 4];
+    int32_t gh[MOST], rows_gh[MOST + 4];
     struct rng r;
 
     (void)state;
     rng_seed(&r, 18);
+    for (int i = 0; i < MOST; i++) gh[i] = (int32_t)rng_u64(&r);
     for (size_t n = 0; n <= MOST; n++)
         for (uint64_t dense = 0; dense <= 4; dense++) {
             struct kernel_split a = { .bins = bins, .marks = after, .n = n, .mark = 2, .right = 9 };
@@ -294,9 +296,18 @@ static void test_marks(void **state)
                 struct kernel_marked m = {
                     .marks = after, .n = n, .mark = 9, .row = 1000, .rows = rows
                 };
-                rows[n] = 77;
-                kernels_for(isa)->marked(&m);
-                assert_int_equal(rows[n], 77);
+                rows[n + 3] = rows_gh[n + 3] = 77;
+                for (int with_gh = 0; with_gh < 2; with_gh++) {
+                    if (with_gh) {
+                        m.gh = gh;
+                        m.rows_gh = rows_gh;
+                    }
+                    kernels_for(isa)->marked(&m);
+                    assert_int_equal(rows[n + 3], 77);
+                    for (size_t i = 0; with_gh && i < m.found; i++)
+                        assert_int_equal(rows_gh[i], gh[rows[i] - 1000]);
+                }
+                assert_int_equal(rows_gh[n + 3], 77);
                 for (size_t i = 0; i < n; i++) {
                     bool moves = marks[i] == 2 && !(a.left[bins[i] / 8] >> bins[i] % 8 & 1);
                     assert_int_equal(after[i], moves ? 9 : marks[i]);
@@ -369,6 +380,29 @@ static void test_hist(void **state)
                 for (size_t e = 0; e < parts; e++)
                     assert_true(part_of(wide_got, entry, i, e) == wide_want[parts * i + e]);
         }
+}
+
+/* Sums over blocks of every length, of the largest gradients there are. */
+static void test_weigh(void **state)
+{
+    enum { MOST = 75 };
+    int32_t gh[MOST];
+
+    (void)state;
+    for (int i = 0; i < MOST; i++)
+        gh[i] = (int32_t)((uint32_t)(i % 3 == 0 ? -32000 : 31000 + i) << 16 | (uint32_t)(65000 - i));
+    for (int isa = 0; isa < KERNEL_ISAS; isa++) {
+        uint32_t want_g = 0, want_h = 0, g, h;
+        if (!kernels_for(isa)) continue;
+        for (size_t n = 0; n <= MOST; n++) {
+            kernels_for(isa)->weigh(gh, n, &g, &h);
+            assert_int_equal(g, want_g);
+            assert_int_equal(h, want_h);
+            if (n == MOST) break;
+            want_g += n % 3 == 0 ? 32000 : 31000 + (uint32_t)n;
+            want_h += 65000 - (uint32_t)n;
+        }
+    }
 }
 
 /* Narrow entries at the ends of their range, added to what is there. */
@@ -449,7 +483,7 @@ static void test_ranks(void **state)
     }
 }
 
-enum { BLOCK_ROWS = 96, OPS = 200, OP_PLANES = 20, OP_SETS = 12 };
+enum { BLOCK_ROWS = 160, OPS = 200, OP_PLANES = 20, OP_SETS = 12 };
 
 /* What an op says of a row, as kernel.h has it. */
 static uint8_t op_by_hand(const struct kernel_op *o, const struct kernel_block *b, size_t row)
@@ -488,18 +522,21 @@ static void test_tree_block(void **state)
             .left = (uint16_t)rng_below(&r, KERNEL_SLOTS),
             .right = (uint16_t)rng_below(&r, KERNEL_SLOTS),
             .out = (uint16_t)rng_below(&r, KERNEL_SLOTS),
-            .threshold = (uint8_t)rng_u64(&r),
+            .threshold = (uint8_t)((uint8_t)rng_u64(&r) % 255 + 128), /* all but 127 */
             .bias = i % 2,
             .pages = set ? i % 2 ? 3 : 1 : 0,
             .set = (uint32_t)rng_below(&r, OP_SETS - 2),
         };
     }
-    for (int isa = 0; isa < KERNEL_ISAS; isa++) {
-        struct kernel_block b = { BLOCK_ROWS, planes, sets, want };
+    for (int i = 0; i < 2 * KERNEL_ISAS; i++) {
+        int isa = i / 2;
+        struct kernel_block b = { BLOCK_ROWS, i % 2 == 0, planes, sets, want };
         if (!kernels_for(isa)) continue;
-        for (size_t i = 0; i < OPS; i++)
+        for (size_t j = 0; !b.missing && j < 8 * (size_t)BLOCK_ROWS; j++)
+            if (planes[j] == 128) planes[j] = 0;
+        for (size_t j = 0; j < OPS; j++)
             for (size_t row = 0; row < BLOCK_ROWS; row++)
-                want[ops[i].out * (size_t)BLOCK_ROWS + row] = op_by_hand(&ops[i], &b, row);
+                want[ops[j].out * (size_t)BLOCK_ROWS + row] = op_by_hand(&ops[j], &b, row);
         b.slots = got;
         kernels_for(isa)->tree_block(ops, OPS, &b);
         assert_memory_equal(got, want, sizeof got);
@@ -677,8 +714,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_exp),         TEST(test_mixture),     TEST(test_logistic),  TEST(test_quantise),
         TEST(test_best_cut),    TEST(test_move),        TEST(test_hist),      TEST(test_widen),
-        TEST(test_ranks),       TEST(test_tree_block),  TEST(test_tree_row),  TEST(test_count_score),
-        TEST(test_dense_rows),  TEST(test_marks),
+        TEST(test_weigh),       TEST(test_ranks),       TEST(test_tree_block), TEST(test_tree_row),
+        TEST(test_count_score), TEST(test_dense_rows),  TEST(test_marks),
     };
 
     printf("# best kernels here: %s\n", kernels_best()->isa);

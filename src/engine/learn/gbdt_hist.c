@@ -24,9 +24,10 @@
 #define GROUP_BYTES 32768 /* of histograms a pass, in entries of the form added to */
 #define ROOM_G      32767 /* of a narrow entry */
 #define ROOM_H      65535
-#define WORTHWHILE  40000 /* updates below which other threads are not asked */
+#define WORTHWHILE  8000  /* updates below which other threads are not asked */
+#define FEW_BINS    1000  /* of all features: one thread searches them faster */
 #define TASKS       8     /* a thread, of a large leaf */
-#define FEATURES    4     /* of a search task */
+#define FEATURES    2     /* of a search task */
 
 static_assert(BLOCK * GBDT_NARROW_MOST <= ROOM_G, "a block fits narrow entries");
 
@@ -411,7 +412,7 @@ void gbdt_hist_search(struct gbdt_grower *gr, struct gbdt_leaf *small, struct gb
 
     job.search[0] = gbdt_may_split(gr, small);
     job.search[1] = gbdt_may_split(gr, large);
-    gbdt_run(gr, tasks, gr->bins->hist_len * 4 < WORTHWHILE / 4, search_task, &job);
+    gbdt_run(gr, tasks, gr->bins->hist_len < FEW_BINS, search_task, &job);
     all_clean(gr);
     choose(gr, small, 0);
     if (large) choose(gr, large, 1);

@@ -6,6 +6,10 @@
  * u = (1 - cos t) / 2, which keeps [0, 1] without bounds, and by trying every value, or the
  * neighbours, of what is not.
  *
+ * Only the better half of the values is taken as it is. The others are compressed, by their
+ * logarithm in units of the better half's spread: how bad a bad trial was says little about where
+ * the best one is, and a few huge values would leave the process no eye for the rest.
+ *
  * The improvement is one over the least mean of the process at a trial, not over the least value:
  * where the process takes ripples for noise, the luckiest value is far below any mean, and to
  * improve on it nothing near it would seem worth a trial.
@@ -305,6 +309,26 @@ static void choose_points(struct bo *b)
     b->g.n = n;
 }
 
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Values above the median m become m + s log(1 + (y - m) / s), s being m less the least. */
+static void compress(double *y, size_t n)
+{
+    double *sorted = mem_alloc((n + 1) * sizeof *sorted);
+
+    memcpy(sorted, y, n * sizeof *y);
+    qsort(sorted, n, sizeof *sorted, ascending);
+    double median = sorted[n ? (n - 1) / 2 : 0], spread = n ? median - sorted[0] : 0;
+    free(sorted);
+    for (size_t i = 0; spread > 0 && i < n; i++)
+        if (y[i] > median) y[i] = median + spread * log1p((y[i] - median) / spread);
+}
+
 /* Values with mean 0 and deviation 1; pruned trials get the worst. */
 static void standardise(struct bo *b)
 {
@@ -318,8 +342,9 @@ static void standardise(struct bo *b)
     for (size_t i = 0; i < b->n_used; i++) {
         const struct search_trial *t = &b->past->trials[b->used[i]];
         y[i] = t->state == SEARCH_DONE ? t->value : worst;
-        mean += y[i] / n;
     }
+    compress(y, b->n_used);
+    for (size_t i = 0; i < b->n_used; i++) mean += y[i] / n;
     for (size_t i = 0; i < b->n_used; i++) square += (y[i] - mean) * (y[i] - mean) / n;
     double sd = square > 0 ? sqrt(square) : 1;
     for (size_t i = 0; i < b->n_used; i++) y[i] = (y[i] - mean) / sd;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LINES_MOST = 8 }; /* of one key */
+
 struct help {
     struct overlay o;
     struct edit search;
@@ -23,21 +25,27 @@ static bool shown(const struct help *h, struct ui *ui, const struct binding *b, 
            str_eq(key_label(key, b->key1), what);
 }
 
-static void draw_binding(struct canvas *cv, struct rect at, const struct ui *ui,
-                         const struct binding *b)
+/* Why a key is not possible now goes beside the help, or below where there is no room for it.
+ * Returns the lines that were used. */
+static int draw_binding(struct canvas *cv, struct rect at, const struct ui *ui,
+                        const struct binding *b)
 {
-    char k1[KEY_NAME_LEN], k2[KEY_NAME_LEN], keys[40];
+    char k1[KEY_NAME_LEN], k2[KEY_NAME_LEN], keys[40], text[200];
     const char *why = ui_why_not(ui, b->req);
+    struct rect help = rect_make(at.x + 11, at.y, at.w - 11, LINES_MOST);
     key_label(k1, b->key1);
     if (b->key2) snprintf(keys, sizeof keys, "%s %s", k1, key_label(k2, b->key2));
     else snprintf(keys, sizeof keys, "%s", k1);
     canvas_fit(cv, rect_make(at.x, at.y, 10, 1), why ? ROLE_DIM : ROLE_KEY, keys);
-    int used = canvas_fit(cv, rect_make(at.x + 11, at.y, at.w - 11, 1), why ? ROLE_DIM : ROLE_TEXT,
-                          b->help);
-    if (!why) return;
-    char text[200];
-    snprintf(text, sizeof text, "· not now: %s", why);
-    canvas_fit(cv, rect_make(at.x + 12 + used, at.y, at.w - 12 - used, 1), ROLE_WARN, text);
+    int lines = canvas_wrap(cv, help, why ? ROLE_DIM : ROLE_TEXT, b->help);
+    if (!why) return lines;
+    int used = (int)strlen(b->help), needed = snprintf(text, sizeof text, "· not now: %s", why);
+    if (lines == 1 && used + 1 + needed <= help.w) {
+        canvas_fit(cv, rect_make(help.x + used + 1, at.y, help.w - used - 1, 1), ROLE_WARN, text);
+        return 1;
+    }
+    help.y += lines;
+    return lines + canvas_wrap(cv, help, ROLE_WARN, text);
 }
 
 /* Draws the bindings of one group from line *at on (lines above h->top are passed over). */
@@ -53,8 +61,7 @@ static void draw_group(struct help *h, struct ui *ui, struct canvas *cv, struct 
             ++*at;
         }
         any = true;
-        draw_binding(cv, rect_make(r.x, r.y + *at - h->top, r.w, 1), ui, b);
-        ++*at;
+        *at += draw_binding(cv, rect_make(r.x, r.y + *at - h->top, r.w, 1), ui, b);
     }
     if (any) ++*at;
 }
@@ -64,10 +71,11 @@ static void draw_panes(struct help *h, struct canvas *cv, struct rect r, int *at
     if (*edit_text(&h->search)) return;
     canvas_text(cv, r.x, r.y + *at - h->top, ROLE_TITLE, "Panes");
     ++*at;
-    for (int i = 0; i < VIEW_COUNT; i++, ++*at) {
+    for (int i = 0; i < VIEW_COUNT; i++) {
         int y = r.y + *at - h->top;
         canvas_printf(cv, r.x, y, ROLE_KEY, "%d %c", i + 1, (char)view_infos[i].letter);
-        canvas_fit(cv, rect_make(r.x + 11, y, r.w - 11, 1), ROLE_TEXT, view_infos[i].help);
+        *at += canvas_wrap(cv, rect_make(r.x + 11, y, r.w - 11, LINES_MOST), ROLE_TEXT,
+                           view_infos[i].help);
     }
 }
 

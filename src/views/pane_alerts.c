@@ -17,7 +17,9 @@ enum { DEPLOYS = 3 }; /* shown among what changed */
 
 struct alerts {
     struct arena arena;
-    const struct val *shown; /* grouped and filtered; `first`: leads its model's group */
+    const struct val *shown;     /* grouped and filtered; `first`: leads its model's group */
+    struct page_scroll scroll;   /* of the alert that is opened */
+    char opened[LISTING_ID_LEN]; /* its id: another one begins at its top */
 };
 
 static const struct val *at_rest(const struct view *v)
@@ -420,9 +422,12 @@ static void draw_detail(struct view *v, struct canvas *cv, struct rect r,
 {
     const struct val *alert = at_rest(v);
     const struct val *map = view_data(v, F_MAP), *show = view_data(v, F_SHOW);
-    struct page p = { cv, r };
+    struct alerts *a = v->state;
     char title[120];
     if (!alert || rect_empty(r)) return;
+    if (!v->zoom || !str_eq(a->opened, v->rest)) a->scroll = (struct page_scroll){ 0 };
+    snprintf(a->opened, sizeof a->opened, "%s", v->rest);
+    struct page p = v->zoom ? page_begin(cv, r, &a->scroll) : (struct page){ cv, r };
     snprintf(title, sizeof title, "%.50s · %.50s", val_get_str(alert, "model", ""),
              val_get_str(alert, "rule", ""));
     canvas_heading(cv, page_take(&p, 1), ROLE_TITLE, title, val_get_str(alert, "severity", NULL));
@@ -435,6 +440,7 @@ static void draw_detail(struct view *v, struct canvas *cv, struct rect r,
     draw_evidence(&p, val_get(alert, "detail"));
     if (str_eq(val_get_str(show, "id", ""), val_get_str(alert, "id", NULL)))
         draw_history(&p, show, v->focus, ctx->now_us);
+    if (v->zoom) page_end(&p, r, &a->scroll);
 }
 
 /* -- drawing ---------------------------------------------------------------------------- */
@@ -505,7 +511,12 @@ static const char *alerts_why_not(const struct view *v, enum request req)
 static bool alerts_request(struct view *v, enum request req, struct intent *out)
 {
     const struct val *row = view_selected(v, P_LIST);
+    struct alerts *a = v->state;
     switch ((int)req) {
+    case REQ_PAGE_UP:
+    case REQ_PAGE_DOWN:
+        if (v->zoom) page_move(&a->scroll, req == REQ_PAGE_UP ? -1 : 1);
+        return v->zoom;
     case REQ_OPEN:
         if (v->zoom) return intent_go(out, VIEW_monitor, val_get_str(row, "model", ""));
         v->zoom = true;

@@ -22,6 +22,9 @@ EXTRA_DIST += \
 	%D%/golden/alerts-evidence-120x40.screen \
 	%D%/golden/alerts-evidence-40x10.screen \
 	%D%/golden/alerts-evidence-80x24.screen \
+	%D%/golden/alerts-evidence-end-120x40.screen \
+	%D%/golden/alerts-evidence-end-40x10.screen \
+	%D%/golden/alerts-evidence-end-80x24.screen \
 	%D%/golden/alerts-past-120x40.screen \
 	%D%/golden/alerts-past-40x10.screen \
 	%D%/golden/alerts-past-80x24.screen \

@@ -67,6 +67,7 @@ static void test_panes(void **state)
     check_screens("monitor-quiet", "6j");
     check_screens("alerts", "7");
     check_screens("alerts-evidence", "7j<Enter>");
+    check_screens("alerts-evidence-end", "7j<Enter><PgDn><PgDn><PgDn><PgDn><PgDn>");
     check_screens("drift", "8");
     check_screens("drift-feature", "8j<Enter>");
     check_screens("drift-past", "8jhhhhhhhh");

@@ -387,6 +387,7 @@ int model_fit(const struct engine *en, const struct model_spec *spec, const stru
 /* ---- predict ------------------------------------------------------------------------- */
 
 struct predict_job {
+    const struct engine *en;
     const struct model *m;
     const struct binding *b;
     size_t n_rows, block, scratch; /* rows of a block; doubles of scratch a thread has */
@@ -408,6 +409,8 @@ static size_t learner_work(const struct model *m, size_t rows)
 static void predict_block(void *arg, size_t task, int thread)
 {
     const struct predict_job *j = arg;
+
+    if (engine_cancelled(j->en)) return;
     size_t from = task * j->block;
     size_t to = from + j->block < j->n_rows ? from + j->block : j->n_rows;
     double *raw = j->memory + (size_t)thread * j->scratch;
@@ -433,9 +436,11 @@ int model_predict(const struct engine *en, const struct model *m, const struct f
                   double *out, struct err *e)
 {
     size_t inside = m->composite ? composite_scratch(m) : 0;
-    struct predict_job j = {
-        .m = m, .n_rows = f->n_rows, .block = block_rows(m->enc->width + inside), .out = out
-    };
+    struct predict_job j = { .en = en,
+                             .m = m,
+                             .n_rows = f->n_rows,
+                             .block = block_rows(m->enc->width + inside),
+                             .out = out };
     struct binding *b;
     int r = encoder_bind(m->enc, f, &b, e);
 

@@ -70,6 +70,17 @@ static void fill_levels(const struct gbdt_levels *l, const double *v, size_t n, 
     }
 }
 
+/* Fetches what the next block will look at: columns are far apart, and each is short of the length
+ * at which processors see by themselves where it goes on. */
+static void fetch_next(const struct matrix *x, size_t column, size_t row, size_t n)
+{
+    const double *next = x->x + column * x->n + row + n;
+    size_t left = x->n - row - n;
+
+    for (size_t i = 0; i < (left < n ? left : n); i += 64 / sizeof *next)
+        __builtin_prefetch(next + i);
+}
+
 /* Bytes of n <= b.rows rows from `row` on. */
 static void fill_planes(const struct gbdt_model *m, const struct matrix *x, size_t row, size_t n,
                         struct block *b)
@@ -78,8 +89,10 @@ static void fill_planes(const struct gbdt_model *m, const struct matrix *x, size
     size_t rows = b->b.rows;
 
     if (n < rows) memset(b->planes, 0, f->n_planes * rows);
-    for (unsigned i = 0; i < f->n_cuts; i++)
+    for (unsigned i = 0; i < f->n_cuts; i++) {
+        fetch_next(x, f->cuts[i].column, row, n);
         f->kern->ranks(&f->cuts[i], x->x + f->cuts[i].column * x->n + row, n, b->planes + i * rows);
+    }
     b->b.missing = f->n_cuts > 0 && memchr(b->planes, GBDT_MISSING, f->n_cuts * rows);
     for (const struct gbdt_levels *l = f->levels; l < f->levels + f->n_levels; l++)
         fill_levels(l, x->x + l->column * x->n + row, n, rows, b->planes + l->plane * rows);

@@ -1,7 +1,8 @@
 /* aside.c: rows that other versions score beside the answer, for shadows: by a thread of its own
  * that runs only where nobody else wants the processor.
  *
- *   I/O thread: aside_may, score_aside --> its ring --> thread "aside": scores, mode_mirrored compares
+ *   I/O thread: aside_may, score_aside --> its ring
+ *   --> thread "aside": scores, mode_mirrored compares
  *
  * Some thousand comparisons a second say as much about a version as all of them would, so an I/O
  * thread hands over serve.shadow_rows a second at most (a token bucket; what is over is dropped

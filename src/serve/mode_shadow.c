@@ -2,9 +2,9 @@
  *
  * A shadow is asked after the stable version has answered, by a thread of its own that takes no
  * time from anybody (aside.c), through a ring that is bounded: when it is full, or more come than
- * serve.shadow_rows a second, the question is dropped and counted. Its answer is compared there and forgotten; it touches neither cache nor
- * log nor the I/O thread. A question that nobody had time for is dropped, too: that says nothing
- * about the version.
+ * serve.shadow_rows a second, the question is dropped and counted. Its answer is compared there and
+ * forgotten; it touches neither cache nor log nor the I/O thread. A question that nobody had time
+ * for is dropped, too: that says nothing about the version.
  *
  * Compared are the decisions, by label, and the probabilities: |dp| is the largest difference
  * over the classes, for numbers the absolute difference. Numbers agree when they differ by at

@@ -107,7 +107,8 @@ void batch_io_free(struct batch_io *io); /* no ask waits any more; late results 
 
 struct aside_pool *aside_pool_new(struct err *e);
 void aside_pool_free(struct aside_pool *p); /* all its rings were freed; NULL is fine */
-uint64_t aside_pool_dropped(struct aside_pool *p); /* over the rate, for want of room or time; any thread */
+/* For the rate, for want of room or time; any thread. */
+uint64_t aside_pool_dropped(struct aside_pool *p);
 /* Of an I/O thread that hands over so many rows a second at most; 0: no limit. */
 struct aside_ring *aside_ring_new(struct aside_pool *p, double rows_per_s);
 void aside_ring_free(struct aside_ring *r);              /* what is in it is still scored */

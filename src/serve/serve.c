@@ -41,7 +41,7 @@ struct serve {
     struct plog *plog;
     size_t cache_entries, cache_bytes;
     int64_t cache_ttl_us;
-    double shadow_rows; /* a second, per I/O thread */
+    double shadow_rows;       /* a second, per I/O thread */
     struct loop_async *built; /* main loop */
     struct loop_timer *tick;
     int64_t ticked_us;

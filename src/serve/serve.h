@@ -90,7 +90,7 @@ struct serve_count { /* of one arm since the process began */
     uint64_t errors;         /* of these: the arm failed, was late, or its breaker was open */
     uint64_t cached;
     uint64_t fallbacks;      /* of the errors: somebody else answered the caller */
-    uint64_t dropped;        /* shadow: not asked, over the rate, or its ring was full, or nobody had time */
+    uint64_t dropped;        /* shadow: not asked, for its rate or for want of room or time */
     uint64_t compared, disagreed; /* rows held against the stable arm's answers */
     struct hist seconds_request, seconds_model, seconds_queue, batch_rows;
 };

@@ -1,7 +1,7 @@
 /* page.c: see page.h. */
 #include "views/page.h"
 
-enum { LABEL_W = 11 };  /* a date and a time */
+enum { LABEL_W = 11 };   /* a date and a time */
 enum { LONGEST = 1000 }; /* lines of a page that scrolls */
 
 struct page page_begin(struct canvas *cv, struct rect r, struct page_scroll *s)

@@ -146,14 +146,13 @@ INLINE void number_rows(const struct number *o, size_t at, int n, bool missing)
 /* Where no number is missing the bias can be added to the other side. */
 INLINE void number_op(const struct kernel_op *op, const struct kernel_block *b, bool missing)
 {
-    const struct number o = {
-        .plane = b->planes + op->plane * b->rows,
-        .left = b->slots + op->left * b->rows,
-        .right = b->slots + op->right * b->rows,
-        .out = b->slots + op->out * b->rows,
-        .bias = _mm256_set1_epi8((char)op->bias),
-        .most = _mm256_set1_epi8((char)(op->threshold + (missing ? 0 : op->bias)))
-    };
+    const struct number o = { .plane = b->planes + op->plane * b->rows,
+                              .left = b->slots + op->left * b->rows,
+                              .right = b->slots + op->right * b->rows,
+                              .out = b->slots + op->out * b->rows,
+                              .bias = _mm256_set1_epi8((char)op->bias),
+                              .most = _mm256_set1_epi8(
+                                  (char)(op->threshold + (missing ? 0 : op->bias))) };
     size_t j = 0;
 
     for (; j + 128 <= b->rows; j += 128) number_rows(&o, j, 4, missing);

@@ -9,9 +9,9 @@
 
 #include <immintrin.h>
 
-#define AVX2 __attribute__((target("avx2,popcnt")))
-#define AHEAD 512
-#define MANY 16 /* of 64 rows: to look at each of them is cheaper than to find those */
+#define AVX2  __attribute__((target("avx2,popcnt")))
+#define AHEAD 512 /* rows between looking for lines of gradients and reading them */
+#define MANY  16  /* of 64 rows: to look at each of them is cheaper than to find those */
 
 AVX2 void kernel_exp_avx2(const double *x, size_t n, double *out)
 {
@@ -148,7 +148,8 @@ AVX2 static inline void find_many(const struct kernel_marked *a, size_t i, uint6
     __m128i four = _mm_set1_epi32(4), rows, gh, at;
     const int32_t *from = a->gh ? a->gh + i : NULL;
 
-    rows = _mm_add_epi32(_mm_set1_epi32((int32_t)(a->row + (uint32_t)i)), _mm_set_epi32(3, 2, 1, 0));
+    rows = _mm_set1_epi32((int32_t)(a->row + (uint32_t)i));
+    rows = _mm_add_epi32(rows, _mm_set_epi32(3, 2, 1, 0));
     for (unsigned k = 0; k < 64; k += 4, rows = _mm_add_epi32(rows, four)) {
         unsigned some = set >> k & 15;
         unsigned n = (unsigned)__builtin_popcount(some);
@@ -183,8 +184,8 @@ AVX2 static inline uint64_t marked64(const uint8_t *marks, __m256i mark)
     LOAD(last, marks + 32);
     first = _mm256_cmpeq_epi8(first, mark);
     last = _mm256_cmpeq_epi8(last, mark);
-    return (uint32_t)_mm256_movemask_epi8(first) |
-           (uint64_t)(uint32_t)_mm256_movemask_epi8(last) << 32;
+    uint64_t low = (uint32_t)_mm256_movemask_epi8(first);
+    return low | (uint64_t)(uint32_t)_mm256_movemask_epi8(last) << 32;
 }
 
 /* Fetches the lines of gradients that some rows ahead will be looked up in. */

@@ -109,7 +109,9 @@ static bool make_cuts(struct build *b)
         }
         for (size_t pad = k; pad < 2 * (size_t)k + 4; pad++) bound[pad] = HUGE_VAL;
         struct kernel_cuts *c = &f->cuts[f->n_cuts++];
-        *c = (struct kernel_cuts){ .column = feature, .first = GBDT_MISSING + 1, .missing = GBDT_MISSING };
+        *c = (struct kernel_cuts){ .column = feature,
+                                   .first = GBDT_MISSING + 1,
+                                   .missing = GBDT_MISSING };
         below += gbdt_cuts_small(c, bound, k, below);
         bound += 2 * (size_t)k + 4;
         b->feature_cuts[feature] = f->n_cuts;

@@ -390,7 +390,8 @@ static void test_weigh(void **state)
 
     (void)state;
     for (int i = 0; i < MOST; i++)
-        gh[i] = (int32_t)((uint32_t)(i % 3 == 0 ? -32000 : 31000 + i) << 16 | (uint32_t)(65000 - i));
+        gh[i] =
+            (int32_t)((uint32_t)(i % 3 == 0 ? -32000 : 31000 + i) << 16 | (uint32_t)(65000 - i));
     for (int isa = 0; isa < KERNEL_ISAS; isa++) {
         uint32_t want_g = 0, want_h = 0, g, h;
         if (!kernels_for(isa)) continue;
@@ -712,10 +713,10 @@ static void test_dense_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_exp),         TEST(test_mixture),     TEST(test_logistic),  TEST(test_quantise),
-        TEST(test_best_cut),    TEST(test_move),        TEST(test_hist),      TEST(test_widen),
-        TEST(test_weigh),       TEST(test_ranks),       TEST(test_tree_block), TEST(test_tree_row),
-        TEST(test_count_score), TEST(test_dense_rows),  TEST(test_marks),
+        TEST(test_exp),         TEST(test_mixture),    TEST(test_logistic),   TEST(test_quantise),
+        TEST(test_best_cut),    TEST(test_move),       TEST(test_hist),       TEST(test_widen),
+        TEST(test_weigh),       TEST(test_ranks),      TEST(test_tree_block), TEST(test_tree_row),
+        TEST(test_count_score), TEST(test_dense_rows), TEST(test_marks),
     };
 
     printf("# best kernels here: %s\n", kernels_best()->isa);

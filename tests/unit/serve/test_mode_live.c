@@ -341,8 +341,10 @@ static void several_make_one_answer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_canary_gets_its_share), cmocka_unit_test(a_broken_canary_trips),
-        cmocka_unit_test(a_timeout_holds),         cmocka_unit_test(a_shadow_is_not_seen),
+        cmocka_unit_test(a_canary_gets_its_share),
+        cmocka_unit_test(a_broken_canary_trips),
+        cmocka_unit_test(a_timeout_holds),
+        cmocka_unit_test(a_shadow_is_not_seen),
         cmocka_unit_test(a_shadow_keeps_to_its_rate),
         cmocka_unit_test(shadows_that_find_no_room),
         cmocka_unit_test(several_make_one_answer),

@@ -36,7 +36,7 @@ static const struct param params[] = {
     { "bagging_fraction", PARAM_REAL, 0, "1", 0.001, 1, NULL, "share of rows for each tree" },
     { "bagging_freq", PARAM_INT, 0, "0", 0, 100000, NULL,
       "draw those rows anew every so many rounds; 0: use all rows" },
-    { "cat_smooth", PARAM_REAL, 0, "20", 0, 1e9, NULL,
+    { "cat_smooth", PARAM_REAL, 0, "12", 0, 1e9, NULL,
       "smoothing of categories; rarer ones stay together" },
     { "cat_l2", PARAM_REAL, 0, "10", 0, 1e9, NULL, "L2 penalty added in categorical splits" },
     { "max_cat_threshold", PARAM_INT, 0, "32", 1, GBDT_MAX_SET, NULL,

@@ -244,7 +244,7 @@ void aside_ring_free(struct aside_ring *r)
     pthread_mutex_unlock(&r->pool->lock);
 }
 
-bool aside_may(struct serve_io *io, size_t rows)
+bool aside_may(struct serve_io *io, size_t rows, size_t n)
 {
     struct aside_ring *r = io->aside;
 
@@ -253,7 +253,7 @@ bool aside_may(struct serve_io *io, size_t rows)
     r->tokens = fmin(r->tokens + gained, fmax(BURST_US * r->rate, 1));
     r->filled_us = io->now_us;
     if (r->tokens < 1) {
-        atomic_fetch_add_explicit(&r->dropped, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&r->dropped, n, memory_order_relaxed);
         return false;
     }
     r->tokens -= (double)rows;

@@ -42,9 +42,10 @@ int score_now(const struct arm *arm, const struct rows *rows, double *p, double 
 int score_later(struct ask *k, struct err *e);
 
 /* -- provided by aside.c ---------------------------------------------------------------------- */
-/* Whether shadows may be asked about so many rows now, which are then taken as asked; false: more
- * than serve.shadow_rows a second. On io's thread, while a call is being answered. */
-bool aside_may(struct serve_io *io, size_t rows);
+/* Whether n shadows may be asked about so many rows now, which are then taken as asked; false: more
+ * than serve.shadow_rows a second, and counted as n questions that were not asked. On io's thread,
+ * while a call is being answered. */
+bool aside_may(struct serve_io *io, size_t rows, size_t n);
 /* Has the rows scored by another arm beside the answer, on a thread that runs when nobody else
  * wants the processor, and calls mode_mirrored there. stable: what the stable arm answered.
  * Takes what it needs. ERR_BUSY: no room; ERR_INVALID: the rows lack a column of this model. */

@@ -94,6 +94,14 @@ static void mirror_arm(struct flight *f, size_t arm, const struct rows *rows, co
                                      .error = e.kind != ERR_BUSY });
 }
 
+static size_t shadows(const struct flight *f)
+{
+    size_t n = 0;
+
+    for (size_t i = 1; i < f->state->n_arms; i++) n += !f->state->arms[i].fallback_only;
+    return n;
+}
+
 static void drop_all(struct flight *f, size_t rows)
 {
     for (size_t i = 1; i < f->state->n_arms; i++)
@@ -128,7 +136,7 @@ void mode_mirror(struct flight *f, const double *p)
 
     if (r->sample < 1 && rollout_bucket_salted(f->state->salt, id, strlen(id)) >= r->sample * 10000)
         return;
-    if (!aside_may(f->io, n)) return drop_all(f, n);
+    if (!aside_may(f->io, n, shadows(f))) return drop_all(f, n);
     rows_init(&some);
     if (rows->n > n) {
         if (mode_some_rows(rows, NULL, n, &some, NULL) != 0) return rows_done(&some);

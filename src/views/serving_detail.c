@@ -326,7 +326,7 @@ static void draw_daemon(struct page *p, const struct val *d, int64_t now_us)
              fmt_count(entries, val_get_int(cache, "entries", 0)),
              fmt_count(queue, val_get_int(detail, "queued", 0)),
              fmt_count(written, val_get_int(log, "written", 0)));
-    if (shadows) str_addf(&s, "  shadows dropped %s", fmt_count(dropped, shadows));
+    if (shadows) str_addf(&s, "  shadows not asked %s", fmt_count(dropped, shadows));
     if (lost) str_addf(&s, "  ✗ %s predictions not logged", fmt_count(dropped, lost));
     page_fact(p, "daemon", lost ? ROLE_BAD : ROLE_TEXT, str_c(&s));
 }

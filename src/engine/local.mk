@@ -86,6 +86,7 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/learn/gbdt_grow.h \
 	%D%/learn/gbdt_hist.c \
 	%D%/learn/gbdt_loss.c \
+	%D%/learn/gbdt_masks.c \
 	%D%/learn/gbdt_predict.c \
 	%D%/learn/gbdt_renew.c \
 	%D%/learn/gbdt_rows.c \

@@ -108,26 +108,31 @@ struct kernel_cuts {
 };
 
 /* Trees on a block of rows, from the leaves up, without branches. A plane and a slot have a
- * byte a row. A slot holds the number of the leaf that the row would reach below some node:
- * slots 0 .. KERNEL_TEMPS - 1 are results, so are the last KERNEL_ROOTS; slot KERNEL_TEMPS + i
- * holds i in every byte. An op does, byte by byte,
- *   out = (int8_t)(plane - bias) > (int8_t)threshold ? right : left               pages == 0
- *   out = bit of the set at the row's code ? right : left                          otherwise
- * A code below 256 * pages is in three planes: which byte of its page (0..31), which bit (as a
- * power of 2), and, where there is more than one page, which page. A page of a set has 32
- * bytes. */
+ * byte a row; slots lie KERNEL_ROWS bytes apart. A slot holds the number of the leaf that the row
+ * would reach below some node: slots 0 .. KERNEL_TEMPS - 1 are results, so are the last
+ * KERNEL_ROOTS; slot KERNEL_TEMPS + i holds i in every byte. An op does, byte by byte, out =
+ * (int8_t)(plane - bias) > (int8_t)threshold ? right : left               pages == 0 out = bit of
+ * the set at the row's code ? right : left                          otherwise A code below 256 *
+ * pages is in three planes: which byte of its page (0..31), which bit (as a power of 2), and, where
+ * there is more than one page, which page. A page of a set has 32 bytes. */
 #define KERNEL_ROWS  256 /* at most; a multiple of 32 */
-#define KERNEL_TEMPS 16
+#define KERNEL_TEMPS 128
 #define KERNEL_ROOTS 8
 #define KERNEL_ROOT  (KERNEL_TEMPS + 256)
 #define KERNEL_SLOTS (KERNEL_ROOT + KERNEL_ROOTS)
 struct kernel_op {
     uint16_t plane, left, right, out;
     uint8_t threshold, bias, pages;
-    uint32_t set; /* number of the first of its pages */
+    uint8_t plain; /* threshold + bias: where no number is missing it can be compared with */
+    uint32_t set;  /* number of the first of its pages */
+};
+/* Of a tree: first those of which both children are leaves. */
+struct kernel_ops {
+    const struct kernel_op *op;
+    uint32_t n, pairs;
 };
 struct kernel_block {
-    size_t rows;  /* also the bytes of a plane and of a slot */
+    size_t rows;  /* also the bytes of a plane */
     bool missing; /* some number may be: its byte is 128, which no other has */
     const uint8_t *planes, *sets;
     uint8_t *slots;

@@ -57,49 +57,33 @@ INLINE __m128i buckets4(const struct kernel_cuts *c, __m256d x)
     return _mm256_cvttpd_epi32(_mm256_min_pd(t, _mm256_set1_pd(c->top)));
 }
 
-/* Bytes of 255 where bits has ones. */
-INLINE uint64_t spread(uint64_t bits)
-{
-    uint64_t each = bits * UINT64_C(0x0101010101010101) & UINT64_C(0x8040201008040201);
-
-    return ((each + UINT64_C(0x7f7f7f7f7f7f7f7f)) >> 7 & UINT64_C(0x0101010101010101)) * 255;
-}
-
-INLINE uint64_t ranks8(const struct kernel_cuts *c, unsigned near, const double *x)
+INLINE void ranks8(const struct kernel_cuts *c, unsigned near, const double *x, uint8_t *out)
 {
     __m256d lo = _mm256_loadu_pd(x), hi = _mm256_loadu_pd(x + 4);
     int32_t bucket[8];
-    uint64_t word = 0;
 
     store(bucket, _mm256_set_m128i(buckets4(c, hi), buckets4(c, lo)));
 #pragma GCC unroll 8
-    for (int j = 0; j < 8; j++) {
-        uint8_t r = (uint8_t)(finish_rank(c, near, c->below[bucket[j]], x[j]) + c->first);
-        word |= (uint64_t)r << (8 * j);
-    }
+    for (int j = 0; j < 8; j++)
+        out[j] = (uint8_t)(finish_rank(c, near, c->below[bucket[j]], x[j]) + c->first);
     unsigned odd = (unsigned)_mm256_movemask_pd(_mm256_cmp_pd(lo, lo, _CMP_UNORD_Q)) |
                    (unsigned)_mm256_movemask_pd(_mm256_cmp_pd(hi, hi, _CMP_UNORD_Q)) << 4;
-    if (odd) {
-        uint64_t mask = spread(odd);
-        word = (word & ~mask) | (c->missing * UINT64_C(0x0101010101010101) & mask);
-    }
-    return word;
+    for (; odd; odd &= odd - 1) out[__builtin_ctz(odd)] = c->missing;
 }
 
-INLINE void ranks(const struct kernel_cuts *c, unsigned near, const double *x, size_t n,
+INLINE void ranks(const struct kernel_cuts *cuts, unsigned near, const double *x, size_t n,
                   uint8_t *out)
 {
+    const struct kernel_cuts c = *cuts; /* a copy: stores of bytes cannot change it */
     size_t i = 0;
 
-    for (; i + 8 <= n; i += 8) {
-        uint64_t word = ranks8(c, near, x + i);
-        memcpy(out + i, &word, sizeof word);
-    }
+    for (; i + 8 <= n; i += 8) ranks8(&c, near, x + i, out + i);
     if (i == n) return;
     double last[8] = { 0, 0, 0, 0, 0, 0, 0, 0 };
+    uint8_t bytes[8];
     memcpy(last, x + i, (n - i) * sizeof *x);
-    uint64_t word = ranks8(c, near, last);
-    memcpy(out + i, &word, n - i);
+    ranks8(&c, near, last, bytes);
+    memcpy(out + i, bytes, n - i);
 }
 
 AVX2 void kernel_ranks_avx2(const struct kernel_cuts *c, const double *x, size_t n, uint8_t *out)
@@ -121,87 +105,138 @@ AVX2 void kernel_count_score_avx2(const int64_t *prefix, size_t n, const struct 
 
 /* ---- blocks ---- */
 
-struct number { /* an op on numbers */
-    const uint8_t *plane, *left, *right;
-    uint8_t *out;
-    __m256i bias, most;
+/* What is done to a block. rows is a constant where it can be, so that nothing is left of loops. */
+enum ops { OPS_PAIRS = 1, OPS_MISSING = 2 };
+struct part {
+    const struct kernel_block *b;
+    size_t rows;
+    enum ops kind;
 };
 
-/* Rows [at, at + 32 n); loads go first, since stores might be to where they are from. */
-INLINE void number_rows(const struct number *o, size_t at, int n, bool missing)
+/* The rows of an op. */
+struct rows {
+    const uint8_t *plane, *left, *right;
+    uint8_t *out;
+    __m256i pair[2]; /* left and right, if they are leaves */
+};
+
+INLINE struct rows rows_of(const struct kernel_op *op, const struct part *p)
+{
+    return (struct rows){ .plane = p->b->planes + op->plane * p->rows,
+                          .left = p->b->slots + op->left * KERNEL_ROWS,
+                          .right = p->b->slots + op->right * KERNEL_ROWS,
+                          .out = p->b->slots + op->out * KERNEL_ROWS,
+                          .pair = { _mm256_set1_epi8((char)(op->left - KERNEL_TEMPS)),
+                                    _mm256_set1_epi8((char)(op->right - KERNEL_TEMPS)) } };
+}
+
+INLINE __m256i choose(const struct rows *o, size_t at, enum ops kind, __m256i right)
+{
+    if (kind & OPS_PAIRS) return _mm256_blendv_epi8(o->pair[0], o->pair[1], right);
+    return _mm256_blendv_epi8(load(o->left + at), load(o->right + at), right);
+}
+
+/* n times 32 rows. Loads go before stores, since stores might be to where they are from. */
+INLINE void number_rows(const struct rows *o, size_t at, size_t n, enum ops kind,
+                        const __m256i limit[2])
 {
     __m256i leaf[4];
 
 #pragma GCC unroll 4
-    for (int i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         __m256i x = load(o->plane + at + 32 * i);
-        if (missing) x = _mm256_sub_epi8(x, o->bias);
-        leaf[i] = _mm256_blendv_epi8(load(o->left + at + 32 * i), load(o->right + at + 32 * i),
-                                     _mm256_cmpgt_epi8(x, o->most));
+        if (kind & OPS_MISSING) x = _mm256_sub_epi8(x, limit[1]);
+        leaf[i] = choose(o, at + 32 * i, kind, _mm256_cmpgt_epi8(x, limit[0]));
     }
 #pragma GCC unroll 4
-    for (int i = 0; i < n; i++) store(o->out + at + 32 * i, leaf[i]);
+    for (size_t i = 0; i < n; i++) store(o->out + at + 32 * i, leaf[i]);
 }
 
-/* Where no number is missing the bias can be added to the other side. */
-INLINE void number_op(const struct kernel_op *op, const struct kernel_block *b, bool missing)
+INLINE void number_op(const struct kernel_op *op, const struct part *p)
 {
-    const struct number o = { .plane = b->planes + op->plane * b->rows,
-                              .left = b->slots + op->left * b->rows,
-                              .right = b->slots + op->right * b->rows,
-                              .out = b->slots + op->out * b->rows,
-                              .bias = _mm256_set1_epi8((char)op->bias),
-                              .most = _mm256_set1_epi8(
-                                  (char)(op->threshold + (missing ? 0 : op->bias))) };
-    size_t j = 0;
+    const struct rows o = rows_of(op, p);
+    const uint8_t most = p->kind & OPS_MISSING ? op->threshold : op->plain;
+    const __m256i limit[2] = { _mm256_set1_epi8((char)most), _mm256_set1_epi8((char)op->bias) };
+    size_t at = 0;
 
-    for (; j + 128 <= b->rows; j += 128) number_rows(&o, j, 4, missing);
-    for (; j < b->rows; j += 32) number_rows(&o, j, 1, missing);
+#pragma GCC unroll 2
+    for (; at + 128 <= p->rows; at += 128) number_rows(&o, at, 4, p->kind, limit);
+    for (; at < p->rows; at += 32) number_rows(&o, at, 1, p->kind, limit);
 }
 
-/* Which of 32 rows have their bit in a page of 32 bytes: all ones there. */
-INLINE __m256i in_page(const uint8_t *page, __m256i byte, __m256i bit)
+struct page { /* 32 bytes of bits, each half twice */
+    __m256i lo, hi;
+};
+
+INLINE struct page page_at(const uint8_t *p)
 {
-    __m256i lo = _mm256_shuffle_epi8(load_twice(page), byte);
-    __m256i hi = _mm256_shuffle_epi8(load_twice(page + 16), byte);
+    return (struct page){ load_twice(p), load_twice(p + 16) };
+}
+
+/* Which of 32 rows have their bit in a page: all ones there. */
+INLINE __m256i in_page(const struct page *p, __m256i byte, __m256i bit)
+{
+    __m256i lo = _mm256_shuffle_epi8(p->lo, byte), hi = _mm256_shuffle_epi8(p->hi, byte);
     __m256i found = _mm256_blendv_epi8(lo, hi, _mm256_slli_epi16(byte, 3));
 
     return _mm256_cmpeq_epi8(_mm256_and_si256(found, bit), bit);
 }
 
-INLINE void set_op(const struct kernel_op *o, const struct kernel_block *b)
+/* The same in any of several pages; page: which is meant. */
+INLINE __m256i in_pages(const uint8_t *set, unsigned n, __m256i byte, __m256i bit, __m256i page)
 {
-    const uint8_t *p = b->planes + o->plane * b->rows, *l = b->slots + o->left * b->rows;
-    const uint8_t *r = b->slots + o->right * b->rows, *set = b->sets + o->set * (size_t)32;
-    uint8_t *out = b->slots + o->out * b->rows;
+    __m256i found = _mm256_setzero_si256(), at = found, one = _mm256_set1_epi8(1);
 
-    for (size_t j = 0; j < b->rows; j += 32) {
-        __m256i byte = load(p + j), bit = load(p + b->rows + j), right;
-        right = in_page(set, byte, bit);
-        if (o->pages > 1) {
-            __m256i page = load(p + 2 * b->rows + j), one = _mm256_set1_epi8(1), at = one;
-            right = _mm256_and_si256(right, _mm256_cmpeq_epi8(page, _mm256_setzero_si256()));
-            for (size_t i = 1; i < o->pages; i++, at = _mm256_add_epi8(at, one)) {
-                __m256i here = _mm256_cmpeq_epi8(page, at);
-                here = _mm256_and_si256(here, in_page(set + 32 * i, byte, bit));
-                right = _mm256_or_si256(right, here);
-            }
-        }
-        __m256i leaf = _mm256_blendv_epi8(load(l + j), load(r + j), right);
-        store(out + j, leaf);
+    for (unsigned i = 0; i < n; i++, at = _mm256_add_epi8(at, one)) {
+        const struct page p = page_at(set + 32 * i);
+        __m256i here = _mm256_and_si256(_mm256_cmpeq_epi8(page, at), in_page(&p, byte, bit));
+        found = _mm256_or_si256(found, here);
+    }
+    return found;
+}
+
+INLINE void set_op(const struct kernel_op *op, const struct part *p)
+{
+    const struct rows o = rows_of(op, p);
+    const uint8_t *set = p->b->sets + op->set * (size_t)32;
+    const struct page only = page_at(set);
+    const unsigned pages = op->pages;
+
+    for (size_t at = 0; at < p->rows && pages == 1; at += 32) {
+        __m256i right = in_page(&only, load(o.plane + at), load(o.plane + p->rows + at));
+        store(o.out + at, choose(&o, at, p->kind, right));
+    }
+    for (size_t at = 0; at < p->rows && pages > 1; at += 32) {
+        __m256i byte = load(o.plane + at), bit = load(o.plane + p->rows + at);
+        __m256i right = in_pages(set, pages, byte, bit, load(o.plane + 2 * p->rows + at));
+        store(o.out + at, choose(&o, at, p->kind, right));
     }
 }
 
-AVX2 void kernel_tree_block_avx2(const struct kernel_op *ops, size_t n,
-                                 const struct kernel_block *block)
+INLINE void run_ops(const struct kernel_op *ops, size_t n, const struct part *p)
+{
+    for (const struct kernel_op *o = ops; o < ops + n; o++)
+        if (o->pages) set_op(o, p);
+        else number_op(o, p);
+}
+
+INLINE void run_all(const struct kernel_ops *ops, const struct kernel_block *b, size_t rows,
+                    enum ops missing)
+{
+    const struct part pairs = { b, rows, OPS_PAIRS | missing }, others = { b, rows, missing };
+
+    run_ops(ops->op, ops->pairs, &pairs);
+    run_ops(ops->op + ops->pairs, ops->n - ops->pairs, &others);
+}
+
+AVX2 void kernel_tree_block_avx2(const struct kernel_ops *ops, const struct kernel_block *block)
 {
     const struct kernel_block b = *block; /* a copy: stores to slots cannot change it */
 
-    for (const struct kernel_op *o = ops; o < ops + n; o++) {
-        if (o->pages) set_op(o, &b);
-        else if (b.missing) number_op(o, &b, true);
-        else number_op(o, &b, false);
-    }
+    if (b.rows == KERNEL_ROWS && !b.missing) run_all(ops, &b, KERNEL_ROWS, 0);
+    else if (b.rows == KERNEL_ROWS) run_all(ops, &b, KERNEL_ROWS, OPS_MISSING);
+    else if (b.rows == KERNEL_ROWS / 2) run_all(ops, &b, KERNEL_ROWS / 2, OPS_MISSING);
+    else run_all(ops, &b, b.rows, OPS_MISSING);
 }
 
 /* ---- one row ---- */

@@ -19,7 +19,7 @@ BODY body_ranks(const struct kernel_cuts *c, const double *x, size_t n, uint8_t 
 BODY body_number_op(const struct kernel_op *o, const uint8_t *p, const uint8_t *l, const uint8_t *r,
                     const struct kernel_block *b)
 {
-    uint8_t *out = b->slots + o->out * b->rows;
+    uint8_t *out = b->slots + o->out * KERNEL_ROWS;
 
     for (size_t j = 0; j < b->rows; j += sizeof(v32b)) {
         v32b x, y, z;
@@ -35,7 +35,7 @@ BODY body_number_op(const struct kernel_op *o, const uint8_t *p, const uint8_t *
 BODY body_set_op(const struct kernel_op *o, const uint8_t *p, const uint8_t *l, const uint8_t *r,
                  const struct kernel_block *b)
 {
-    uint8_t *out = b->slots + o->out * b->rows;
+    uint8_t *out = b->slots + o->out * KERNEL_ROWS;
     const uint8_t *set = b->sets + o->set * (size_t)32, *bit = p + b->rows, *page = bit + b->rows;
 
     for (size_t j = 0; j < b->rows; j++) {
@@ -44,11 +44,11 @@ BODY body_set_op(const struct kernel_op *o, const uint8_t *p, const uint8_t *l, 
     }
 }
 
-BODY body_tree_block(const struct kernel_op *ops, size_t n, const struct kernel_block *b)
+BODY body_tree_block(const struct kernel_ops *ops, const struct kernel_block *b)
 {
-    for (const struct kernel_op *o = ops; o < ops + n; o++) {
-        const uint8_t *p = b->planes + o->plane * b->rows, *l = b->slots + o->left * b->rows;
-        const uint8_t *r = b->slots + o->right * b->rows;
+    for (const struct kernel_op *o = ops->op; o < ops->op + ops->n; o++) {
+        const uint8_t *p = b->planes + o->plane * b->rows, *l = b->slots + o->left * KERNEL_ROWS;
+        const uint8_t *r = b->slots + o->right * KERNEL_ROWS;
         if (o->pages) body_set_op(o, p, l, r, b);
         else body_number_op(o, p, l, r, b);
     }

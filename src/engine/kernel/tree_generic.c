@@ -7,10 +7,9 @@ void kernel_ranks_generic(const struct kernel_cuts *c, const double *x, size_t n
     body_ranks(c, x, n, out);
 }
 
-void kernel_tree_block_generic(const struct kernel_op *ops, size_t n,
-                               const struct kernel_block *block)
+void kernel_tree_block_generic(const struct kernel_ops *ops, const struct kernel_block *block)
 {
-    body_tree_block(ops, n, block);
+    body_tree_block(ops, block);
 }
 
 void kernel_tree_row_generic(const struct kernel_row_model *m, const double *x, double *score)

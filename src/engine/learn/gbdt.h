@@ -7,6 +7,7 @@
  *   gbdt_hist.c   histograms of leaves          gbdt_renew.c  leaf values that are quantiles
  *   gbdt_tree.c   the model: trees, bytes       gbdt_predict.c  rows -> outputs
  *   gbdt_cuts.c   values -> bins, ranks         gbdt_fast.c     form for prediction
+ *   gbdt_masks.c  the same for single rows
  *   gbdt_shap.c   what each feature of a row did  gbdt_train.h  what only training shares
  *
  * Training sees bins only: bin b of a numeric feature holds the values in

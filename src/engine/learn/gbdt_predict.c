@@ -16,11 +16,21 @@
 #define BLOCK_BYTES (GBDT_MAX_PLANES * LEAST_ROWS)
 #define BLOCK_SUMS  (MAX_SCORES * LEAST_ROWS)
 
+/* Log odds to probabilities. The kernel's exp, so that one is as many. */
+static void probabilities(const struct gbdt_model *m, double *s, size_t n)
+{
+    const struct kernels *kern = m->fast ? m->fast->kern : kernels_best();
+
+    for (size_t i = 0; i < n; i++) s[i] = -s[i];
+    kern->exp(s, n, s);
+    for (size_t i = 0; i < n; i++) s[i] = 1 / (1 + s[i]);
+}
+
 void gbdt_link(const struct gbdt_model *m, double *s)
 {
     double top = s[0], sum = 0;
 
-    if (m->task == TASK_BINARY) s[0] = 1 / (1 + exp(-s[0]));
+    if (m->task == TASK_BINARY) probabilities(m, s, 1);
     if (m->objective == GBDT_POISSON) s[0] = exp(s[0]);
     if (m->task != TASK_MULTICLASS) return;
     for (int c = 1; c < m->k; c++)
@@ -98,57 +108,47 @@ static void fill_planes(const struct gbdt_model *m, const struct matrix *x, size
         fill_levels(l, x->x + l->column * x->n + row, n, rows, b->planes + l->plane * rows);
 }
 
-/* Where the rows of a tree end, and the values there. */
-struct ends {
-    const uint8_t *leaf;
-    const double *value;
-};
-
-/* Sum after sum, so that each stays in a register while trees are added in their order. */
-static void add_eight(double *sum, size_t rows, const struct ends *e)
+/* Adds the values of up to KERNEL_ROOTS trees, whose leaves are in the last slots. Sum after sum,
+ * so that each stays in a register while trees are added in their order. */
+static void add_values(const struct kernel_block *b, const double *const *value, size_t n,
+                       double *sum)
 {
-    for (size_t r = 0; r < rows; r++) {
+    const uint8_t *leaf = b->slots + KERNEL_ROOT * KERNEL_ROWS;
+
+    for (size_t r = 0; r < b->rows && n == KERNEL_ROOTS; r++) {
         double s = sum[r];
 #pragma GCC unroll 8
-        for (int i = 0; i < KERNEL_ROOTS; i++) s += e[i].value[e[i].leaf[r]];
+        for (int i = 0; i < KERNEL_ROOTS; i++) s += value[i][leaf[i * KERNEL_ROWS + r]];
         sum[r] = s;
     }
-}
-
-static void add_values(double *sum, size_t rows, const struct ends *e, size_t n)
-{
-    if (n == KERNEL_ROOTS) {
-        add_eight(sum, rows, e);
-        return;
-    }
-    for (size_t i = 0; i < n; i++)
-        for (size_t r = 0; r < rows; r++) sum[r] += e[i].value[e[i].leaf[r]];
+    for (size_t i = 0; i < n && n < KERNEL_ROOTS; i++)
+        for (size_t r = 0; r < b->rows; r++) sum[r] += value[i][leaf[i * KERNEL_ROWS + r]];
 }
 
 /* Adds the values of all trees of score c. */
 static void add_trees(const struct gbdt_model *m, size_t c, const struct kernel_block *b,
                       double *sum)
 {
-    struct ends ends[KERNEL_ROOTS];
+    const double *value[KERNEL_ROOTS];
     size_t n = 0;
 
     for (size_t i = c; i < m->n_trees; i += (size_t)m->k) {
         const struct gbdt_tree *t = &m->trees[i];
-        size_t slot = t->n_leaves > 1 ? KERNEL_ROOT + n : KERNEL_TEMPS;
-        ends[n++] = (struct ends){ b->slots + slot * b->rows, m->leaves + t->leaf };
-        m->fast->kern->tree_block(m->fast->ops + t->node, t->n_leaves - 1, b);
-        if (n < KERNEL_ROOTS) continue;
-        add_values(sum, b->rows, ends, n);
+        value[n] = m->leaves + t->leaf;
+        if (t->n_leaves < 2) memset(b->slots + (KERNEL_ROOT + n) * KERNEL_ROWS, 0, b->rows);
+        else m->fast->kern->tree_block(&m->fast->trees[i], b);
+        if (++n < KERNEL_ROOTS) continue;
+        add_values(b, value, n, sum);
         n = 0;
     }
-    add_values(sum, b->rows, ends, n);
+    add_values(b, value, n, sum);
 }
 
 static void start_blocks(const struct gbdt_model *m, size_t rows, struct block *b)
 {
     b->b.rows = rows;
     for (size_t i = 0; i < m->fast->most_leaves; i++)
-        memset(b->b.slots + (KERNEL_TEMPS + i) * rows, (int)i, rows);
+        memset(b->b.slots + (KERNEL_TEMPS + i) * KERNEL_ROWS, (int)i, rows);
 }
 
 /* Rows of a block, of which n are wanted. */
@@ -162,11 +162,28 @@ static size_t block_rows(const struct gbdt_model *m, size_t n)
     return n < rows ? (n + 31) / 32 * 32 : rows;
 }
 
+/* Outputs of n rows from the sums of a block. */
+static void give(const struct gbdt_model *m, double *sum, size_t rows, size_t n, double *out)
+{
+    size_t k = (size_t)m->k;
+
+    if (m->task == TASK_BINARY) {
+        memcpy(out, sum, n * sizeof *out);
+        probabilities(m, out, n);
+        return;
+    }
+    for (size_t r = 0; r < n; r++, out += k) {
+        for (size_t c = 0; c < k; c++) out[c] = sum[c * rows + r];
+        gbdt_link(m, out);
+    }
+}
+
 static void by_blocks(const struct gbdt_model *m, const struct matrix *x, size_t from, size_t to,
                       double *out)
 {
-    uint8_t slots[KERNEL_SLOTS * KERNEL_ROWS], planes[BLOCK_BYTES];
-    double sum[BLOCK_SUMS];
+    _Alignas(64) uint8_t slots[KERNEL_SLOTS * KERNEL_ROWS]; /* loads in one cache line each */
+    _Alignas(64) uint8_t planes[BLOCK_BYTES];
+    _Alignas(64) double sum[BLOCK_SUMS];
     struct block b = { { .planes = planes, .sets = m->fast->sets, .slots = slots }, planes, sum };
     size_t k = (size_t)m->k;
 
@@ -179,10 +196,8 @@ static void by_blocks(const struct gbdt_model *m, const struct matrix *x, size_t
             for (size_t r = 0; r < rows; r++) sum[c * rows + r] = m->base[c];
             add_trees(m, c, &b.b, sum + c * rows);
         }
-        for (size_t r = 0; r < n; r++, out += k) {
-            for (size_t c = 0; c < k; c++) out[c] = sum[c * rows + r];
-            gbdt_link(m, out);
-        }
+        give(m, sum, rows, n, out);
+        out += n * k;
     }
 }
 

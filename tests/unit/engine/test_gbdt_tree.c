@@ -76,18 +76,39 @@ static void test_row_is_batch(void **state)
     }
 }
 
-/* The plain walk down the trees gives the same bits as the form made for prediction; shapes
- * that do not fit that form have none. */
+/* The plain walk down the trees gives the same bits as the form made for prediction, for many
+ * rows and for one. Frees that form. */
+static void check_walk(struct fitted *f, const struct data *v)
+{
+    double *p = predict_all(f->m, v), *q, row[6], out[3];
+    size_t k = (size_t)f->m->k;
+
+    for (size_t i = 0; i < v->n; i++) {
+        for (size_t j = 0; j < v->d; j++) row[j] = *cell(v, i, j);
+        learner_gbdt.predict_row(f->m, row, out);
+        assert_memory_equal(out, p + i * k, k * sizeof *out);
+    }
+    gbdt_fast_free(f->m->fast);
+    f->m->fast = NULL;
+    q = predict_all(f->m, v);
+    assert_memory_equal(p, q, v->n * k * sizeof *p);
+    free(p);
+    free(q);
+}
+
+/* Shapes that do not fit have no such form. */
 static void test_fast_is_walk(void **state)
 {
     static const struct {
         const char *params;
-        bool fast, rows;
+        bool fast;
     } cases[] = {
-        { "{\"n_estimators\":30}", true, true },
-        { "{\"n_estimators\":5,\"num_leaves\":120,\"min_data_in_leaf\":1}", true, false },
-        { "{\"n_estimators\":3,\"num_leaves\":900,\"min_data_in_leaf\":1}", false, false },
-        { "{\"n_estimators\":40,\"num_leaves\":2,\"min_data_in_leaf\":1}", true, true },
+        { "{\"n_estimators\":30}", true },
+        { "{\"n_estimators\":6,\"num_leaves\":50,\"min_data_in_leaf\":1}", true },
+        { "{\"n_estimators\":5,\"num_leaves\":64,\"grow_policy\":\"depth_wise\"}", true },
+        { "{\"n_estimators\":5,\"num_leaves\":120,\"min_data_in_leaf\":1}", true },
+        { "{\"n_estimators\":3,\"num_leaves\":900,\"min_data_in_leaf\":1}", false },
+        { "{\"n_estimators\":40,\"num_leaves\":2,\"min_data_in_leaf\":1}", true },
     };
 
     (void)state;
@@ -99,18 +120,41 @@ static void test_fast_is_walk(void **state)
         for (size_t i = 0; i < 300; i++)
             *cell(&v, i, i % 6) = i % 4 ? (double)NAN : i % 8 ? HUGE_VAL : -HUGE_VAL;
         assert_int_equal(f.m->fast != NULL, cases[c / 3].fast);
-        if (f.m->fast) assert_int_equal(f.m->fast->rows != NULL, cases[c / 3].rows);
-        double *p = predict_all(f.m, &v);
-        gbdt_fast_free(f.m->fast);
-        f.m->fast = NULL;
-        double *q = predict_all(f.m, &v);
-        assert_memory_equal(p, q, v.n * (size_t)f.m->k * sizeof *p);
-        free(p);
-        free(q);
+        if (f.m->fast) assert_non_null(f.m->fast->rows);
+        check_walk(&f, &v);
         fitted_free(&f);
         data_free(&a);
         data_free(&v);
     }
+}
+
+/* x <= n - 1, else x <= n - 2 ...: the pieces of masks have no room for so long a way down. */
+static void check_chain(int32_t n, bool rows)
+{
+    struct fitted f = { .m = gbdt_model_new(TASK_REGRESSION, 0, 1) };
+    struct data v = data_new(300, 1);
+
+    for (size_t i = 0; i < v.n; i++) *cell(&v, i, 0) = (double)i / 3 - 10;
+    gbdt_tree_begin(f.m);
+    for (int32_t i = 0; i < n; i++) {
+        const struct gbdt_node node = { .threshold = n - i, .missing_left = true };
+        gbdt_tree_split(f.m, &node, 0, i - 1, true);
+    }
+    for (size_t i = 0; i < f.m->n_leaves; i++) f.m->leaves[i] = (double)(i * i);
+    gbdt_fast_build(f.m);
+    assert_non_null(f.m->fast);
+    assert_int_equal(f.m->fast->rows != NULL, rows);
+    check_walk(&f, &v);
+    fitted_free(&f);
+    data_free(&v);
+}
+
+static void test_chain(void **state)
+{
+    (void)state;
+    check_chain(31, true);
+    check_chain(32, false);
+    check_chain(60, false);
 }
 
 /* A feature that is missing or not, and nothing else: the threshold is infinite. */
@@ -253,9 +297,9 @@ static void test_bad_links(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_save_load),     TEST(test_row_is_batch),       TEST(test_bins_are_thresholds),
-        TEST(test_fast_is_walk),  TEST(test_infinite_threshold), TEST(test_importance),
-        TEST(test_hostile_bytes), TEST(test_bad_links),
+        TEST(test_save_load),    TEST(test_row_is_batch),  TEST(test_bins_are_thresholds),
+        TEST(test_fast_is_walk), TEST(test_chain),         TEST(test_infinite_threshold),
+        TEST(test_importance),   TEST(test_hostile_bytes), TEST(test_bad_links),
     };
 
     return cmocka_run_group_tests_name("gbdt_tree", tests, NULL, NULL);

@@ -484,7 +484,7 @@ static void test_ranks(void **state)
     }
 }
 
-enum { BLOCK_ROWS = 160, OPS = 200, OP_PLANES = 20, OP_SETS = 12 };
+enum { OPS = 200, OP_PAIRS = 50, OP_PLANES = 20, OP_SETS = 12 };
 
 /* What an op says of a row, as kernel.h has it. */
 static uint8_t op_by_hand(const struct kernel_op *o, const struct kernel_block *b, size_t row)
@@ -496,52 +496,65 @@ static uint8_t op_by_hand(const struct kernel_op *o, const struct kernel_block *
         size_t page = o->pages > 1 ? p[2 * b->rows] : 0;
         right = b->sets[(o->set + page) * 32 + p[0]] & p[b->rows];
     }
-    return b->slots[(right ? o->right : o->left) * b->rows + row];
+    return b->slots[(right ? o->right : o->left) * KERNEL_ROWS + row];
 }
 
 /* Planes [0, 8) are numbers, then come threes of planes of codes. */
-static void test_tree_block(void **state)
+static void check_tree_block(size_t rows)
 {
-    static uint8_t planes[OP_PLANES * BLOCK_ROWS], sets[OP_SETS * 32];
-    static uint8_t want[KERNEL_SLOTS * BLOCK_ROWS], got[KERNEL_SLOTS * BLOCK_ROWS];
+    static uint8_t planes[OP_PLANES * KERNEL_ROWS], sets[OP_SETS * 32];
+    static uint8_t want[KERNEL_SLOTS * KERNEL_ROWS], got[KERNEL_SLOTS * KERNEL_ROWS];
     static struct kernel_op ops[OPS];
+    const struct kernel_ops all = { ops, OPS, OP_PAIRS };
     struct rng r;
 
-    (void)state;
     rng_seed(&r, 6);
     for (size_t i = 0; i < sizeof sets; i++) sets[i] = (uint8_t)rng_u64(&r);
     for (size_t i = 0; i < sizeof want; i++) want[i] = got[i] = (uint8_t)rng_u64(&r);
     for (size_t i = 0; i < sizeof planes; i++) {
-        size_t kind = i / BLOCK_ROWS < 8 ? 3 : (i / BLOCK_ROWS - 8) % 3;
+        size_t kind = i / rows < 8 ? 3 : (i / rows - 8) % 3;
         uint64_t v = rng_u64(&r) >> 20;
         planes[i] = (uint8_t)(kind == 0 ? v % 32 : kind == 1 ? 1u << v % 8 : kind == 2 ? v % 3 : v);
     }
     for (size_t i = 0; i < OPS; i++) {
         bool set = i % 3 == 0;
+        uint64_t first = i < OP_PAIRS ? KERNEL_TEMPS : 0, slots = i < OP_PAIRS ? 256 : KERNEL_SLOTS;
         ops[i] = (struct kernel_op){
             .plane = (uint16_t)(set ? 8 + 3 * rng_below(&r, 4) : rng_below(&r, 8)),
-            .left = (uint16_t)rng_below(&r, KERNEL_SLOTS),
-            .right = (uint16_t)rng_below(&r, KERNEL_SLOTS),
-            .out = (uint16_t)rng_below(&r, KERNEL_SLOTS),
+            .left = (uint16_t)(first + rng_below(&r, slots)),
+            .right = (uint16_t)(first + rng_below(&r, slots)),
+            .out = (uint16_t)rng_below(&r, i < OP_PAIRS ? KERNEL_TEMPS : KERNEL_SLOTS),
             .threshold = (uint8_t)((uint8_t)rng_u64(&r) % 255 + 128), /* all but 127 */
             .bias = i % 2,
             .pages = set ? i % 2 ? 3 : 1 : 0,
             .set = (uint32_t)rng_below(&r, OP_SETS - 2),
         };
+        ops[i].plain = (uint8_t)(ops[i].threshold + ops[i].bias);
     }
     for (int i = 0; i < 2 * KERNEL_ISAS; i++) {
         int isa = i / 2;
-        struct kernel_block b = { BLOCK_ROWS, i % 2 == 0, planes, sets, want };
+        struct kernel_block b = { rows, i % 2 == 0, planes, sets, want };
         if (!kernels_for(isa)) continue;
-        for (size_t j = 0; !b.missing && j < 8 * (size_t)BLOCK_ROWS; j++)
+        for (size_t j = 0; !b.missing && j < 8 * rows; j++)
             if (planes[j] == 128) planes[j] = 0;
+        for (size_t j = 0; j < 256; j++)
+            memset(want + (KERNEL_TEMPS + j) * KERNEL_ROWS, (int)j, KERNEL_ROWS);
+        memcpy(got, want, sizeof got);
         for (size_t j = 0; j < OPS; j++)
-            for (size_t row = 0; row < BLOCK_ROWS; row++)
-                want[ops[j].out * (size_t)BLOCK_ROWS + row] = op_by_hand(&ops[j], &b, row);
+            for (size_t row = 0; row < rows; row++)
+                want[ops[j].out * (size_t)KERNEL_ROWS + row] = op_by_hand(&ops[j], &b, row);
         b.slots = got;
-        kernels_for(isa)->tree_block(ops, OPS, &b);
+        kernels_for(isa)->tree_block(&all, &b);
         assert_memory_equal(got, want, sizeof got);
     }
+}
+
+static void test_tree_block(void **state)
+{
+    (void)state;
+    check_tree_block(KERNEL_ROWS);
+    check_tree_block(160);
+    check_tree_block(32);
 }
 
 enum { ROW_TREES = 43, ROW_CUTS = 90, ROW_NODES = KERNEL_ROW_LEAVES - 1 };

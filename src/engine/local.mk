@@ -78,6 +78,7 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/learn/gbdt_bin.c \
 	%D%/learn/gbdt_cuts.c \
 	%D%/learn/trees_ensemble.c \
+	%D%/learn/gbdt_edges.c \
 	%D%/learn/gbdt_ensemble.c \
 	%D%/learn/gbdt_ensemble.h \
 	%D%/learn/gbdt_fast.c \

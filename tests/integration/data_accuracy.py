@@ -180,7 +180,7 @@ def peers(algorithm, x, metric, seed):
         return {k: (m, as_it_is, AS[k]) for k, m in boosters(metric).items()
                 if not (many and k == "HistGB")}
     if algorithm == "forest":
-        return {"sklearn": (make_pipeline(SimpleImputer(), forest(metric, seed)), coded, [])}
+        return {"sklearn": (forest(metric, seed), coded, [])}
     if algorithm == "isolation_forest":
         return {"sklearn": (IsolationForest(n_estimators=100, random_state=seed), coded, [])}
     if algorithm == "mlp":

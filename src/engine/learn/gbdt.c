@@ -328,6 +328,7 @@ static int fit(const struct engine *en, const struct fit_input *in, void **ret, 
     if (r == 0) r = gbdt_loss_init(in, &b.p, kern, &b.loss, e);
     if (r < 0) return r;
     b.p.monotone = monotone;
+    b.p.most_inside = in->task == TASK_REGRESSION ? GBDT_TAIL : GBDT_HEAVY_TAIL;
     b.m = gbdt_model_new(in->task, in->n_classes, in->train.d);
     b.m->objective = b.p.objective;
     r = start_scores(&b, e);

@@ -1,9 +1,7 @@
 /* gbdt_bin.c: turns columns of doubles into small integers, once per fit.
  *
- * Numeric: bounds come from a sample of at most 200,000 rows, sorted by radix; values that
- * fill a bin alone get one of their own, the rest is cut into bins of equal frequency at
- * midpoints between neighbouring values. A bin number is then the count of bounds below the
- * value, found without branches.
+ * Numeric: bounds come from a sample of at most 200,000 rows, sorted by radix (gbdt_edges.c). A
+ * bin number is then the count of bounds below the value, found without branches.
  * Categories: levels are numbered by falling frequency (counted on all rows). Up to 255 levels
  * fit a byte; more make the feature wide (16 bits, up to 4095 bins); levels rarer than those
  * share the last bin. A split lists levels, so nothing of this is seen in the model.
@@ -18,20 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SAMPLE     200000
-#define MIN_IN_BIN 3
-#define DIGIT      11 /* bits of a radix pass */
-#define DIGITS     6
-#define BLOCK      2048 /* rows binned at a time: a block of all columns stays in cache */
-
-struct distinct {
-    double value;
-    uint32_t count;
-};
+#define SAMPLE 200000
+#define DIGIT  11 /* bits of a radix pass */
+#define DIGITS 6
+#define BLOCK  2048 /* rows binned at a time: a block of all columns stays in cache */
 
 struct scratch {
     uint64_t *keys, *other;
-    struct distinct *values;
+    struct gbdt_distinct *values;
 };
 
 struct binning {
@@ -92,8 +84,7 @@ static uint64_t *radix_sort(const struct scratch *s, size_t n)
 }
 
 /* Distinct values of a column's sample with their counts, ascending; returns how many. */
-static size_t distinct_values(const struct binning *b, size_t column, const struct scratch *s,
-                              size_t *ret_total)
+static size_t distinct_values(const struct binning *b, size_t column, const struct scratch *s)
 {
     const double *x = b->x->x + column * b->x->n;
     size_t n = 0, k = 0;
@@ -103,69 +94,14 @@ static size_t distinct_values(const struct binning *b, size_t column, const stru
         s->keys[n] = key_of(v);
         n += v == v;
     }
-    *ret_total = n;
     if (n == 0) return 0;
     const uint64_t *sorted = radix_sort(s, n);
-    s->values[0] = (struct distinct){ value_of(sorted[0]), 1 };
+    s->values[0] = (struct gbdt_distinct){ value_of(sorted[0]), 1 };
     for (size_t i = 1; i < n; i++) {
         if (sorted[i] == sorted[i - 1]) s->values[k].count++;
-        else s->values[++k] = (struct distinct){ value_of(sorted[i]), 1 };
+        else s->values[++k] = (struct gbdt_distinct){ value_of(sorted[i]), 1 };
     }
     return k + 1;
-}
-
-/* A bound between two neighbouring values: lo <= bound < hi. */
-static double between(double lo, double hi)
-{
-    double mid = 0.5 * lo + 0.5 * hi;
-
-    return mid >= lo && mid < hi ? mid : lo;
-}
-
-/* Bins of equal frequency. A value at least as frequent as a bin should be is "big" and ends
- * its bin; a bin also ends before a big value once it is half full. */
-static uint32_t cut(const struct distinct *v, size_t k, size_t total, uint32_t max_bins,
-                    double *bounds)
-{
-    size_t big_rows = 0, n_big = 0;
-    double share = (double)total / max_bins;
-
-    for (size_t i = 0; i < k; i++)
-        if (v[i].count >= share) {
-            n_big++;
-            big_rows += v[i].count;
-        }
-    size_t left = total - big_rows, bins_left = max_bins - n_big, in_bin = 0;
-    double want = bins_left ? (double)left / (double)bins_left : 0;
-    uint32_t n = 0;
-    for (size_t i = 0; i + 1 < k && n + 1 < max_bins; i++) {
-        bool big = v[i].count >= share, next_big = v[i + 1].count >= share;
-        in_bin += v[i].count;
-        if (!big) left -= v[i].count;
-        if (!big && !((double)in_bin >= want) && !(next_big && (double)in_bin >= want / 2))
-            continue;
-        bounds[n++] = between(v[i].value, v[i + 1].value);
-        in_bin = 0;
-        if (!big && bins_left > 1) want = (double)left / (double)--bins_left;
-    }
-    bounds[n++] = HUGE_VAL;
-    return n;
-}
-
-/* Few values: a bin each, joined while they have fewer than MIN_IN_BIN rows. */
-static uint32_t each(const struct distinct *v, size_t k, double *bounds)
-{
-    uint32_t n = 0;
-    size_t in_bin = 0;
-
-    for (size_t i = 0; i + 1 < k; i++) {
-        in_bin += v[i].count;
-        if (in_bin < MIN_IN_BIN) continue;
-        bounds[n++] = between(v[i].value, v[i + 1].value);
-        in_bin = 0;
-    }
-    bounds[n++] = HUGE_VAL;
-    return n;
 }
 
 static bool has_missing(const struct matrix *x, size_t column)
@@ -180,7 +116,7 @@ static bool has_missing(const struct matrix *x, size_t column)
 static bool numeric_bounds(struct binning *b, size_t column, const struct scratch *s)
 {
     struct gbdt_feature *f = &b->all[column];
-    size_t total, k = distinct_values(b, column, s, &total);
+    size_t k = distinct_values(b, column, s);
     uint32_t max_bins = (uint32_t)b->p->max_bin;
 
     if (k == 0) return true;
@@ -188,8 +124,7 @@ static bool numeric_bounds(struct binning *b, size_t column, const struct scratc
     f->cuts = mem_try(1, sizeof *f->cuts);
     if (!f->cuts) return false;
     double *bound = f->cuts->bound;
-    f->n_bins =
-        k <= max_bins ? each(s->values, k, bound) : cut(s->values, k, total, max_bins, bound);
+    f->n_bins = gbdt_edges(s->values, k, max_bins, b->p->most_inside, bound);
     gbdt_cuts_index(f->cuts, f->n_bins - 1);
     return true;
 }

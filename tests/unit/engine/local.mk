@@ -15,6 +15,7 @@ ENGINE_TESTS = \
 	%D%/test_frame \
 	%D%/test_interval \
 	%D%/test_gbdt \
+	%D%/test_gbdt_edges \
 	%D%/test_gbdt_objectives \
 	%D%/test_gbdt_tree \
 	%D%/test_kernels \
@@ -43,6 +44,7 @@ TESTS += $(ENGINE_TESTS)
 %C%_test_explain_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_frame_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_gbdt_LDADD = $(ENGINE_TEST_LIBS)
+%C%_test_gbdt_edges_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_gbdt_objectives_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_gbdt_tree_LDADD = $(ENGINE_TEST_LIBS)
 %C%_test_interval_LDADD = $(ENGINE_TEST_LIBS)

@@ -103,6 +103,7 @@ struct kernel_cuts {
     uint32_t half;   /* first step of the halving, a power of 2 >= 4; 0: none is needed */
     uint32_t near;   /* 4, or 1 or 2 where no bucket has more */
     uint32_t column; /* of a row, for tree_row */
+    uint8_t n;       /* bounds */
     uint8_t first;   /* added to each count, modulo 256 */
     uint8_t missing; /* result for a missing value */
 };
@@ -138,16 +139,21 @@ struct kernel_block {
     uint8_t *slots;
 };
 
-/* Trees of up to 32 leaves on one row, all nodes of a tree at once. A feature's byte is 128 + 1
- * + its rank, or 128 when it is missing. Node i sends the row right when, as signed bytes,
- * byte - bias[i] > threshold[i] - bias[i], and then the leaves of drop[kernel_drop(i)], those
- * below its left child, are out; the leaf reached is the lowest one left. Leaves are numbered
- * from the left. bias is 1 where missing values go right. Unused nodes have threshold 127 and
- * bias 0. */
+/* Trees of up to 32 leaves on one row. A tree's leaves are numbered from the left; a node that
+ * sends the row right puts those below its left child out, and the leaf reached is the lowest one
+ * left.
+ *
+ * With by_rank, what a feature puts out has been looked up for all its ranks: the table of a cut
+ * has a row for missing values, then one for each rank. It is fast while it stays in a cache.
+ * Without, all nodes of a tree are looked at at once. A feature's byte is 128 + 1 + its rank, or
+ * 128 when it is missing. Node i sends the row right when, as signed bytes, byte - bias[i] >
+ * threshold[i] - bias[i], and then the leaves of drop[kernel_drop(i)] are out. bias is 1 where
+ * missing values go right. Unused nodes have threshold 127 and bias 0. */
 #define KERNEL_ROW_LEAVES 32
 #define KERNEL_FEW_PLANES 64   /* so many fit in registers */
 #define KERNEL_ROW_PLANES 4096 /* at most */
 #define KERNEL_ROW_LEVELS 256  /* categorical features at most */
+#define KERNEL_RANKED     256  /* cuts with tables at most */
 struct kernel_row_tree {
     uint8_t plane[KERNEL_ROW_LEAVES]; /* where there are few; 0 otherwise */
     uint8_t threshold[KERNEL_ROW_LEAVES];
@@ -169,11 +175,12 @@ struct kernel_row_model {
     const struct kernel_cuts *cuts;
     const struct kernel_levels *levels;
     unsigned n_cuts, n_levels;
+    const uint32_t *const *by_rank;           /* [cut][row][stride], n_cuts <= KERNEL_RANKED */
     const struct kernel_row_tree *trees;      /* stride of them: n_trees, then trees of one leaf */
     const uint8_t (*bias)[KERNEL_ROW_LEAVES]; /* apart: most rows have nothing missing */
     const double (*value)[KERNEL_ROW_LEAVES];
     const uint16_t (*wide)[KERNEL_ROW_LEAVES]; /* planes, when they are not few */
-    size_t n_trees, stride, k; /* stride: a multiple of 4; tree t adds to score t % k */
+    size_t n_trees, stride, k; /* stride: a multiple of 8; tree t adds to score t % k */
 };
 static inline uint32_t kernel_class(const uint16_t *class_of, uint32_t levels, double v)
 {

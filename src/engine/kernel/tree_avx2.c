@@ -365,8 +365,68 @@ INLINE void run_picking(const struct kernel_row_model *m, struct row *r, bool mi
     else run_trees(m, r, PICK_64, missing, score);
 }
 
+/* Words of 8 n trees from t on, n constant: the leaves that remain. */
+INLINE void ranked(const uint32_t *const *at, size_t n_at, size_t t, size_t n, uint32_t *rest)
+{
+    __m256i out[4];
+
+#pragma GCC unroll 4
+    for (size_t i = 0; i < n; i++) out[i] = _mm256_setzero_si256();
+    for (const uint32_t *const *a = at; a < at + n_at; a++)
+#pragma GCC unroll 4
+        for (size_t i = 0; i < n; i++) out[i] = _mm256_or_si256(out[i], load(*a + t + 8 * i));
+#pragma GCC unroll 4
+    for (size_t i = 0; i < n; i++)
+        store(rest + 8 * i, _mm256_xor_si256(out[i], _mm256_set1_epi32(-1)));
+}
+
+INLINE void add_ranked(const struct kernel_row_model *m, size_t t, size_t n, const uint32_t *rest,
+                       double *score)
+{
+    double sum = score[0];
+
+    if (m->k == 1) {
+#pragma GCC unroll 8
+        for (size_t i = 0; i < n; i++) sum += m->value[t + i][__builtin_ctz(rest[i])];
+        score[0] = sum;
+        return;
+    }
+    for (size_t i = 0, c = t % m->k; i < n; i++) {
+        score[c] += m->value[t + i][__builtin_ctz(rest[i])];
+        if (++c == m->k) c = 0;
+    }
+}
+
+AVX2 static void ranked_row(const struct kernel_row_model *m, const double *x, double *score)
+{
+    const uint32_t *at[KERNEL_RANKED + KERNEL_ROW_LEVELS];
+    size_t n = m->n_cuts, t = 0;
+    uint32_t rest[32];
+
+    for (unsigned i = 0; i < m->n_cuts; i++) {
+        const struct kernel_cuts *c = &m->cuts[i];
+        double v = x[c->column];
+        unsigned p = finish_rank(c, c->near, c->below[kernel_bucket(c, v)], v);
+        at[i] = m->by_rank[i] + (v != v ? 0 : 1 + p) * m->stride;
+    }
+    for (unsigned i = 0; i < m->n_levels; i++) at[n++] = body_level(m, i, x);
+
+    for (; t + 32 <= m->n_trees; t += 32) {
+        ranked(at, n, t, 4, rest);
+        add_ranked(m, t, 32, rest, score);
+    }
+    for (; t < m->n_trees; t += 8) {
+        ranked(at, n, t, 1, rest);
+        add_ranked(m, t, m->n_trees - t < 8 ? m->n_trees - t : 8, rest, score);
+    }
+}
+
 AVX2 void kernel_tree_row_avx2(const struct kernel_row_model *m, const double *x, double *score)
 {
+    if (m->by_rank) {
+        ranked_row(m, x, score);
+        return;
+    }
     uint8_t bytes[KERNEL_ROW_PLANES];
     struct row r;
     bool missing = false;
@@ -380,10 +440,7 @@ AVX2 void kernel_tree_row_avx2(const struct kernel_row_model *m, const double *x
         missing |= v != v;
         bytes[i] = v != v ? c->missing : (uint8_t)(p + c->first);
     }
-    for (unsigned i = 0; i < m->n_levels; i++) {
-        const struct kernel_levels *l = &m->levels[i];
-        r.level[i] = l->drop + kernel_class(l->class_of, l->levels, x[l->column]) * m->stride;
-    }
+    for (unsigned i = 0; i < m->n_levels; i++) r.level[i] = body_level(m, i, x);
     if (missing) run_picking(m, &r, true, score);
     else run_picking(m, &r, false, score);
 }

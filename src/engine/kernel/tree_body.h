@@ -70,8 +70,40 @@ VALUE uint32_t body_dropped(const struct kernel_row_model *m, size_t t, const ui
     return out;
 }
 
+/* What category i of a row puts out, by tree. */
+VALUE const uint32_t *body_level(const struct kernel_row_model *m, unsigned i, const double *x)
+{
+    const struct kernel_levels *l = &m->levels[i];
+
+    return l->drop + kernel_class(l->class_of, l->levels, x[l->column]) * m->stride;
+}
+
+BODY body_ranked_row(const struct kernel_row_model *m, const double *x, double *score)
+{
+    const uint32_t *at[KERNEL_RANKED + KERNEL_ROW_LEVELS];
+    size_t n = m->n_cuts, c = 0;
+
+    for (unsigned i = 0; i < m->n_cuts; i++) {
+        const struct kernel_cuts *cut = &m->cuts[i];
+        double v = x[cut->column];
+        unsigned row = v != v ? 0 : 1 + (uint8_t)(kernel_rank(cut, v) - cut->first);
+        at[i] = m->by_rank[i] + row * m->stride;
+    }
+    for (unsigned i = 0; i < m->n_levels; i++) at[n++] = body_level(m, i, x);
+    for (size_t t = 0; t < m->n_trees; t++) {
+        uint32_t out = 0;
+        for (size_t i = 0; i < n; i++) out |= at[i][t];
+        score[c] += m->value[t][__builtin_ctz(~out)];
+        if (++c == m->k) c = 0;
+    }
+}
+
 BODY body_tree_row(const struct kernel_row_model *m, const double *x, double *score)
 {
+    if (m->by_rank) {
+        body_ranked_row(m, x, score);
+        return;
+    }
     uint8_t bytes[KERNEL_ROW_PLANES];
     const uint32_t *level[KERNEL_ROW_LEVELS];
     size_t c = 0;
@@ -79,10 +111,7 @@ BODY body_tree_row(const struct kernel_row_model *m, const double *x, double *sc
     bytes[0] = 0;
     for (unsigned i = 0; i < m->n_cuts; i++)
         bytes[i] = kernel_rank(&m->cuts[i], x[m->cuts[i].column]);
-    for (unsigned i = 0; i < m->n_levels; i++) {
-        const struct kernel_levels *l = &m->levels[i];
-        level[i] = l->drop + kernel_class(l->class_of, l->levels, x[l->column]) * m->stride;
-    }
+    for (unsigned i = 0; i < m->n_levels; i++) level[i] = body_level(m, i, x);
     for (size_t t = 0; t < m->n_trees; t++) {
         uint32_t out = body_dropped(m, t, bytes);
         for (unsigned i = 0; i < m->n_levels; i++) out |= level[i][t];

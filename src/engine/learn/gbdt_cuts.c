@@ -82,6 +82,7 @@ size_t gbdt_cuts_small(struct kernel_cuts *c, const double *bound, unsigned n, u
         if (choose_range(c, bound, n) <= 1) break;
     }
     c->top = (double)(buckets - 1);
+    c->n = (uint8_t)n;
     fill(c, bound, n, below);
     return buckets;
 }

@@ -34,6 +34,8 @@ void gbdt_fast_free(struct gbdt_fast *f)
     free(f->trees);
     free(f->sets);
     free(f->rows);
+    free(f->row_ranks);
+    free(f->row_by_rank);
     free(f->row_trees);
     free(f->row_values);
     free(f->row_bias);

@@ -33,6 +33,8 @@ struct gbdt_fast {
     uint8_t *sets;
     uint32_t most_leaves;          /* of a tree */
     struct kernel_row_model *rows; /* NULL: too large, rows go down the trees */
+    uint32_t *row_ranks;           /* all tables by rank, … */
+    uint32_t **row_by_rank;        /* … by cut; NULL: too large, then row_trees */
     struct kernel_row_tree *row_trees;
     double (*row_values)[KERNEL_ROW_LEAVES];
     uint8_t (*row_bias)[KERNEL_ROW_LEAVES];

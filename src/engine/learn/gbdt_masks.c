@@ -3,8 +3,9 @@
  * A mask has room for KERNEL_ROW_LEAVES leaves. A larger tree is cut into pieces: a piece is a
  * subtree, less the pieces cut from below it, with the nodes on the way down to it. Where a row
  * leaves the piece it finds the value 0, so exactly one piece of a tree adds something, and the
- * pieces' sum is the tree's value to the bit. All nodes of all pieces are looked at: with too many
- * pieces a tree walking down is faster, and rows is NULL. */
+ * pieces' sum is the tree's value to the bit. With too many pieces a tree walking down is faster,
+ * and rows is NULL. What a feature's nodes put out is looked up by its rank where the tables for
+ * that are small, else node by node. */
 #include "base/mem.h"
 #include "engine/learn/gbdt_fast.h"
 
@@ -14,6 +15,8 @@
 /* Pieces a tree, on average: with vectors of bytes one costs a tenth of a way down. */
 #define MOST_PIECES         16
 #define MOST_GENERIC_PIECES 2
+
+#define MOST_RANKS (UINT64_C(4) << 20) /* bytes of tables by rank: no more are near */
 
 /* A tree in pieces. */
 struct pieces {
@@ -72,14 +75,30 @@ struct masks {
     unsigned nodes;               /* on numbers */
 };
 
+/* Ranks above the threshold's go right, and missing values where the node says so. */
+static void add_ranks(const struct masks *k, unsigned cut, const struct gbdt_node *nd,
+                      uint32_t left)
+{
+    const struct kernel_cuts *c = &k->b->f->cuts[cut];
+    uint32_t *table = k->b->f->row_by_rank[cut] + k->at;
+    unsigned rank = (uint8_t)(gbdt_threshold_byte(k->b, nd) - c->first);
+
+    if (!nd->missing_left) table[0] |= left;
+    for (unsigned r = rank + 1; r <= c->n; r++) table[(1 + r) * k->stride] |= left;
+}
+
 static void add_number(struct masks *k, const struct gbdt_node *nd, uint32_t left)
 {
     struct gbdt_fast *f = k->b->f;
-    struct kernel_row_tree *t = &f->row_trees[k->at];
-    unsigned plane = k->b->feature_cuts[nd->feature] - 1;
+    unsigned cut = k->b->feature_cuts[nd->feature] - 1;
 
-    if (f->row_wide) f->row_wide[k->at][k->nodes] = (uint16_t)plane;
-    else t->plane[k->nodes] = (uint8_t)plane;
+    if (f->row_by_rank) {
+        add_ranks(k, cut, nd, left);
+        return;
+    }
+    struct kernel_row_tree *t = &f->row_trees[k->at];
+    if (f->row_wide) f->row_wide[k->at][k->nodes] = (uint16_t)cut;
+    else t->plane[k->nodes] = (uint8_t)cut;
     t->threshold[k->nodes] = gbdt_threshold_byte(k->b, nd);
     f->row_bias[k->at][k->nodes] = !nd->missing_left;
     t->drop[kernel_drop(k->nodes++)] = left;
@@ -128,22 +147,49 @@ static void add_piece(struct masks *k)
 
 /* ---- all of them ---- */
 
+/* Tables by rank, if they are not too large. */
+static bool rank_room(struct gbdt_fast *f, size_t stride)
+{
+    uint64_t rows = 0;
+
+    for (unsigned i = 0; i < f->n_cuts; i++) rows += f->cuts[i].n + 2U;
+    if (f->n_cuts > KERNEL_RANKED || rows * stride > MOST_RANKS / sizeof *f->row_ranks)
+        return false;
+    f->row_ranks = mem_try_zero(rows * stride + 1, sizeof *f->row_ranks);
+    if (!f->row_ranks) return false;
+    f->row_by_rank = mem_try(f->n_cuts + 1, sizeof *f->row_by_rank);
+    if (!f->row_by_rank) return false;
+    rows = 0;
+    for (unsigned i = 0; i < f->n_cuts; i++) {
+        f->row_by_rank[i] = f->row_ranks + rows * stride;
+        rows += f->cuts[i].n + 2U;
+    }
+    return true;
+}
+
+static bool node_room(struct gbdt_fast *f, size_t stride)
+{
+    f->row_trees = mem_try_aligned(stride + 1, sizeof *f->row_trees);
+    f->row_bias = mem_try_zero(stride + 1, sizeof *f->row_bias);
+    if (f->n_cuts > KERNEL_FEW_PLANES) {
+        f->row_wide = mem_try_zero(stride + 1, sizeof *f->row_wide);
+        if (!f->row_wide) return false;
+    }
+    if (!f->row_trees || !f->row_bias) return false;
+    memset(f->row_trees, 0, (stride + 1) * sizeof *f->row_trees);
+    for (size_t t = 0; t < stride; t++) memset(f->row_trees[t].threshold, 127, KERNEL_ROW_LEAVES);
+    return true;
+}
+
 /* Room for n pieces; false: too large, or no memory. */
 static bool mask_room(struct gbdt_fast *f, size_t n, size_t stride)
 {
     uint64_t room = GBDT_FAST_TABLES / 4;
 
-    f->row_trees = mem_try_aligned(stride + 1, sizeof *f->row_trees);
     f->row_values = mem_try_zero(n + 1, sizeof *f->row_values);
-    f->row_bias = mem_try_zero(stride + 1, sizeof *f->row_bias);
     f->row_levels = mem_try_zero(f->n_levels + 1, sizeof *f->row_levels);
-    if (f->n_cuts > KERNEL_FEW_PLANES) {
-        f->row_wide = mem_try_zero(stride + 1, sizeof *f->row_wide);
-        if (!f->row_wide) return false;
-    }
-    if (!f->row_trees || !f->row_values || !f->row_bias || !f->row_levels) return false;
-    memset(f->row_trees, 0, (stride + 1) * sizeof *f->row_trees);
-    for (size_t t = 0; t < stride; t++) memset(f->row_trees[t].threshold, 127, KERNEL_ROW_LEAVES);
+    if (!f->row_values || !f->row_levels) return false;
+    if (!rank_room(f, stride) && !node_room(f, stride)) return false;
     for (struct gbdt_levels *l = f->levels; l < f->levels + f->n_levels; l++) {
         if (l->classes * (uint64_t)stride > room) return false;
         room -= l->classes * (uint64_t)stride;
@@ -199,7 +245,7 @@ void gbdt_masks_make(struct gbdt_build *b)
     if (!most || f->n_cuts > KERNEL_ROW_PLANES || f->n_levels > KERNEL_ROW_LEVELS ||
         !count_pieces(m, most, &n))
         return;
-    stride = (n + 3) / 4 * 4;
+    stride = (n + 7) / 8 * 8;
     if (!mask_room(f, n, stride)) return;
     for (size_t t = 0; t < m->n_trees; t++) {
         add_tree(b, t, at + t % k, stride);
@@ -211,6 +257,7 @@ void gbdt_masks_make(struct gbdt_build *b)
                                    .levels = f->row_levels,
                                    .n_cuts = f->n_cuts,
                                    .n_levels = f->n_levels,
+                                   .by_rank = (const uint32_t *const *)f->row_by_rank,
                                    .trees = f->row_trees,
                                    .bias = (const uint8_t(*)[KERNEL_ROW_LEAVES])f->row_bias,
                                    .value = (const double(*)[KERNEL_ROW_LEAVES])f->row_values,

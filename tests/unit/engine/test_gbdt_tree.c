@@ -101,14 +101,15 @@ static void test_fast_is_walk(void **state)
 {
     static const struct {
         const char *params;
-        bool fast;
+        bool fast, large; /* large: three classes have no tables by rank */
     } cases[] = {
-        { "{\"n_estimators\":30}", true },
-        { "{\"n_estimators\":6,\"num_leaves\":50,\"min_data_in_leaf\":1}", true },
-        { "{\"n_estimators\":5,\"num_leaves\":64,\"grow_policy\":\"depth_wise\"}", true },
-        { "{\"n_estimators\":5,\"num_leaves\":120,\"min_data_in_leaf\":1}", true },
-        { "{\"n_estimators\":3,\"num_leaves\":900,\"min_data_in_leaf\":1}", false },
-        { "{\"n_estimators\":40,\"num_leaves\":2,\"min_data_in_leaf\":1}", true },
+        { "{\"n_estimators\":30}", true, false },
+        { "{\"n_estimators\":6,\"num_leaves\":50,\"min_data_in_leaf\":1}", true, false },
+        { "{\"n_estimators\":5,\"num_leaves\":64,\"grow_policy\":\"depth_wise\"}", true, false },
+        { "{\"n_estimators\":5,\"num_leaves\":120,\"min_data_in_leaf\":1}", true, false },
+        { "{\"n_estimators\":500,\"min_data_in_leaf\":2}", true, true },
+        { "{\"n_estimators\":3,\"num_leaves\":900,\"min_data_in_leaf\":1}", false, false },
+        { "{\"n_estimators\":40,\"num_leaves\":2,\"min_data_in_leaf\":1}", true, false },
     };
 
     (void)state;
@@ -121,6 +122,9 @@ static void test_fast_is_walk(void **state)
             *cell(&v, i, i % 6) = i % 4 ? (double)NAN : i % 8 ? HUGE_VAL : -HUGE_VAL;
         assert_int_equal(f.m->fast != NULL, cases[c / 3].fast);
         if (f.m->fast) assert_non_null(f.m->fast->rows);
+        if (f.m->fast)
+            assert_int_equal(!f.m->fast->row_by_rank,
+                             cases[c / 3].large && task == TASK_MULTICLASS);
         check_walk(&f, &v);
         fitted_free(&f);
         data_free(&a);

@@ -53,6 +53,7 @@ noinst_LIBRARIES += %D%/libengine.a
 	%D%/kernel/kernel.h \
 	%D%/kernel/kernels.def \
 	%D%/kernel/rank.h \
+	%D%/kernel/tree.h \
 	%D%/kernel/tree_avx2.c \
 	%D%/kernel/tree_body.h \
 	%D%/kernel/tree_generic.c \

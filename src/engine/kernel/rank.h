@@ -1,9 +1,9 @@
-/* rank.h: the search of kernel.h's cuts, one value at a time, without branches on the value.
+/* rank.h: the search of tree.h's cuts, one value at a time, without branches on the value.
  *
  * Buckets rise with x, also for infinite and missing x and for bounds so close or far that scale
  * is infinite or 0: so a bound in a lower bucket than x's is below x, one in a higher above. */
 #pragma once
-#include "engine/kernel/kernel.h"
+#include "engine/kernel/tree.h"
 
 #define KERNEL_RANK static inline __attribute__((always_inline))
 

@@ -1,5 +1,5 @@
 /* tree_body.h: the kernels of prediction for any instruction set, in the manner of vec_body.h:
- * ranks of values, trees over blocks of rows, trees on one row. See kernel.h for what they do.
+ * ranks of values, trees over blocks of rows, trees on one row. See tree.h for what they do.
  * No step branches on a value. */
 #pragma once
 #include "engine/kernel/rank.h"

@@ -2,7 +2,7 @@
  * among a model's thresholds in prediction.
  *
  * A bucket of equal width says how many bounds lie in lower buckets; those of the same bucket
- * are searched (kernel.h). Bounds far away from the others would make all buckets wide, so the
+ * are searched (tree.h). Bounds far away from the others would make all buckets wide, so the
  * range of the buckets may leave some out at either end: the one is taken whose fullest bucket
  * has the fewest bounds. Pure; any thread. */
 #include "engine/kernel/rank.h"

@@ -1,7 +1,7 @@
 /* gbdt_fast.h: a model as bytes and masks, for gbdt_fast.c and gbdt_masks.c, which make it, and
  * gbdt_predict.c.
  *
- * Rows become bytes once, and all trees look at bytes (kernel.h). A number's byte is its rank
+ * Rows become bytes once, and all trees look at bytes (tree.h). A number's byte is its rank
  * among the model's thresholds of that feature, 128 + 1 + the rank or 128 when it is missing.
  * The levels of a category that all nodes treat alike are a class; nodes are sets of classes. */
 #pragma once

@@ -24,11 +24,12 @@ struct kernel_cuts {
 /* Trees on a block of rows, from the leaves up, without branches. A plane and a slot have a
  * byte a row; slots lie KERNEL_ROWS bytes apart. A slot holds the number of the leaf that the row
  * would reach below some node: slots 0 .. KERNEL_TEMPS - 1 are results, so are the last
- * KERNEL_ROOTS; slot KERNEL_TEMPS + i holds i in every byte. An op does, byte by byte, out =
- * (int8_t)(plane - bias) > (int8_t)threshold ? right : left               pages == 0 out = bit of
- * the set at the row's code ? right : left                          otherwise A code below 256 *
- * pages is in three planes: which byte of its page (0..31), which bit (as a power of 2), and, where
- * there is more than one page, which page. A page of a set has 32 bytes. */
+ * KERNEL_ROOTS; slot KERNEL_TEMPS + i holds i in every byte. An op does, byte by byte,
+ *   out = (int8_t)(plane - bias) > (int8_t)threshold ? right : left               pages == 0
+ *   out = bit of the set at the row's code ? right : left                          otherwise
+ * A code below 256 * pages is in three planes: which byte of its page (0..31), which bit (as a
+ * power of 2), and, where there is more than one page, which page. A page of a set has 32
+ * bytes. */
 #define KERNEL_ROWS  256 /* at most; a multiple of 32 */
 #define KERNEL_TEMPS 128
 #define KERNEL_ROOTS 8

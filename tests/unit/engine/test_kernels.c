@@ -486,7 +486,7 @@ static void test_ranks(void **state)
 
 enum { OPS = 200, OP_PAIRS = 50, OP_PLANES = 20, OP_SETS = 12 };
 
-/* What an op says of a row, as kernel.h has it. */
+/* What an op says of a row, as tree.h has it. */
 static uint8_t op_by_hand(const struct kernel_op *o, const struct kernel_block *b, size_t row)
 {
     const uint8_t *p = b->planes + o->plane * b->rows + row;
@@ -532,8 +532,8 @@ static void check_tree_block(size_t rows)
         ops[i].plain = (uint8_t)(ops[i].threshold + ops[i].bias);
     }
     for (int i = 0; i < 2 * KERNEL_ISAS; i++) {
-        int isa = i / 2;
-        struct kernel_block b = { rows, i % 2 == 0, planes, sets, want };
+        int isa = i % KERNEL_ISAS; /* all with missing numbers, then all without */
+        struct kernel_block b = { rows, i < KERNEL_ISAS, planes, sets, want };
         if (!kernels_for(isa)) continue;
         for (size_t j = 0; !b.missing && j < 8 * rows; j++)
             if (planes[j] == 128) planes[j] = 0;
@@ -557,20 +557,21 @@ static void test_tree_block(void **state)
     check_tree_block(32);
 }
 
-enum { ROW_TREES = 43, ROW_CUTS = 90, ROW_NODES = KERNEL_ROW_LEAVES - 1 };
+enum { ROW_TREES = 43, ROW_STRIDE = 48, ROW_CUTS = 90, ROW_NODES = KERNEL_ROW_LEAVES - 1 };
+enum { ROW_BOUNDS = 64, ROW_RANKS = ROW_BOUNDS + 2 };
 
 /* Single rows: node i's left child is leaf i, its right child is node i + 1. */
 static void fill_row_model(struct kernel_row_model *m, struct rng *r)
 {
-    static struct kernel_row_tree t[ROW_TREES + 1];
-    static uint8_t bias[ROW_TREES + 1][KERNEL_ROW_LEAVES];
-    static uint16_t wide[ROW_TREES + 1][KERNEL_ROW_LEAVES];
+    static struct kernel_row_tree t[ROW_STRIDE];
+    static uint8_t bias[ROW_STRIDE][KERNEL_ROW_LEAVES];
+    static uint16_t wide[ROW_STRIDE][KERNEL_ROW_LEAVES];
     static double value[ROW_TREES][KERNEL_ROW_LEAVES];
 
     memset(t, 0, sizeof t);
     memset(wide, 0, sizeof wide);
     memset(bias, 0, sizeof bias);
-    for (size_t j = 0; j < ROW_TREES + 1; j++) memset(t[j].threshold, 127, KERNEL_ROW_LEAVES);
+    for (size_t j = 0; j < ROW_STRIDE; j++) memset(t[j].threshold, 127, KERNEL_ROW_LEAVES);
     for (size_t j = 0; j < ROW_TREES; j++) {
         for (unsigned i = 0; i < ROW_NODES; i++) {
             wide[j][i] = (uint16_t)rng_below(r, m->n_cuts);
@@ -604,21 +605,38 @@ static void row_by_hand(const struct kernel_row_model *m, const double *x, doubl
     }
 }
 
+/* The same nodes, looked up by rank. */
+static void fill_by_rank(struct kernel_row_model *m)
+{
+    static uint32_t tables[ROW_CUTS][ROW_RANKS][ROW_STRIDE];
+    static const uint32_t *by_rank[ROW_CUTS];
+
+    memset(tables, 0, sizeof tables);
+    for (size_t i = 0; i < ROW_CUTS; i++) by_rank[i] = tables[i][0];
+    for (size_t t = 0; t < ROW_TREES; t++)
+        for (unsigned i = 0; i < ROW_NODES; i++)
+            for (unsigned row = 0; row < ROW_RANKS; row++) {
+                bool right = row ? row - 1 > m->trees[t].threshold[i] - 129U : m->bias[t][i];
+                if (right) tables[m->wide[t][i]][row][t] |= UINT32_C(1) << i;
+            }
+    m->by_rank = by_rank;
+}
+
 static void test_tree_row(void **state)
 {
     static const unsigned counts[] = { 1, 16, 17, 32, 33, 48, 49, 64, 65, ROW_CUTS };
     static const uint16_t class_of[] = { 0, 1, 2, 2, 2 };
     static uint8_t below[GBDT_BUCKETS];
-    static uint32_t drop[2][3 * (ROW_TREES + 1)];
+    static uint32_t drop[2][3 * ROW_STRIDE];
     static struct kernel_cuts cuts[ROW_CUTS];
-    double bound[2 * 64 + 4], x[ROW_CUTS + 2];
+    double bound[2 * ROW_BOUNDS + 4], x[ROW_CUTS + 2];
     struct rng r;
 
     (void)state;
     rng_seed(&r, 7);
-    for (unsigned i = 0; i < ARRAY_LEN(bound); i++) bound[i] = i < 64 ? i : HUGE_VAL;
+    for (unsigned i = 0; i < ARRAY_LEN(bound); i++) bound[i] = i < ROW_BOUNDS ? i : HUGE_VAL;
     for (unsigned i = 0; i < ROW_CUTS; i++) {
-        gbdt_cuts_small(&cuts[i], bound, 64, below);
+        gbdt_cuts_small(&cuts[i], bound, ROW_BOUNDS, below);
         cuts[i].column = i;
         cuts[i].first = 129;
         cuts[i].missing = 128;
@@ -633,21 +651,23 @@ static void test_tree_row(void **state)
                                       .n_cuts = counts[c / 4],
                                       .n_levels = c % 4 > 1 ? 2 : 0,
                                       .n_trees = ROW_TREES,
-                                      .stride = ROW_TREES + 1,
+                                      .stride = ROW_STRIDE,
                                       .k = c % 2 ? 3 : 1 };
         fill_row_model(&m, &r);
+        fill_by_rank(&m);
         for (size_t i = 0; i < ARRAY_LEN(x); i++)
             x[i] = i >= ROW_CUTS ? (double)rng_below(&r, 3) : 60 * rng_unit(&r);
         for (unsigned missing = 0; missing < 2; missing++) {
             double want[3] = { 0.25, 0.5, 1 };
             for (size_t i = 0; missing && i < m.n_cuts; i += 3) x[i] = (double)NAN;
             row_by_hand(&m, x, want);
-            for (int isa = 0; isa < KERNEL_ISAS; isa++) {
+            for (int i = 0; i < 2 * KERNEL_ISAS; i++) {
                 struct kernel_row_model few = m;
                 double got[3] = { 0.25, 0.5, 1 };
-                if (!kernels_for(isa)) continue;
+                if (!kernels_for(i / 2)) continue;
                 if (m.n_cuts <= KERNEL_FEW_PLANES) few.wide = NULL;
-                kernels_for(isa)->tree_row(&few, x, got);
+                few.by_rank = i % 2 ? m.by_rank : NULL;
+                kernels_for(i / 2)->tree_row(&few, x, got);
                 assert_memory_equal(got, want, sizeof got);
             }
         }
